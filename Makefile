@@ -1,0 +1,50 @@
+# Everything a developer needs; each target sets up what it needs by itself.
+#   make run     a simulated leg curl set, live in the terminal
+#   make test    all tests, the firmware on the real MicroPython VM included
+#   make check   format, lint, types (host, and firmware with the MicroPython stubs)
+#   make bench   the numbers: wire, latency, throughput, memory (never part of the tests)
+#   make docs    check that the documentation's commands, links and figures hold
+#   make clean   remove what the other targets made
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+ARGS ?= sim:
+
+.PHONY: run test check types format bench bench-accuracy docs clean setup
+
+# python3.11 where there is one, else any python3: the project supports 3.11 and later.
+PY := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
+
+$(STAMP): host/pyproject.toml constraints.txt
+	$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "legcurl needs Python 3.11 or later: make PYTHON=/path/to/python3.11 ...")'
+	$(PY) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e './host[sim]' --group host/pyproject.toml:dev
+	touch $@
+
+setup: $(STAMP)
+
+run: $(STAMP)
+	$(BIN)/legcurl watch $(ARGS)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(MAKE) --no-print-directory types
+
+types: $(STAMP)
+	$(BIN)/pyright -p host/pyrightconfig.json
+	$(BIN)/pyright -p firmware/pyrightconfig.json
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis out host/dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,106 @@
+"""Every error that legcurl raises on purpose, and the exit code that a command ends with.
+
+LegCurlError                    anything of ours; the message names the remedy
+├── LinkError (ConnectionError) the way to the sensor: no such port, busy, unplugged
+│   ├── PortNotFoundError       "serial:/dev/ttyACM9" names no device
+│   ├── PortBusyError           another program has the port open
+│   ├── PortPermissionError     the user may not open the device file
+│   └── LinkLostError           the cable was pulled or the peer went away
+├── FrameError                  bytes that do not follow docs/protocol.md
+├── SensorError                 a device answered, and cannot be used as it is
+│   ├── NotASensorError         it speaks, but not our protocol
+│   ├── ProtocolVersionError    it speaks a protocol newer than this host
+│   └── RequestRefusedError     it answered a request with an error
+├── SensorFault                 the encoder cannot see its magnet, or the bus fails
+├── CalibrationError            a calibrated range that cannot be one
+├── InputError                  a file that cannot be read as what it should be
+├── ConfigError                 an address, option or setting that cannot be meant
+└── StoreError                  a set could not be written or read back
+
+Raise the child that a caller may want to catch; write the message for the person who reads it:
+what was wrong, where, and what to do next.
+"""
+
+from __future__ import annotations
+
+
+class LegCurlError(Exception):
+    """Base of the tree. `exit_code` is what a command that dies of it returns."""
+
+    exit_code = 1
+
+
+class LinkError(LegCurlError, ConnectionError):
+    """The way to the sensor cannot be opened or broke."""
+
+    exit_code = 3
+
+
+class PortNotFoundError(LinkError):
+    """No device of that name: unplugged, or another number since the last plug-in."""
+
+
+class PortBusyError(LinkError):
+    """The device is open elsewhere, for example in a serial monitor."""
+
+
+class PortPermissionError(LinkError):
+    """The device file exists and this user may not open it."""
+
+    exit_code = 4
+
+
+class LinkLostError(LinkError):
+    """The link was open and ended: cable pulled, sensor switched off, peer closed."""
+
+
+class FrameError(LegCurlError):
+    """Bytes that are no frame of docs/protocol.md. Decoders count these; encoders raise them."""
+
+
+class SensorError(LegCurlError):
+    """A device answered and cannot be used as it is."""
+
+    exit_code = 5
+
+
+class NotASensorError(SensorError):
+    """The port works, but what answers there, if anything, is no legcurl sensor."""
+
+
+class ProtocolVersionError(SensorError):
+    """The sensor speaks a newer major version: update the host."""
+
+
+class RequestRefusedError(SensorError):
+    """The sensor answered a request with a result other than ok."""
+
+
+class SensorFault(LegCurlError):  # noqa: N818 - the field's word for it
+    """The encoder reports that its angles cannot be trusted."""
+
+    exit_code = 5
+
+
+class CalibrationError(LegCurlError):
+    """Two ends of a range that cannot be a lifter's range."""
+
+    exit_code = 2
+
+
+class InputError(LegCurlError):
+    """A file that is not what it should be; the message names the line."""
+
+    exit_code = 6
+
+
+class ConfigError(LegCurlError):
+    """An address, option or setting that cannot be meant."""
+
+    exit_code = 2
+
+
+class StoreError(LegCurlError):
+    """A set could not be stored or read back."""
+
+    exit_code = 7

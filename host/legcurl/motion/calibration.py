@@ -1,0 +1,39 @@
+"""Where the lifter's range lies on the encoder's circle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+
+from legcurl.errors import CalibrationError
+
+MIN_ROM_DEG = 20.0  # below this two poses are no range: the shortest lifters move 45°
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The lever's raw sensor angle at legs straight and at full flexion, in degrees.
+
+    Any offset, direction and wrap: the lever is taken to move the short way from one to the
+    other. Raises CalibrationError where that cannot be a lifter's range.
+    """
+
+    extended_deg: float
+    flexed_deg: float
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.extended_deg) and isfinite(self.flexed_deg)):
+            raise CalibrationError(
+                "A calibration needs two finite angles: run the calibration again."
+            )
+        if abs(self.signed_rom_deg) < MIN_ROM_DEG:
+            raise CalibrationError(
+                f"Extended {self.extended_deg:.1f}° and flexed {self.flexed_deg:.1f}° are only "
+                f"{abs(self.signed_rom_deg):.1f}° apart; a lifter's range is {MIN_ROM_DEG:.0f}° "
+                "or more. Check the two angles, or leave them out to learn the range live."
+            )
+
+    @property
+    def signed_rom_deg(self) -> float:
+        """Flexed minus extended, the short way round, in degrees: its sign is the direction."""
+        return (self.flexed_deg - self.extended_deg + 180.0) % 360.0 - 180.0

@@ -1,0 +1,1 @@
+"""A sensor without hardware: lifter and machine as physics, the real firmware in front of them."""
