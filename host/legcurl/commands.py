@@ -1,0 +1,227 @@
+"""What a host asks a sensor, and what the answers hold: "Requests" in docs/protocol.md.
+
+Builders give the bytes to send; readers take an Answer whose result is ok and give typed values.
+A reader raises FrameError for a payload that breaks the protocol, and `refusal` turns an answer
+that is not ok into the error that says why. Who asks when, and how often, is the station's
+affair; nothing here waits.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, TypeVar
+
+from legcurl.errors import FrameError, RequestRefusedError
+from legcurl.frame import Answer, encode_request
+
+LOWEST_MAJOR = 1  # the protocol versions that this host speaks
+HIGHEST_MAJOR = 1
+FROM_NOW = (1 << 64) - 1  # `start`: skip what the log holds
+ANY_BOOT = 0  # `start`: whichever boot the sensor is in
+OLDEST = 0  # `start`: all that the log still holds
+
+
+class Op(IntEnum):
+    """The requests."""
+
+    HELLO = 0x01
+    START = 0x02
+    STOP = 0x03
+    PING = 0x04
+    STATISTICS = 0x05
+    SETTINGS_GET = 0x06
+    SETTINGS_PUT = 0x07
+    CALIBRATION_GET = 0x08
+    CALIBRATION_PUT = 0x09
+    IDENTIFY = 0x0A
+    REBOOT = 0x0B
+    BOOTLOADER = 0x0C
+
+
+class Result(IntEnum):
+    """How a request went. A newer sensor may know others."""
+
+    OK = 0
+    UNKNOWN_OP = 1
+    BAD_REQUEST = 2
+    NOT_ALLOWED = 3
+    BUSY = 4
+    STALE_BOOT_ID = 5
+    STORAGE_FAILED = 6
+    INTERNAL_ERROR = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Who the sensor is. Of one with another major version only the first three are sure."""
+
+    protocol: tuple[int, int]
+    firmware: str
+    sensor_id: str
+    boot_id: int = 0
+    boot_reason: str = "unknown"
+    name: str = ""
+    board: str = "unknown"
+    encoder: str = "unknown"
+    counts: int = 0  # of one turn
+    rate_hz: float = 0.0
+    frame_ms: int = 0
+    first: int = 0  # oldest index in the log
+    next: int = 0  # index of the next sample to be taken
+    time_us: int = 0  # the sensor's clock
+    calibration: tuple[int, int] | None = None  # wire angles at legs straight and fully flexed
+
+    @property
+    def speaks_ours(self) -> bool:
+        """Whether this host may talk on: the majors agree."""
+        return LOWEST_MAJOR <= self.protocol[0] <= HIGHEST_MAJOR
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStart:
+    """The answer to start: of which boot, what comes first, what is taken next."""
+
+    boot_id: int
+    first: int
+    next: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pong:
+    """The answer to ping: the token that was sent, and the sensor's clock in µs."""
+
+    token: int
+    time_us: int
+
+
+def hello_request(request_id: int) -> bytes:
+    """Ask who is there, saying which protocol versions this host speaks."""
+    return encode_request(request_id, Op.HELLO, bytes((LOWEST_MAJOR, HIGHEST_MAJOR)))
+
+
+def start_request(request_id: int, boot_id: int, from_index: int) -> bytes:
+    """Ask for the stream from an index on; boot_id ANY_BOOT does not care which log it is."""
+    payload = boot_id.to_bytes(4, "little") + from_index.to_bytes(8, "little")
+    return encode_request(request_id, Op.START, payload)
+
+
+def ping_request(request_id: int, token: int) -> bytes:
+    """Ask for the sensor's clock."""
+    return encode_request(request_id, Op.PING, token.to_bytes(8, "little"))
+
+
+def refusal(answer: Answer) -> RequestRefusedError | None:
+    """The error that an answer amounts to, or None if the request was granted."""
+    if answer.result == Result.OK:
+        return None
+    op = _name_of(Op, answer.op)
+    result = _name_of(Result, answer.result)
+    reason = ""
+    if answer.result != Result.STALE_BOOT_ID and answer.payload:
+        reason = f": {answer.payload.decode('utf-8', 'replace')}"
+    return RequestRefusedError(f"The sensor refused {op} ({result}){reason}.")
+
+
+def read_hello(answer: Answer) -> Hello:
+    """Read who the sensor is; fields that this host does not know are ignored."""
+    fields = read_json(answer)
+    if not isinstance(fields, dict):
+        raise FrameError("The sensor's hello is no JSON object.")
+    protocol = fields.get("protocol")
+    if not (
+        isinstance(protocol, list)
+        and len(protocol) >= 2
+        and all(type(number) is int for number in protocol[:2])
+    ):
+        raise FrameError("The sensor's hello has no protocol version.")
+    hello = Hello(
+        protocol=(protocol[0], protocol[1]),
+        firmware=_need(fields, "firmware", str),
+        sensor_id=_need(fields, "sensor_id", str),
+    )
+    if not hello.speaks_ours:
+        return hello
+    encoder = _may(fields, "encoder", dict, {})
+    log = _may(fields, "log", dict, {})
+    return Hello(
+        protocol=hello.protocol,
+        firmware=hello.firmware,
+        sensor_id=hello.sensor_id,
+        boot_id=_need(fields, "boot_id", int),
+        boot_reason=_may(fields, "boot_reason", str, "unknown"),
+        name=_may(fields, "name", str, ""),
+        board=_may(fields, "board", str, "unknown"),
+        encoder=_may(encoder, "kind", str, "unknown"),
+        counts=_may(encoder, "counts", int, 0),
+        rate_hz=float(_may(fields, "rate_hz", (int, float), 0.0)),
+        frame_ms=_may(fields, "frame_ms", int, 0),
+        first=_may(log, "first", int, 0),
+        next=_may(log, "next", int, 0),
+        time_us=_may(fields, "time_us", int, 0),
+        calibration=_calibration_of(fields.get("calibration")),
+    )
+
+
+def read_start(answer: Answer) -> StreamStart:
+    """Read where the stream begins."""
+    payload = answer.payload
+    if len(payload) != 20:
+        raise FrameError(f"The answer to start has 20 bytes, not {len(payload)}.")
+    return StreamStart(
+        boot_id=int.from_bytes(payload[:4], "little"),
+        first=int.from_bytes(payload[4:12], "little"),
+        next=int.from_bytes(payload[12:], "little"),
+    )
+
+
+def read_ping(answer: Answer) -> Pong:
+    """Read the token and the sensor's clock."""
+    payload = answer.payload
+    if len(payload) != 16:
+        raise FrameError(f"The answer to ping has 16 bytes, not {len(payload)}.")
+    return Pong(
+        token=int.from_bytes(payload[:8], "little"), time_us=int.from_bytes(payload[8:], "little")
+    )
+
+
+def read_json(answer: Answer) -> Any:
+    """Read the payload of an answer that is JSON (hello, statistics, settings, calibration)."""
+    try:
+        return json.loads(answer.payload)
+    except (ValueError, RecursionError) as error:
+        raise FrameError(f"The sensor's answer is no JSON: {error}.") from error
+
+
+_T = TypeVar("_T")
+
+
+def _need(fields: dict[str, Any], name: str, kind: type[_T]) -> _T:
+    value = fields.get(name)
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise FrameError(f"The sensor's hello has no usable field {name!r}.")
+    return value
+
+
+def _may(
+    fields: dict[str, Any], name: str, kind: type[_T] | tuple[type[_T], ...], default: _T
+) -> _T:
+    value = fields.get(name)
+    return value if isinstance(value, kind) and not isinstance(value, bool) else default
+
+
+def _calibration_of(record: Any) -> tuple[int, int] | None:
+    if not isinstance(record, dict):
+        return None
+    extended, flexed = record.get("extended_raw"), record.get("flexed_raw")
+    if type(extended) is int and type(flexed) is int:
+        return extended, flexed
+    return None
+
+
+def _name_of(kind: type[IntEnum], number: int) -> str:
+    try:
+        return kind(number).name.lower().replace("_", " ")
+    except ValueError:
+        return f"0x{number:02x}"

@@ -1,0 +1,46 @@
+"""What a session must know besides frames: what happened to the link, and how long it took.
+
+A session's events follow from its items alone, frames and notes, so a recording that keeps both
+replays to the same events. A note therefore holds everything that the station knew and the
+frames do not tell: the word about a lost link, and the host's measure of a sensor's restart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+REASON_MAX_CHARS = 120  # a note must fit a frame of 1024 bytes, however it is escaped
+
+
+@dataclass(frozen=True, slots=True)
+class LinkNote:
+    """The link to the sensor was lost, or is back. The reason is for people to read."""
+
+    state: Literal["lost", "restored"]
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        # Cut here and not where it is stored, so that live and replay say the same.
+        reason = self.reason[:REASON_MAX_CHARS].encode("utf-8", "replace").decode()
+        object.__setattr__(self, "reason", reason)
+
+
+@dataclass(frozen=True, slots=True)
+class RestartNote:
+    """When a boot of the sensor began: `zero_us` of the previous boot's clock.
+
+    The station measures it with the host's clock (see clock.py), before or after the new boot's
+    hello but before its first samples. Without it the time that the restart took is unknown.
+    """
+
+    boot_id: int
+    zero_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class DamageNote:
+    """Bytes of a recording could not be read here; frames may be missing for good."""
+
+
+Note = LinkNote | RestartNote | DamageNote
