@@ -1,0 +1,364 @@
+"""One sensor's story: frames and notes in, events out, and nothing else decides.
+
+The pure core of a station. It puts the frames in order, turns wire angles into degrees, blanks
+them where the sensor was blind, tells of faults and gaps, and hands the samples to the tracker.
+It never looks at a clock and never waits, so a recording of its items replays to the same
+events, byte for byte.
+
+A link that drops changes nothing here: the set stays open, and the samples that the sensor kept
+come in later as if nothing had been. Only the sensor can lose samples, and it says so with a gap.
+
+A sensor that restarts in mid-set loses its log and its clock, not the lifter's set. Session time
+is the clock of the first boot seen, carried on across restarts: the host measures how long the
+restart took (RestartNote), and the tracker sees a hole of that length. Where nobody measured,
+it depends. On a link that never broke, the restart was as short as a restart is, and
+RESTART_GUESS_US stands for it. After a broken link it may have been an hour: the open set ends
+there, interrupted, and what follows belongs to another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import nan
+from typing import Literal
+
+from legcurl.anglelog import LogAssembler
+from legcurl.commands import Hello, Op, Result, read_hello, read_start
+from legcurl.errors import CalibrationError, FrameError
+from legcurl.events import Event, LinkChanged, SamplesMissing, SensorSeen, SensorTrouble
+from legcurl.frame import (
+    STATUS_BLIND,
+    STATUS_RESERVED,
+    TURN,
+    Answer,
+    Boot,
+    Frame,
+    Gap,
+    GapReason,
+    Samples,
+    Status,
+)
+from legcurl.motion import Calibration, SetTracker
+from legcurl.notes import DamageNote, LinkNote, Note, RestartNote
+
+Item = Frame | Note
+MissingReason = Literal["evicted", "overrun", "paused", "reboot", "unknown"]
+
+PROGRESS_S = 0.1  # ten pictures a second look alive; more is work for every sink
+# From the last sample before a restart to zero of the new clock, where nobody measured it: boot
+# ROM, MicroPython and imports. What the simulated sensor takes; not measured on boards yet.
+RESTART_GUESS_US = 1_500_000
+# A fault is over when it has not shown for this long: a magnet at the edge of its distance
+# flickers with every sample, and that is one trouble, not a hundred.
+FAULT_QUIET_US = 500_000
+
+DEGREES = 360 / TURN  # of one wire step; exact in binary
+FAULTS: tuple[tuple[int, str], ...] = (
+    (Status.NO_MAGNET.value, "no_magnet"),
+    (Status.WEAK_MAGNET.value, "weak_magnet"),
+    (Status.STRONG_MAGNET.value, "strong_magnet"),
+    (Status.BUS_ERROR.value, "bus_error"),
+    (Status.NOT_REFERENCED.value, "not_referenced"),
+    (STATUS_RESERVED, "unknown"),
+)
+BLIND = STATUS_BLIND.value
+GAP_REASONS: dict[int, MissingReason] = {
+    GapReason.EVICTED: "evicted",
+    GapReason.OVERRUN: "overrun",
+    GapReason.PAUSED: "paused",
+}
+
+
+@dataclass(slots=True)
+class SessionCounts:
+    """What the session took, and what it could not use."""
+
+    samples: int = 0  # handed to the tracker
+    untimely: int = 0  # samples whose time does not advance
+    unreadable: int = 0  # answers to hello or start that break the protocol
+    restarts: int = 0
+
+
+class SensorSession:
+    """What one sensor's items mean. `calibration` overrides the one that the sensor holds."""
+
+    def __init__(
+        self, calibration: Calibration | None = None, *, progress_s: float | None = PROGRESS_S
+    ) -> None:
+        self.counts = SessionCounts()
+        self.log = LogAssembler()
+        self._given = calibration
+        self._progress_s = progress_s
+        self._hello: Hello | None = None
+        self._seen: SensorSeen | None = None
+        self._calibration = calibration
+        self._tracker = SetTracker(calibration, progress_s=progress_s)
+        self._boot_id: int | None = None
+        # Session time at which the boot's clock was zero; None from a restart to its first sample
+        # unless the host measured it.
+        self._zero_us: int | None = 0
+        self._previous_zero_us: int | None = None
+        self._restarted = False  # no sample of the present boot has come yet
+        self._other_lever = False  # another sensor answers: its angles mean something else
+        self._link_broke = False  # since the last sample
+        self._last_us: int | None = None  # session time of the last sample taken
+        self._due_us: int | None = None  # session time at which the next one is due
+        self._period_us = 0  # of the last run
+        self._gaps: list[tuple[int, MissingReason]] = []  # declared since the last sample
+        self._troubles: dict[str, int] = {}  # active faults: session time after the last sight
+        self._finished = False
+
+    @property
+    def hello(self) -> Hello | None:
+        """Who the sensor is, as it last said."""
+        return self._hello
+
+    @property
+    def boot_id(self) -> int | None:
+        """The boot that the samples belong to; for the next start request."""
+        return self._boot_id
+
+    @property
+    def next_index(self) -> int | None:
+        """The first index that is lacking; None if this boot's stream has not been started."""
+        return self.log.expected
+
+    @property
+    def wants(self) -> int | None:
+        """The index to start from because something was lost on the way, or None."""
+        return self.log.wants
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The range in use: given, or the sensor's own; None while it is learnt live."""
+        return self._calibration
+
+    @property
+    def time_us(self) -> int | None:
+        """Session time of the last sample, None before the first."""
+        return self._last_us
+
+    @property
+    def zero_us(self) -> int | None:
+        """Session time minus the present boot's clock; None while nobody knows."""
+        return self._zero_us
+
+    def push(self, item: Item) -> list[Event]:
+        """Take the item that came next; give what became known by it."""
+        if self._finished:
+            raise ValueError("This session is finished: start another for what comes next.")
+        if isinstance(item, Samples | Gap):
+            events: list[Event] = []
+            for part in self.log.push(item):
+                if isinstance(part, Gap):
+                    self._gaps.append((part.count, GAP_REASONS.get(part.reason, "unknown")))
+                else:
+                    events += self._take(part)
+            return events
+        if isinstance(item, Answer):
+            return self._answered(item)
+        if isinstance(item, Boot):
+            self._enter_boot(item.boot_id)
+        elif isinstance(item, LinkNote):
+            self._link_broke |= item.state == "lost"
+            return [LinkChanged(item.state, item.reason)]
+        elif isinstance(item, RestartNote):
+            self._enter_boot(item.boot_id)
+            if self._restarted and self._previous_zero_us is not None:
+                self._zero_us = self._previous_zero_us + item.zero_us
+        elif isinstance(item, DamageNote):
+            self.log.skip_damage()
+        return []
+
+    def finish(self) -> list[Event]:
+        """Say what an end of all items right here means. The session takes none after it."""
+        if self._finished:
+            return []
+        self._finished = True
+        return [*self._tell_gaps(None), *self._tracker.finish()]
+
+    def _answered(self, answer: Answer) -> list[Event]:
+        if answer.result != Result.OK:
+            return []
+        try:
+            if answer.op == Op.HELLO:
+                return self._met(read_hello(answer))
+            if answer.op == Op.START:
+                start = read_start(answer)
+                self._enter_boot(start.boot_id)
+                self.log.started(start.first)
+        except FrameError:
+            self.counts.unreadable += 1
+        return []
+
+    def _met(self, hello: Hello) -> list[Event]:
+        """Learn who answers. Told only when something about it is new."""
+        if not hello.speaks_ours:
+            return []
+        known = self._hello
+        self._hello = hello
+        if known is not None and known.sensor_id != hello.sensor_id:
+            self._other_lever = True
+            self._leave_boot(hello.boot_id)
+        else:
+            self._enter_boot(hello.boot_id)
+        seen = SensorSeen(
+            sensor_id=hello.sensor_id,
+            boot_id=hello.boot_id,
+            name=hello.name,
+            board=hello.board,
+            firmware=hello.firmware,
+            rate_hz=hello.rate_hz,
+        )
+        events: list[Event] = []
+        if seen != self._seen:
+            self._seen = seen
+            events.append(seen)
+        calibration = self._given or _calibration_of(hello)
+        if calibration != self._calibration:
+            events += self._replace_tracker(calibration)
+        return events
+
+    def _enter_boot(self, boot_id: int) -> None:
+        if self._boot_id is None:
+            self._boot_id = boot_id
+        elif self._boot_id != boot_id:
+            self._leave_boot(boot_id)
+
+    def _leave_boot(self, boot_id: int) -> None:
+        """The sensor restarted: its log and its clock begin anew."""
+        self._boot_id = boot_id
+        self.counts.restarts += 1
+        self.log.reset()
+        self._previous_zero_us = self._zero_us
+        self._zero_us = None
+        self._restarted = True
+
+    def _replace_tracker(self, calibration: Calibration | None) -> list[Event]:
+        """End what is open and begin with nothing learnt."""
+        events: list[Event] = [] if self._last_us is None else [*self._tracker.finish()]
+        self._calibration = calibration
+        self._tracker = SetTracker(calibration, progress_s=self._progress_s)
+        return events
+
+    def _take(self, run: Samples) -> list[Event]:
+        """Hand a run that is in order to the tracker, after what must be said before it."""
+        if self._restarted or self._runs_backward(run):
+            events = self._settle_restart(run)
+        else:
+            events = self._tell_gaps(run)
+        due_us = (self._zero_us or 0) + run.t_us
+        after_us = due_us + len(run.angles) * run.period_us
+        if run.status or self._troubles:
+            events += self._tell_troubles(run.status, due_us, after_us)
+        t_us = list(range(due_us, after_us, run.period_us))
+        if run.status & BLIND:
+            angle_deg = [nan] * len(run.angles)
+        else:
+            angle_deg = [angle * DEGREES for angle in run.angles]
+        if run.deviations_us is not None:
+            t_us = [due + late for due, late in zip(t_us, run.deviations_us, strict=True)]
+        if run.deviations_us is not None or (self._last_us is not None and due_us <= self._last_us):
+            t_us, angle_deg = self._only_advancing(t_us, angle_deg)
+        self._due_us = after_us
+        self._period_us = run.period_us
+        self._link_broke = False
+        if t_us:
+            self._last_us = t_us[-1]
+            self.counts.samples += len(t_us)
+            events += self._tracker.push(t_us, angle_deg)
+        return events
+
+    def _runs_backward(self, run: Samples) -> bool:
+        """Whether a run claims to be no later than the sample before it."""
+        if self._due_us is None:
+            return False
+        return (self._zero_us or 0) + run.t_us <= self._due_us - self._period_us
+
+    def _only_advancing(
+        self, t_us: list[int], angle_deg: list[float]
+    ) -> tuple[list[int], list[float]]:
+        """Leave out samples read no later than the one before: time runs one way."""
+        last_us = self._last_us
+        times: list[int] = []
+        angles: list[float] = []
+        for t, angle in zip(t_us, angle_deg, strict=True):
+            if last_us is not None and t <= last_us:
+                self.counts.untimely += 1
+                continue
+            last_us = t
+            times.append(t)
+            angles.append(angle)
+        return times, angles
+
+    def _settle_restart(self, run: Samples) -> list[Event]:
+        """Give a new clock, whose first run this is, its place in session time."""
+        told = self._restarted
+        zero_us = self._zero_us if told else None
+        self._restarted = False
+        self._previous_zero_us = None
+        self._gaps.clear()  # the one hole takes in whatever was declared around the restart
+        due_us = self._due_us
+        if due_us is None:  # nothing was taken before: the session begins with this boot
+            self._zero_us = 0
+            return []
+        if zero_us is not None and zero_us + run.t_us < due_us:
+            zero_us = None  # mismeasured: no sample is taken before the one before it
+        events: list[Event] = []
+        unknown_length = zero_us is None and (self._link_broke or not told)
+        if self._other_lever or unknown_length:
+            events += self._replace_tracker(self._calibration)
+            self._other_lever = False
+        if zero_us is None:
+            zero_us = due_us + RESTART_GUESS_US - (0 if told else run.t_us)
+        self._zero_us = zero_us
+        missing_s = (zero_us + run.t_us - due_us) / 1e6
+        events.append(SamplesMissing(due_us / 1e6, missing_s, 0, "reboot" if told else "unknown"))
+        return events
+
+    def _tell_gaps(self, run: Samples | None) -> list[Event]:
+        """Say what is missing between the last sample and the run that follows, if one does."""
+        if not self._gaps:
+            return []
+        gaps, self._gaps = self._gaps, []
+        period_us = self._period_us if run is None else run.period_us
+        end_us = None if run is None else (self._zero_us or 0) + run.t_us
+        start_us = self._due_us
+        if start_us is None:
+            if end_us is None:
+                return []  # neither before nor after them was anything
+            start_us = end_us - sum(samples for samples, _ in gaps) * period_us
+        events: list[Event] = []
+        for at, (samples, reason) in enumerate(gaps, 1):
+            stop_us = start_us + samples * period_us
+            if at == len(gaps) and end_us is not None:
+                stop_us = max(end_us, start_us)  # a pause is longer than the ticks it counts
+            missing_s = (stop_us - start_us) / 1e6
+            events.append(SamplesMissing(start_us / 1e6, missing_s, samples, reason))
+            start_us = stop_us
+        return events
+
+    def _tell_troubles(self, status: int, due_us: int, after_us: int) -> list[Event]:
+        """Say which faults began or ended at the start of a run."""
+        events: list[Event] = []
+        for bits, fault in FAULTS:
+            seen_us = self._troubles.get(fault)
+            if status & bits:
+                if seen_us is None:
+                    events.append(SensorTrouble(due_us / 1e6, fault, active=True))
+                self._troubles[fault] = after_us
+            elif seen_us is not None and due_us >= seen_us + FAULT_QUIET_US:
+                events.append(SensorTrouble(due_us / 1e6, fault, active=False))
+                del self._troubles[fault]
+        return events
+
+
+def _calibration_of(hello: Hello) -> Calibration | None:
+    """The range that the sensor holds, if it is one."""
+    if hello.calibration is None:
+        return None
+    extended, flexed = hello.calibration
+    try:
+        return Calibration(extended * DEGREES, flexed * DEGREES)
+    except CalibrationError:
+        return None
