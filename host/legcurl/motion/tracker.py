@@ -1,29 +1,264 @@
-"""Samples in, motion events out."""
+"""Samples in, motion events out: the whole of detection behind one `push`.
+
+    samples → grid → looks → excursions → attempts → range → verdicts → set
+
+Each arrow is a module of this package. The tracker holds the stages, asks them in the order of
+sensor time, and turns what changed into events. What is said depends on the samples alone, never
+on how they were cut into pushes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from legcurl.events import MotionEvent, SetResult
+from legcurl.errors import CalibrationError, InputError
+from legcurl.events import MotionEvent, PhaseChanged, Progress, SetEnded, SetResult
+from legcurl.motion.attempts import AttemptFinder, Excursion, Look
 from legcurl.motion.calibration import Calibration
+from legcurl.motion.compass import Compass
+from legcurl.motion.conditioning import GRID_S, Grid
+from legcurl.motion.kinematics import Curve
+from legcurl.motion.lifter_range import LifterRange
+from legcurl.motion.live import TURNED_DEG, LiveView
+from legcurl.motion.measure import VELOCITY_WAIT, measure, measure_so_far
+from legcurl.motion.set_keeper import SetKeeper
+
+LOOK_EVERY = 4
+"""Grid steps between two looks at the lever: 40 ms."""
+
+LOOK_BACK = 10
+"""A look tells of the moment this many grid steps ago: its velocity is the difference of the
+means of the ten steps before and the ten after."""
+
+AT_ONCE = 4096
+"""Samples taken at once: bounds the memory of one push, however large it is."""
+
+CERTAIN_FRACTION = 0.5
+"""An attempt that has lost this fraction of its height will not be finished."""
+
+BEFORE_START = 120
+"""Grid steps kept before an attempt opens: its start is looked for there."""
 
 
 class SetTracker:
-    """Follows one lifter's sets on one machine."""
+    """Follows the sets on one machine.
+
+    `calibration` is the lifter's range if one is known; it is corrected where it is another
+    lifter's. `progress_s` asks for a Progress event on that grid of sensor time (None: none).
+    """
 
     def __init__(
         self, calibration: Calibration | None = None, *, progress_s: float | None = None
     ) -> None:
         self._calibration = calibration
-        self._progress_s = progress_s
+        self._grid = Grid()
+        self._compass = Compass()
+        self._finder = AttemptFinder()
+        self._direction = 0
+        self._calibrated: LifterRange | None = None
+        self._set = SetKeeper()
+        self._live = LiveView()
+        self._measuring: list[Excursion] = []
+        self._next_look = 2 * LOOK_BACK
+        self._breaks_seen = 0
+        self._progress = None if progress_s is None else max(round(progress_s / GRID_S), 1)
+        self._next_progress = 0
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Samples not used so far, by reason."""
+        dropped = self._grid.dropped
+        return {
+            "not_a_number": dropped.not_a_number,
+            "not_later": dropped.not_later,
+            "spikes": dropped.spikes,
+        }
 
     def push(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> list[MotionEvent]:
-        """Take samples in order of time; give what became known by them."""
-        return []
+        """Take samples in order of sensor time; give what became known by them.
+
+        `t_us` in µs since the sensor's boot, `angle_deg` raw sensor degrees (any offset,
+        direction and wrap; NaN where the sensor could not tell), both of one length.
+        """
+        if len(t_us) != len(angle_deg):
+            raise InputError(
+                f"push() takes as many times as angles, not {len(t_us)} and {len(angle_deg)}."
+            )
+        events: list[MotionEvent] = []
+        for begin in range(0, len(t_us), AT_ONCE):
+            self._grid.push(t_us[begin : begin + AT_ONCE], angle_deg[begin : begin + AT_ONCE])
+            self._look(events)
+        return events
 
     def finish(self) -> list[MotionEvent]:
-        """Say what an end of data right here means."""
-        return []
+        """Say what an end of the data right here means for the set that is open."""
+        events: list[MotionEvent] = []
+        end = self._grid.end
+        for excursion in self._measuring:
+            self._measure(excursion, end - 1, events)
+        self._measuring.clear()
+        if end > 0:
+            open_attempt = self._finder.open is not None and self._direction != 0
+            events.extend(self._set.finish(self._grid.time_s(end - 1), lifting=open_attempt))
+        return events
+
+    def _look(self, events: list[MotionEvent]) -> None:
+        """Look at all of the grid that is new."""
+        grid = self._grid
+        angles = grid.angles
+        breaks = grid.breaks
+        while self._next_look < grid.end:
+            now = self._next_look
+            while self._breaks_seen < len(breaks) and breaks[self._breaks_seen].index <= now:
+                self._break_off(breaks[self._breaks_seen].index, events)
+                self._breaks_seen += 1
+            now = self._next_look
+            if now >= grid.end:
+                break
+            at = now + 1 - grid.first
+            ahead = sum(angles[at - LOOK_BACK : at])
+            behind = sum(angles[at - 2 * LOOK_BACK : at - LOOK_BACK])
+            middle = at - LOOK_BACK
+            look = Look(
+                now - LOOK_BACK,
+                sum(angles[middle - 2 : middle + 3]) / 5,
+                (ahead - behind) / (LOOK_BACK * LOOK_BACK * GRID_S),
+            )
+            self._take(look, now, events)
+            self._next_look = now + LOOK_EVERY
+        self._forget()
+
+    def _take(self, look: Look, now: int, events: list[MotionEvent]) -> None:
+        if self._direction == 0:
+            self._find_direction(look, now, events)
+        elif self._direction > 0:
+            self._follow(look, now, events)
+        else:
+            self._follow(Look(look.step, -look.angle, -look.velocity), now, events)
+        if self._progress is not None:
+            while self._next_progress <= now:
+                events.append(self._progress_at(self._next_progress))
+                self._next_progress += self._progress
+
+    def _find_direction(self, look: Look, now: int, events: list[MotionEvent]) -> None:
+        calibration = self._calibration
+        if calibration is not None:
+            signed = calibration.signed_rom_deg
+            self._direction = 1 if signed > 0 else -1
+            here = look.angle
+            extended = here + (calibration.extended_deg - here + 180.0) % 360.0 - 180.0
+            bottom = self._direction * extended
+            self._calibrated = LifterRange(bottom, bottom + abs(signed), "calibrated")
+            self._set.calibrate(self._calibrated)
+            self._finder.bottom = bottom
+            waiting = [look]
+        else:
+            self._direction = self._compass.look(look)
+            if self._direction == 0:
+                return
+            waiting = self._compass.looks
+        sign = self._direction
+        for kept in waiting:
+            self._follow(Look(kept.step, sign * kept.angle, sign * kept.velocity), now, events)
+        self._compass.restart()
+
+    def _follow(self, look: Look, now: int, events: list[MotionEvent]) -> None:
+        """One look, in degrees of flexion."""
+        while self._measuring and now - self._measuring[0].closed >= VELOCITY_WAIT:
+            self._measure(self._measuring.pop(0), now, events)
+        finder = self._finder
+        ended = finder.look(look)
+        if ended is not None:
+            self._measuring.append(ended)
+        t_s = self._grid.time_s(now)
+        attempt = finder.open
+        if self._live.look(look, attempt, self._set.lifter):
+            events.append(PhaseChanged(t_s, self._live.phase))
+        if attempt is not None:
+            if self._live.phase == "eccentric":
+                self._watch_descent(attempt, look, now, events)
+        elif not self._measuring:
+            closed = self._set.rest(t_s)
+            if closed:
+                events.extend(closed)
+                self._finder.bottom = (
+                    None if self._calibrated is None else self._calibrated.extended
+                )
+
+    def _watch_descent(
+        self, excursion: Excursion, look: Look, now: int, events: list[MotionEvent]
+    ) -> None:
+        """Ask, while the lever comes down, whether the attempt is failing."""
+        base = self._base(excursion)
+        height = excursion.peak - base
+        fallen = excursion.peak - look.angle
+        if fallen < TURNED_DEG or height <= 0:
+            return
+        sure = fallen >= CERTAIN_FRACTION * height
+        if self._set.knows(excursion.opened, sure=sure):
+            return
+        curve = self._curve(excursion.looks[0].step, now)
+        so_far = measure_so_far(excursion, curve, base, self._grid.time_s)
+        events.extend(self._set.watch(so_far, self._grid.time_s(now), sure=sure))
+
+    def _base(self, excursion: Excursion) -> float:
+        bottom = self._finder.bottom
+        return excursion.floor if bottom is None else max(excursion.floor, bottom)
+
+    def _curve(self, first: int, now: int) -> Curve:
+        """The angle from before an excursion opened up to now, however much later is known."""
+        grid = self._grid
+        at = max(first - BEFORE_START - grid.first, 0)
+        angles = grid.angles[at : now + 1 - grid.first]
+        return Curve(grid.first + at, angles if self._direction > 0 else [-a for a in angles])
+
+    def _measure(self, excursion: Excursion, now: int, events: list[MotionEvent]) -> None:
+        curve = self._curve(excursion.looks[0].step, now)
+        attempt = measure(excursion, curve, self._base(excursion), self._grid.time_s)
+        events.extend(self._set.add(attempt, self._grid.time_s(now)))
+        if self._set.bottom is not None:
+            self._finder.bottom = self._set.bottom
+
+    def _break_off(self, index: int, events: list[MotionEvent]) -> None:
+        """The grid is not continuous before `index`: nothing is measured across it."""
+        for excursion in self._measuring:
+            self._measure(excursion, index - 1, events)
+        self._measuring.clear()
+        if self._finder.open is not None:
+            self._set.mark_incomplete()
+        self._finder.restart()
+        self._compass.restart()
+        self._next_look = index + 2 * LOOK_BACK
+
+    def _forget(self) -> None:
+        """Free what no rule can ask for any more."""
+        needed = self._next_look - 2 * LOOK_BACK
+        if self._direction == 0:
+            if self._compass.looks:
+                needed = min(needed, self._compass.looks[0].step)
+        else:
+            if self._finder.needs_from is not None:
+                needed = min(needed, self._finder.needs_from)
+            if self._measuring:
+                needed = min(needed, self._measuring[0].looks[0].step)
+        self._grid.forget_before(needed - BEFORE_START)
+
+    def _progress_at(self, step: int) -> Progress:
+        grid = self._grid
+        t_s = grid.time_s(step)
+        angle = grid.angles[step - grid.first]
+        lifter = self._set.lifter
+        hold_from = self._live.hold_from
+        start_s = self._set.start_s
+        return Progress(
+            t_s=t_s,
+            angle_deg=angle % 360.0,
+            rom_fraction=None if lifter is None else lifter.fraction(self._direction * angle),
+            phase=self._live.phase,
+            completed_reps=self._set.completed,
+            hold_s=0.0 if hold_from is None else max(t_s - grid.time_s(hold_from), 0.0),
+            set_s=0.0 if start_s is None else t_s - start_s,
+        )
 
 
 def analyze(
@@ -32,5 +267,21 @@ def analyze(
     extended_deg: float | None = None,
     flexed_deg: float | None = None,
 ) -> list[SetResult]:
-    """Find the sets of a whole trace, causally."""
-    return []
+    """Find the sets of a whole trace, by the code that runs live and as causally.
+
+    `t_s` in seconds, `angle_deg` raw sensor degrees (any offset, direction and wrap; NaN where
+    unknown), 40 to 1000 Hz, jitter and gaps allowed. `extended_deg` and `flexed_deg` are the
+    lifter's calibrated range in the same degrees; without both the range is learnt.
+    Raises CalibrationError for a range that cannot be one, InputError for unequal lengths.
+    """
+    calibration = None
+    if extended_deg is not None and flexed_deg is not None:
+        calibration = Calibration(extended_deg, flexed_deg)
+    elif extended_deg is not None or flexed_deg is not None:
+        raise CalibrationError(
+            "A range has two ends: give both extended_deg and flexed_deg, or neither."
+        )
+    tracker = SetTracker(calibration)
+    events = tracker.push([round(t * 1e6) for t in t_s], angle_deg)
+    events.extend(tracker.finish())
+    return [event.set for event in events if isinstance(event, SetEnded)]

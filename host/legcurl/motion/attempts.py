@@ -1,0 +1,208 @@
+"""The grid cut into attempts: excursions of the lever from the bottom and back to it.
+
+An attempt begins when the lever leaves the bottom by 6° and ends when it is back at the bottom
+and has stopped. What it was (a rep, a failed one, a partial, a fidget) is not asked here; nor is
+the lifter's range, so that a range learnt later cannot change what an attempt is.
+
+The finder looks at the lever every 40 ms, 0.1 s late, by the difference of two 0.1 s means. That
+only finds; `measure` then measures by definition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from legcurl.motion.kinematics import QUASI_STATIC_DEG_S
+
+MIN_ATTEMPT_DEG = 6.0
+"""Moving less is no attempt, in degrees (docs/detection.md)."""
+
+STILL_DEG_S = 1.5
+"""Slower than this for a while is rest, not the creep of a lift that hardly moves, in °/s."""
+
+STILL_S = 0.8
+"""How long, in s: taking up the slack of the cable and waiting is not the start of a rep."""
+
+SLACK_DEG = 25.0
+"""Below this height a still lever may be a lifter who has only taken up the slack, in degrees:
+short lifters wait 20° above the machine's own stop."""
+
+BOTTOM_FRACTION = 0.12
+"""Of an attempt's height: back down to here and stopped is back at the bottom."""
+
+LOW_FRACTION = 1 / 3
+"""Of an attempt's height: a turn below this may be between two reps of a lifter who does not
+straighten his legs; a turn above is a pulse or a catch. (Convention: "near the bottom".)"""
+
+RESUMED_FRACTION = 0.85
+"""Of the last top: an ascent from such a low turn that gets here is a rep of its own."""
+
+LOW_REST_S = 2.0
+"""Still this long at a low turn: the attempt is over, in s."""
+
+LONGEST_S = 120.0
+"""An attempt cannot last longer, in s: the lever was parked. Bounds the memory."""
+
+
+class Look(NamedTuple):
+    """One look at the lever: grid step, flexion in degrees, velocity in °/s."""
+
+    step: int
+    angle: float
+    velocity: float
+
+
+@dataclass(slots=True)
+class Excursion:
+    """An attempt as the finder sees it. Steps of the grid, angles in degrees of flexion."""
+
+    opened: int
+    floor: float  # the bottom it left
+    looks: list[Look]
+    peak: float
+    peak_step: int
+    low_step: int = 0  # lowest point since the peak
+    low: float = 0.0
+    closed: int = 0  # where it came to rest again
+
+    @property
+    def height(self) -> float:
+        """Peak over the bottom it left."""
+        return self.peak - self.floor
+
+
+LeverState = Literal["bottom", "attempt"]
+
+
+class AttemptFinder:
+    """Looks in, finished excursions out."""
+
+    def __init__(self) -> None:
+        self.state: LeverState = "bottom"
+        self.open: Excursion | None = None
+        self.floor: float | None = None
+        self.bottom: float | None = None  # where this lifter's reps began, once known
+        self._recent: list[Look] = []  # looks at the bottom, the last two seconds
+        self._still_since: int | None = None
+        self._rise_from: Look | None = None  # a low turn that may be the start of the next rep
+
+    def restart(self) -> None:
+        """Forget the lever's position: the samples broke off or the encoder jumped."""
+        bottom = self.bottom
+        self.__init__()
+        self.bottom = bottom
+
+    @property
+    def needs_from(self) -> int | None:
+        """The first step that may still be measured."""
+        if self.open is not None:
+            return self.open.looks[0].step
+        return self._recent[0].step if self._recent else None
+
+    def look(self, look: Look) -> Excursion | None:
+        """Take the next look; give the excursion that ended with it, if one did."""
+        if self.state == "bottom":
+            self._at_bottom(look)
+            return None
+        return self._in_attempt(look)
+
+    def _at_bottom(self, look: Look) -> None:
+        recent = self._recent
+        recent.append(look)
+        if len(recent) > 100:
+            del recent[:50]
+        angle = look.angle
+        if self.floor is None or angle < self.floor:
+            self.floor = angle
+        if -STILL_DEG_S < look.velocity < STILL_DEG_S:
+            if self._still_since is None:
+                self._still_since = look.step
+            elif (look.step - self._still_since) * 0.01 >= STILL_S / 2:
+                self.floor = angle
+        else:
+            self._still_since = None
+        if angle > self.floor + MIN_ATTEMPT_DEG and angle > (self.bottom or -1e9) + 1.0:
+            self.state = "attempt"
+            self._still_since = None
+            self._rise_from = None
+            self.open = Excursion(look.step, self.floor, list(recent), angle, look.step)
+            self.open.low = angle
+            self.open.low_step = look.step
+            recent.clear()
+
+    def _in_attempt(self, look: Look) -> Excursion | None:
+        attempt = self.open
+        assert attempt is not None
+        attempt.looks.append(look)
+        step, angle, velocity = look
+        if angle >= attempt.peak:
+            attempt.peak, attempt.peak_step = angle, step
+            attempt.low, attempt.low_step = angle, step
+            self._rise_from = None
+        elif angle < attempt.low:
+            attempt.low, attempt.low_step = angle, step
+            self._rise_from = None
+        still = -STILL_DEG_S < velocity < STILL_DEG_S
+        if not still:
+            self._still_since = None
+        elif self._still_since is None:
+            self._still_since = step
+        still_s = 0.0 if self._still_since is None else (step - self._still_since) * 0.01
+        base = attempt.floor if self.bottom is None else max(attempt.floor, self.bottom)
+        height = attempt.peak - base
+
+        if self._took_up_slack(attempt, angle, still_s):
+            self._to_bottom(angle)
+            return None
+        stopped = velocity > -QUASI_STATIC_DEG_S
+        descended = attempt.peak - attempt.low
+        if descended > MIN_ATTEMPT_DEG / 2 and stopped:
+            at_bottom = max(MIN_ATTEMPT_DEG, BOTTOM_FRACTION * height)
+            if attempt.low - base <= at_bottom:
+                return self._close(look)
+            if attempt.low - base <= LOW_FRACTION * height:
+                if still_s >= LOW_REST_S:
+                    return self._close(look)
+                risen = angle - attempt.low
+                if risen > MIN_ATTEMPT_DEG and angle - base >= RESUMED_FRACTION * height:
+                    return self._split()
+        if (step - attempt.opened) * 0.01 > LONGEST_S:
+            self._to_bottom(angle)
+        return None
+
+    def _took_up_slack(self, attempt: Excursion, angle: float, still_s: float) -> bool:
+        """Whether this is no attempt but a lifter who waits with the slack taken up."""
+        if still_s < STILL_S:
+            return False
+        if self.bottom is not None:
+            return attempt.peak < self.bottom + MIN_ATTEMPT_DEG
+        return attempt.height < SLACK_DEG and angle > attempt.peak - 2.0
+
+    def _close(self, look: Look) -> Excursion:
+        attempt = self.open
+        assert attempt is not None
+        attempt.closed = look.step
+        self._to_bottom(attempt.low)
+        return attempt
+
+    def _split(self) -> Excursion:
+        """The lever turned low and came up to the top again: two reps met there."""
+        attempt = self.open
+        assert attempt is not None
+        turn = next(i for i, look in enumerate(attempt.looks) if look.step == attempt.low_step)
+        rest = attempt.looks[turn:]
+        del attempt.looks[turn + 1 :]
+        attempt.closed = attempt.low_step
+        peak = max(rest, key=lambda look: look.angle)
+        self.open = Excursion(rest[0].step, attempt.low, rest, peak.angle, peak.step)
+        self.open.low, self.open.low_step = peak.angle, peak.step
+        self._still_since = None
+        return attempt
+
+    def _to_bottom(self, floor: float) -> None:
+        self.state = "bottom"
+        self.open = None
+        self.floor = floor
+        self._still_since = None
+        self._recent.clear()

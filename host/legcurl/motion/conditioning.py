@@ -1,0 +1,224 @@
+"""Samples as they come to an even grid of lever angle.
+
+In: sensor time (µs) and raw sensor angle (degrees, any offset, direction and wrap; NaN where the
+sensor could not tell), at 40 to 1000 Hz, with jitter, repeats, gaps, spikes and stuck values. Out:
+the angle, unwrapped, on a grid of 10 ms. Everything after this stage counts grid steps, so a rule
+reads the same at every rate.
+
+A sample that the lever cannot have reached from the last one (it would have moved faster than
+any lever does) waits. If what follows goes on from it, it was true; if what follows goes on from
+the sample before it, it was a spike, and is dropped and counted. The farther the jump, the longer
+it must last to be believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+GRID_US = 10_000
+"""Grid step in µs. A tenth of the smoothing width, and the product's default sampling period."""
+
+GRID_S = GRID_US / 1e6
+
+PLAIN_STEP_DEG = 2.0
+"""A change that needs no thought, in degrees: 200 °/s at 100 Hz, 80 °/s at 40 Hz."""
+
+PLAIN_PERIOD_US = 26_000
+"""A period that needs no thought, in µs: 40 Hz with a little jitter."""
+
+LEVER_SPEED_DEG_S = 700.0
+"""Faster than a released lever falls: 90° in the 0.25 s that a free fall of 0.3 m takes is 360 °/s
+on average and twice that at its end."""
+
+SMALL_GLITCH_DEG = 6.0
+"""A jump up to here is believed as soon as a second sample agrees with it."""
+
+GLITCH_LASTS_US = 150_000
+"""A larger jump is believed when it has lasted this long, in µs: electric spikes and bad transfers
+last a few samples, while a magnet that slipped stays where it went."""
+
+BRIDGE_US = 1_000_000
+"""Gaps up to here are bridged by a straight line, in µs: no rep fits into one, and half of a
+hold is still on either side."""
+
+
+@dataclass(slots=True)
+class Dropped:
+    """Samples that were not used, by reason."""
+
+    not_a_number: int = 0
+    not_later: int = 0  # repeated or backward time
+    spikes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """The grid is not continuous before step `index`."""
+
+    index: int
+    lasted_us: int  # 0 where the time ran on and the angle jumped
+    jumped: bool  # the angle moved to where the lever cannot have gone: a slipped magnet
+
+
+class Grid:
+    """The angle on the grid: `angles[i]` is step `first + i`, at time `origin_us + step · 10 ms`.
+
+    Steps are numbered from 0 and never reused. A gap too long to bridge skips no number: the
+    time of a step is kept by `time_s`.
+    """
+
+    def __init__(self) -> None:
+        self.angles: list[float] = []
+        self.first = 0
+        self.dropped = Dropped()
+        self.breaks: list[Break] = []
+        self._origins: list[tuple[int, int]] = []  # (from step, time of step 0 of that stretch, µs)
+        self._next_us = 0  # time of the next grid step
+        self._t_us = -1  # last used sample
+        self._raw = 0.0
+        self._angle = 0.0  # unwrapped
+        self._waiting: list[tuple[int, float]] = []
+
+    @property
+    def end(self) -> int:
+        """The step after the last one."""
+        return self.first + len(self.angles)
+
+    def time_s(self, step: float) -> float:
+        """Sensor time of a step, or of a point between steps, in seconds."""
+        origin = self._origins[0][1]
+        for begins, origin_us in self._origins:
+            if step < begins:
+                break
+            origin = origin_us
+        return (origin + step * GRID_US) / 1e6
+
+    def forget_before(self, step: int) -> None:
+        """Free the angles of earlier steps."""
+        count = min(step - self.first, len(self.angles))
+        if count <= 0:
+            return
+        del self.angles[:count]
+        self.first += count
+        while len(self._origins) > 1 and self._origins[1][0] <= self.first:
+            del self._origins[0]
+
+    def push(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
+        """Take samples in order of time."""
+        t0, raw0, angle = self._t_us, self._raw, self._angle
+        next_us = self._next_us
+        append = self.angles.append
+        for t, raw in zip(t_us, angle_deg, strict=True):
+            change = raw - raw0
+            period = t - t0
+            if (
+                -PLAIN_STEP_DEG < change < PLAIN_STEP_DEG  # false for NaN
+                and 0 < period < PLAIN_PERIOD_US
+                and not self._waiting
+                and t0 >= 0
+            ):
+                while next_us <= t:
+                    append(angle + change * (next_us - t0) / period)
+                    next_us += GRID_US
+                t0, raw0 = t, raw
+                angle += change
+                continue
+            self._t_us, self._raw, self._angle, self._next_us = t0, raw0, angle, next_us
+            self._take(int(t), float(raw))
+            t0, raw0, angle, next_us = self._t_us, self._raw, self._angle, self._next_us
+        self._t_us, self._raw, self._angle, self._next_us = t0, raw0, angle, next_us
+
+    def _take(self, t: int, raw: float) -> None:
+        """One sample that needs a thought."""
+        if not isfinite(raw):
+            self.dropped.not_a_number += 1
+            return
+        latest = self._waiting[-1][0] if self._waiting else self._t_us
+        if t <= latest:
+            self.dropped.not_later += 1
+            return
+        if self._t_us < 0:
+            self._wait(t, raw)
+            return
+        if abs(_turn(raw - self._raw)) <= _reach_deg(t - self._t_us):
+            self.dropped.spikes += len(self._waiting)
+            self._waiting.clear()
+            self._join(t, raw)
+            return
+        self._wait(t, raw)
+
+    def _wait(self, t: int, raw: float) -> None:
+        """Keep an unlikely sample (or the very first) until others agree with it."""
+        waiting = self._waiting
+        if waiting and abs(_turn(raw - waiting[-1][1])) > _reach_deg(t - waiting[-1][0]):
+            self.dropped.spikes += len(waiting)
+            waiting.clear()
+        waiting.append((t, raw))
+        far = self._t_us < 0 or abs(_turn(waiting[0][1] - self._raw)) > SMALL_GLITCH_DEG + (
+            _reach_deg(waiting[0][0] - self._t_us)
+        )
+        if len(waiting) < 2 or (far and t - waiting[0][0] < GLITCH_LASTS_US):
+            return
+        believed = list(waiting)
+        waiting.clear()
+        if self._t_us < 0:
+            self._begin(*believed[0])
+        elif far:
+            self._jump(*believed[0])
+        else:
+            self._join(*believed[0])
+        for later in believed[1:]:
+            self._join(*later)
+
+    def _begin(self, t: int, raw: float) -> None:
+        self._origins = [(0, t)]
+        self._t_us, self._raw, self._angle = t, raw, raw
+        self.angles.append(raw)
+        self._next_us = t + GRID_US
+
+    def _jump(self, t: int, raw: float) -> None:
+        """The angle really is elsewhere now: bridge the time, not the angle."""
+        lasted = t - self._t_us
+        step = self._angle + _turn(raw - self._raw)
+        if lasted > BRIDGE_US:
+            self._restart(t, raw, step, jumped=True)
+            return
+        self.breaks.append(Break(self.end, 0, jumped=True))
+        while self._next_us <= t:
+            self.angles.append(step)
+            self._next_us += GRID_US
+        self._t_us, self._raw, self._angle = t, raw, step
+
+    def _join(self, t: int, raw: float) -> None:
+        """Draw a straight line, the short way round, from the last sample to this one."""
+        period = t - self._t_us
+        change = _turn(raw - self._raw)
+        if period > BRIDGE_US:
+            self._restart(t, raw, self._angle + change, jumped=False)
+            return
+        angle, t0 = self._angle, self._t_us
+        while self._next_us <= t:
+            self.angles.append(angle + change * (self._next_us - t0) / period)
+            self._next_us += GRID_US
+        self._t_us, self._raw, self._angle = t, raw, angle + change
+
+    def _restart(self, t: int, raw: float, angle: float, *, jumped: bool) -> None:
+        """Go on after a gap too long to bridge."""
+        step = self.end
+        self.breaks.append(Break(step, t - self._t_us, jumped=jumped))
+        self._origins.append((step, t - step * GRID_US))
+        self._t_us, self._raw, self._angle = t, raw, angle
+        self.angles.append(angle)
+        self._next_us = t + GRID_US
+
+
+def _turn(difference_deg: float) -> float:
+    """The short way round."""
+    return (difference_deg + 180.0) % 360.0 - 180.0
+
+
+def _reach_deg(period_us: int) -> float:
+    """How far a lever can get in that time, in degrees, noise and one lost count included."""
+    return PLAIN_STEP_DEG + LEVER_SPEED_DEG_S * 1e-6 * min(period_us, 250_000)
