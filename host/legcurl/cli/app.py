@@ -1,0 +1,158 @@
+"""From an argument list to an exit code.
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | something unforeseen: a bug, or the system refused |
+| 2 | arguments, an address or a calibration that cannot be meant |
+| 3 | the link: no such port, busy, lost for good |
+| 4 | the port exists and this user may not open it |
+| 5 | the sensor: none there, a newer protocol, a refusal |
+| 6 | a file that cannot be read as what it should be |
+| 7 | a file that could not be written |
+| 129, 130, 141, 143 | ended by hang-up, Ctrl-C, a closed pipe, SIGTERM |
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+import click
+
+from legcurl._version import __version__
+from legcurl.cli.ending import EndedBySignal, OutputClosedError
+from legcurl.errors import LegCurlError
+
+EXIT_UNFORESEEN = 1
+EXIT_USAGE = 2
+EXIT_FILE_UNREADABLE = 6
+EXIT_CTRL_C = 128 + signal.SIGINT
+EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
+_HOMES = {  # verb -> module that defines a click command of that name
+    "analyze": "legcurl.cli.analyzing",
+    "record": "legcurl.cli.watching",
+    "replay": "legcurl.cli.watching",
+    "sensors": "legcurl.cli.sensors",
+    "simulate": "legcurl.cli.simulating",
+    "watch": "legcurl.cli.watching",
+}
+
+
+class _Verbs(click.Group):
+    """The verbs, imported when named: `--version` must not pay for them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_HOMES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        home = _HOMES.get(cmd_name)
+        return getattr(import_module(home), cmd_name) if home else None
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="legcurl %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error, and log to stderr.")
+def legcurl(debug: bool) -> None:
+    """Reps, holds and the failed rep of a leg curl, from the angle of the machine's lever.
+
+    ADDRESS names the way to a sensor: serial:/dev/ttyACM0, tcp:HOST:PORT, replay:FILE, or
+    sim: for one without hardware, with options as in 'sim:?seed=7&pace=fast'.
+    """
+    if debug:
+        import logging
+
+        logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line; every way in which it can end comes out here as an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a name with a letter the terminal lacks must not kill
+            stream.reconfigure(errors="replace")
+    with _signals_as_exceptions():
+        try:
+            code = _run(arguments)
+            sys.stdout.flush()
+        except (BrokenPipeError, OutputClosedError):
+            _silence_stdout()
+            return EXIT_PIPE_CLOSED
+        except KeyboardInterrupt:  # pressed again while a command was tidying up
+            return EXIT_CTRL_C
+        except EndedBySignal as ended:
+            return 128 + ended.number
+        return code
+
+
+def _run(arguments: list[str]) -> int:
+    debug = "--debug" in arguments[:1]
+    try:
+        result: Any = legcurl.main(args=arguments, prog_name="legcurl", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return EXIT_USAGE
+    except click.UsageError as error:
+        return _fail(_with_hint(error), EXIT_USAGE)
+    except click.FileError as error:
+        return _fail(error.format_message(), EXIT_FILE_UNREADABLE)
+    except click.ClickException as error:
+        return _fail(error.format_message(), EXIT_UNFORESEEN)
+    except (click.Abort, KeyboardInterrupt):
+        return EXIT_CTRL_C
+    except LegCurlError as error:
+        if debug:
+            raise
+        return _fail(str(error), error.exit_code)
+    except (BrokenPipeError, OutputClosedError):
+        raise
+    except OSError as error:
+        if debug:
+            raise
+        return _fail(f"The system refused: {error}.", EXIT_UNFORESEEN)
+    except Exception as error:
+        if debug:
+            raise
+        return _fail(
+            f"This is a bug: {type(error).__name__}: {error}. "
+            f"Please report it with what 'legcurl --debug {' '.join(arguments)}' prints.",
+            EXIT_UNFORESEEN,
+        )
+    return result if isinstance(result, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    click.echo(f"legcurl: {' '.join(message.split())}", err=True)
+    return code
+
+
+def _with_hint(error: click.UsageError) -> str:
+    command = error.ctx.command_path if error.ctx else "legcurl"
+    return f"{error.format_message()} See '{command} --help'."
+
+
+@contextmanager
+def _signals_as_exceptions() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that everything is put back."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise EndedBySignal(number)
+
+    before = {number: signal.signal(number, end) for number in ENDING_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _silence_stdout() -> None:
+    """Nobody reads stdout any more: let the interpreter's last flush go nowhere, quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

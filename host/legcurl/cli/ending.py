@@ -1,0 +1,50 @@
+"""How a command ends other than by finishing: signals and a closed output."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from typing import Any
+
+
+class EndedBySignal(BaseException):
+    """SIGTERM or SIGHUP arrived; like KeyboardInterrupt it unwinds everything."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class OutputClosedError(Exception):
+    """Whoever read our output stopped reading (`legcurl ... | head`)."""
+
+
+def run_until_ended(work: Coroutine[Any, Any, None]) -> None:
+    """Run an async command; Ctrl-C, SIGTERM and SIGHUP cancel it, and it tidies up before.
+
+    A second Ctrl-C interrupts the tidying-up as well.
+    """
+    asyncio.run(_cancelled_by_signals(work))
+
+
+async def _cancelled_by_signals(work: Coroutine[Any, Any, None]) -> None:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    arrived: list[int] = []
+
+    def end(number: int) -> None:
+        arrived.append(number)
+        task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, end, number)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if arrived:
+            raise EndedBySignal(arrived[0]) from None
+        raise
+    finally:
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,357 @@
+"""The live picture of a set: `draw(state, width, height)` gives a whole screen as text.
+
+A pure function of the state and the size, so that a test can look at it. Read from afar, top
+down: the count in digits as tall as fit, the phase in one word, three bars with what the method
+asks marked on them (hold, range, length of the set), the last attempts, then what needs to be
+said. A doubt is shown as a doubt; Muscle Success takes the whole place of phase and bars.
+Nothing is told by colour alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import zip_longest
+
+from rich.text import Text
+
+from legcurl.events import RepResult
+from legcurl.view import bars
+from legcurl.view.lettering import height_of, largest_scale, letter, width_of
+from legcurl.view.method import FULL_ROM, HOLD_TARGET_S, REMINDER, REST_SHOWN_S, SET_WINDOW_S
+from legcurl.view.state import ViewState
+from legcurl.view.words import (
+    FAILURE_WORDS,
+    PHASE_WORDS,
+    fault_words,
+    percent,
+    remarks,
+    summary,
+    verdict,
+)
+
+HOLD_SCALE = bars.Scale(5.0, ((HOLD_TARGET_S, "3 s"),))  # room to overshoot the mark visibly
+ROM_SCALE = bars.Scale(1.1, ((FULL_ROM, "90 %"),))
+SET_SCALE = bars.Scale(150.0, ((SET_WINDOW_S[0], "1:00"), (SET_WINDOW_S[1], "2:00")))
+
+WIDE_COLUMNS = 64  # from here on count and bars stand side by side
+WIDE_ROWS = 18
+FEWEST_REPS = 3
+MOST_REPS = 15  # more rows make the digits small and nobody reads the first rep any more
+PANEL_ROWS = 12  # phase word (4), three bars with their axes (6), a blank row above and between
+
+_PHASE_STYLES = {
+    "unknown": "dim",
+    "bottom": "blue",
+    "concentric": "bold cyan",
+    "hold": "bold yellow",
+    "eccentric": "bold magenta",
+}
+_TONE_STYLES = {"plain": "bold", "good": "bold green", "doubt": "yellow", "bad": "bold red"}
+_VERDICT_STYLES = {"done": "green", "failed": "bold", "partial": "yellow"}
+_VERDICT_SIGNS = {"done": "✓", "failed": "✗", "partial": "–"}
+_BANNER = "bold black on green"
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """Where the picture goes: its size, what characters it has, and the driver's own words."""
+
+    width: int
+    height: int
+    ascii_only: bool = False
+    link_age_s: float | None = None  # wall time since the link was lost
+    waiting_for: str = "the sensor"
+    hint: str = "Ctrl-C ends"
+
+
+def draw(state: ViewState, canvas: Canvas) -> Text:
+    """Give exactly `height` rows of at most `width` columns."""
+    wide = canvas.width >= WIDE_COLUMNS and canvas.height >= WIDE_ROWS
+    rows = _wide(state, canvas) if wide else _narrow(state, canvas)
+    rows = (rows + [Text()] * canvas.height)[: canvas.height]
+    for row in rows:
+        row.truncate(canvas.width)
+    if canvas.ascii_only:
+        rows = [_in_ascii(row) for row in rows]
+    return Text("\n", no_wrap=True, overflow="crop", end="").join(rows)
+
+
+def _wide(state: ViewState, canvas: Canvas) -> list[Text]:
+    others = 4  # header, sentence, head of the table, foot
+    spare = canvas.height - others - PANEL_ROWS
+    reps = max(FEWEST_REPS, min(MOST_REPS, spare, canvas.height // 3))
+    main_height = canvas.height - others - reps
+    count = _count(state, canvas, max(36, int(canvas.width * 0.38)), main_height)
+    left = max(row.cell_len for row in count) + 3
+    panel = _panel(state, canvas, canvas.width - left - 1, main_height)
+    return [
+        _header(state, canvas),
+        *_beside(count, panel, left, main_height),
+        _sentence(state) or Text(),
+        *_table(state.reps, reps, canvas.width),
+        _foot(state, canvas),
+    ]
+
+
+def _narrow(state: ViewState, canvas: Canvas) -> list[Text]:
+    """Count and phase in a line, bars, and digits where there is room: most important first."""
+    width = canvas.width
+    word, style = _word(state)
+    top = Text(f" {state.completed_reps} ", "bold reverse")
+    top.append(f" {word} ", _BANNER if _succeeded(state) else style)
+    rows = [top, _hold_bar(state, width, canvas), _rom_bar(state, width, canvas)]
+    rows.append(_set_bar(state, width, canvas))
+    if said := _sentence(state):
+        rows.insert(1, said)
+    rows.append(_foot(state, canvas))
+    spare = canvas.height - len(rows) - 1
+    scale = largest_scale("00", width - 2, spare)
+    if scale:
+        digits = letter(str(state.completed_reps), scale, ascii_only=canvas.ascii_only)
+        rows[1:1] = [Text(" " + row, "bold") for row in digits]
+        spare -= len(digits)
+    if spare > 1:
+        rows[-1:-1] = _table(state.reps, min(spare - 1, MOST_REPS), width)
+    return [_header(state, canvas), *rows] if canvas.height > len(rows) else rows
+
+
+def _header(state: ViewState, canvas: Canvas) -> Text:
+    left = Text(" legcurl", "bold")
+    if state.sensor:
+        name = state.sensor.name or state.sensor.sensor_id
+        left.append(f"  {name}", "default")
+        left.append(f"  {state.sensor.board} {state.sensor.rate_hz:g} Hz", "dim")
+    right = Text()
+    for fault in state.faults:
+        right.append(f" {fault_words(fault)[0]} ", "bold white on red")
+        right.append(" ")
+    if state.sensor and not state.faults and state.link == "up":
+        right.append("● sensor ok  ", "green")
+    age = f" {canvas.link_age_s:.0f} s" if canvas.link_age_s is not None else ""
+    match state.link:
+        case "up":
+            right.append("● link up ", "green")
+        case "lost":
+            right.append(f" link lost{age} ", "bold white on red")
+        case "connecting":
+            right.append("○ connecting ", "yellow")
+        case "ended":
+            right.append("■ end of data ", "dim")
+    left.truncate(max(0, canvas.width - right.cell_len - 1))
+    return left + Text(" " * (canvas.width - left.cell_len - right.cell_len)) + right
+
+
+def _count(state: ViewState, canvas: Canvas, width: int, height: int) -> list[Text]:
+    """Give the count as tall as fits, on a width that does not change at the tenth rep."""
+    text = "-" if state.link == "connecting" else str(state.completed_reps)
+    roomy = text.rjust(2)
+    scale = max(1, largest_scale(roomy, width - 2, height - 1))
+    style = "bold green" if _succeeded(state) else "bold"
+    digits = letter(text, scale, ascii_only=canvas.ascii_only)
+    cells = width_of(roomy, scale)
+    rows = [Text(" " + row.center(cells), style) for row in digits]
+    label = "rep" if text == "1" else "reps"
+    top = max(0, (height - height_of(scale) - 1) // 2)
+    return [Text()] * top + [*rows, Text(" " + label.center(cells), "dim")]
+
+
+def _panel(state: ViewState, canvas: Canvas, width: int, height: int) -> list[Text]:
+    """Beside the count: the word and the bars, or the banner, or the set's summary."""
+    if _succeeded(state):
+        return _banner(state, canvas, width, height)
+    word, style = _word(state)
+    scale = largest_scale(word, width, height - 8)
+    lettered = letter(word, scale, ascii_only=canvas.ascii_only) if scale else [word]
+    rows = [Text(), *[Text(row, style) for row in lettered]]
+    if state.stage == "after" and state.result:
+        return [*rows, Text(), *[Text(told, "bold") for told in summary(state.result)]]
+    shown = [
+        _hold_bar(state, width, canvas),
+        _axis(HOLD_SCALE, width),
+        _rom_bar(state, width, canvas),
+        _axis(ROM_SCALE, width),
+        _set_bar(state, width, canvas),
+        _axis(SET_SCALE, width),
+    ]
+    return [*rows, *[Text()] * (height - len(rows) - len(shown)), *shown]
+
+
+def _banner(state: ViewState, canvas: Canvas, width: int, height: int) -> list[Text]:
+    """MUSCLE SUCCESS over the whole panel, in reverse, so that it shows without colour too."""
+    lines = ("MUSCLE", "SUCCESS")
+    told = summary(state.result)[1:] if state.result else []  # its first line is the banner's
+    scale = max(1, largest_scale(lines[1], width, (height - len(told)) // 2))
+    lettered = [row for word in lines for row in letter(word, scale, ascii_only=canvas.ascii_only)]
+    gap = max(0, height - len(lettered) - len(told))
+    rows = [*[""] * (gap // 2), *lettered, *[""] * (gap - gap // 2), *told]
+    return [Text(row.center(width), _BANNER) for row in rows[:height]]
+
+
+def _word(state: ViewState) -> tuple[str, str]:
+    """Give the one word that matters now, and its style."""
+    if _succeeded(state):
+        return "MUSCLE SUCCESS", _BANNER
+    if state.link == "connecting":
+        return "WAIT", "dim"
+    if state.link == "lost":
+        return "NO LINK", "bold red"
+    if state.doubt:
+        return "FAIL?", "bold yellow"
+    if state.stage == "after":
+        return "SET OVER", "bold"
+    if state.stage == "before" and state.phase in ("unknown", "bottom"):
+        return "READY", "bold"
+    if state.phase == "hold" and state.hold_s >= HOLD_TARGET_S:
+        return PHASE_WORDS["hold"], "bold green"
+    return PHASE_WORDS[state.phase], _PHASE_STYLES[state.phase]
+
+
+def _sentence(state: ViewState) -> Text | None:
+    """Give what must be said now, the most pressing only."""
+    if state.link == "lost":
+        stays = " The set stays open." if state.stage == "during" else ""
+        return Text(f" {state.link_reason}.{stays}", "bold red")
+    if state.faults:
+        return Text(" {}: {}".format(*fault_words(state.faults[-1])), "bold red")
+    if state.success:
+        failure = FAILURE_WORDS[state.success.failure]
+        return Text(f" {failure}: {state.success.evidence}", "bold green")
+    if state.doubt:
+        return Text(f" perhaps failing: {state.doubt.evidence}", "bold yellow")
+    if state.cue:
+        return Text(f" {state.cue.text}", _TONE_STYLES[state.cue.tone])
+    if state.note:
+        return Text(f" {state.note.text}", _TONE_STYLES[state.note.tone])
+    if state.stage == "during" and state.rest_s > REST_SHOWN_S:
+        return Text(f" resting {state.rest_s:.1f} s: the method allows no rest", "yellow")
+    return None
+
+
+def _hold_bar(state: ViewState, width: int, canvas: Canvas) -> Text:
+    met = state.hold_s >= HOLD_TARGET_S
+    style = "green" if met else "yellow"
+    reading = Text(f"{state.hold_s:4.1f} s", f"bold {style}" if state.hold_s else "dim")
+    return _bar_row(
+        "hold", state.hold_s, HOLD_SCALE, width, style, reading, canvas, beyond="bold green"
+    )
+
+
+def _rom_bar(state: ViewState, width: int, canvas: Canvas) -> Text:
+    """Show the range, or while none is known the sensor's angle, which proves it alive."""
+    if state.rom_fraction is None:
+        known = "----" if state.angle_deg is None else f"{state.angle_deg:.1f}°"
+        return _bar_row("angle", 0.0, ROM_SCALE, width, "dim", Text(f"{known:>6}"), canvas)
+    style = "green" if state.rom_fraction >= FULL_ROM else "cyan"
+    reading = Text(f"{percent(state.rom_fraction):>6}")
+    return _bar_row(
+        "range",
+        state.rom_fraction,
+        ROM_SCALE,
+        width,
+        style,
+        reading,
+        canvas,
+        ghost=state.reached_fraction,
+    )
+
+
+def _set_bar(state: ViewState, width: int, canvas: Canvas) -> Text:
+    shortest, longest = SET_WINDOW_S
+    style = "yellow"
+    if state.set_s >= shortest:
+        style = "green" if state.set_s <= longest else "red"
+    minutes, seconds = divmod(int(state.set_s), 60)
+    return _bar_row(
+        "set", state.set_s, SET_SCALE, width, style, Text(f"{minutes:3}:{seconds:02}"), canvas
+    )
+
+
+_LABEL_CELLS = 6
+_READING_CELLS = 8
+
+
+def _bar_row(
+    label: str,
+    value: float,
+    scale: bars.Scale,
+    width: int,
+    style: str,
+    reading: Text,
+    canvas: Canvas,
+    *,
+    beyond: str | None = None,
+    ghost: float | None = None,
+) -> Text:
+    cells = width - _LABEL_CELLS - _READING_CELLS
+    row = Text(label.ljust(_LABEL_CELLS), no_wrap=True)
+    if cells > 4:
+        look = bars.ASCII if canvas.ascii_only else bars.BLOCKS
+        row += bars.bar(value, scale, cells, style, beyond=beyond, ghost=ghost, look=look)
+    return row + Text("  ") + reading
+
+
+def _axis(scale: bars.Scale, width: int) -> Text:
+    cells = max(1, width - _LABEL_CELLS - _READING_CELLS)
+    return Text(" " * _LABEL_CELLS) + bars.axis(scale, cells)
+
+
+_COLUMNS = (("rep", 4), ("result", 11), ("up", 8), ("hold", 8), ("down", 8), ("range", 8))
+
+
+def _table(reps: tuple[RepResult, ...], rows: int, width: int) -> list[Text]:
+    """Give the head and the last attempts, the newest at the bottom; blank rows fill it up."""
+    head = Text("  ")
+    for name, cells in _COLUMNS:
+        head.append(name.rjust(cells) if name != "result" else "  " + name.ljust(cells - 2))
+    head.append("  remarks")
+    head.pad_right(max(0, width - head.cell_len))
+    head.stylize("underline dim")
+    shown = [_rep_row(rep) for rep in reps[-rows:]]
+    return [head, *shown, *[Text()] * (rows - len(shown))]
+
+
+def _rep_row(rep: RepResult) -> Text:
+    what = verdict(rep)
+    row = Text(f"  {rep.number:4}  ", no_wrap=True)
+    row.append(f"{_VERDICT_SIGNS[what]} {what:7}", _VERDICT_STYLES[what])
+    row.append(f"{rep.concentric_s:6.1f} s")
+    hold_style = "green" if rep.hold_met else "yellow" if rep.completed else "dim"
+    row.append(f"{rep.hold_s:6.1f} s", hold_style)
+    row.append(f"{rep.eccentric_s:6.1f} s")
+    row.append(f"{percent(rep.rom_fraction):>8}", "" if rep.full_rom else "yellow")
+    row.append("  " + ", ".join(remarks(rep)), "yellow" if rep.rest_before_s > REST_SHOWN_S else "")
+    return row
+
+
+def _foot(state: ViewState, canvas: Canvas) -> Text:
+    if state.link == "connecting":
+        left = Text(f" Waiting for {canvas.waiting_for}", "yellow")
+    else:
+        left = Text(f" Reminder: {REMINDER}", "dim")
+    right = Text(f"{canvas.hint} ", "dim")
+    gap = canvas.width - left.cell_len - right.cell_len
+    return left + Text(" " * gap) + right if gap > 0 else left
+
+
+def _succeeded(state: ViewState) -> bool:
+    if state.result:
+        return state.result.outcome == "muscle_success"
+    return state.success is not None
+
+
+def _beside(left: list[Text], right: list[Text], column: int, height: int) -> list[Text]:
+    rows = []
+    blank = [Text()] * height
+    for one, other, _ in zip_longest(left[:height], right[:height], blank, fillvalue=Text()):
+        row = one.copy()
+        row.pad_right(max(0, column - row.cell_len))
+        rows.append(row + other)
+    return rows
+
+
+_PLAIN_CHARACTERS = str.maketrans("●○■✓✗–…°┃░", "*o#+x-.'|.")
+
+
+def _in_ascii(row: Text) -> Text:
+    row.plain = row.plain.translate(_PLAIN_CHARACTERS).encode("ascii", "replace").decode()
+    return row

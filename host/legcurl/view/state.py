@@ -1,0 +1,212 @@
+"""What a viewer should see now, folded from events: `state = state.apply(event)`.
+
+A frozen value and a pure function, so that the terminal, a page or a test can show the same
+set from the same events, and a viewer that joins late needs nothing but the last state. It
+holds one set at a time, the one that is going on or else the last, so it never grows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from legcurl.events import (
+    Cue,
+    Event,
+    FailureSuspected,
+    FailureWithdrawn,
+    LinkChanged,
+    MuscleSuccess,
+    Phase,
+    PhaseChanged,
+    Progress,
+    RepCorrected,
+    RepEnded,
+    RepResult,
+    SamplesMissing,
+    SensorSeen,
+    SensorTrouble,
+    SetEnded,
+    SetResult,
+    SetStarted,
+)
+from legcurl.view.words import CUE_WORDS
+
+NOTE_LASTS_S = 6.0  # of sensor time: long enough to read a sentence
+CUE_LASTS_S = 3.0  # a cue concerns the movement that is going on
+
+Tone = Literal["plain", "good", "doubt", "bad"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence to show for a while."""
+
+    text: str
+    tone: Tone
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ViewState:
+    """The picture after the events so far. `stage`: before, during, or after a set."""
+
+    link: Literal["connecting", "up", "lost", "ended"] = "connecting"
+    link_reason: str = ""
+    sensor: SensorSeen | None = None
+    faults: tuple[str, ...] = ()
+    t_s: float = 0.0
+    angle_deg: float | None = None
+    rom_fraction: float | None = None
+    reached_fraction: float | None = None  # the highest of the attempt that is going on
+    phase: Phase = "unknown"
+    phase_since_s: float = 0.0
+    stage: Literal["before", "during", "after"] = "before"
+    completed_reps: int = 0
+    hold_s: float = 0.0  # of the hold that is going on, or the last one until the next lift
+    rest_s: float = 0.0  # since the weight came down, while it stays there
+    set_s: float = 0.0
+    reps: tuple[RepResult, ...] = ()
+    doubt: FailureSuspected | None = None
+    success: MuscleSuccess | None = None
+    result: SetResult | None = None
+    note: Note | None = None
+    cue: Note | None = None
+    sets_ended: int = 0
+
+    def apply(self, event: Event) -> ViewState:
+        """Give the picture after one more event."""
+        match event:
+            case Progress():
+                return self._progressed(event)
+            case PhaseChanged():
+                return self._at(event.t_s)._in_phase(event.phase)
+            case SetStarted():
+                return self._at(event.t_s)._opened()
+            case RepEnded():
+                seen = self._at(event.t_s)._open_for_rep()
+                return replace(
+                    seen,
+                    completed_reps=event.completed_reps,
+                    reps=_with_rep(seen.reps, event.rep),
+                    hold_s=event.rep.hold_s if seen.phase != "hold" else seen.hold_s,
+                )
+            case RepCorrected():
+                return self._at(event.t_s)._corrected(event)
+            case FailureSuspected():
+                return replace(self._at(event.t_s), doubt=event)
+            case FailureWithdrawn():
+                seen = replace(self._at(event.t_s), doubt=None, success=None)
+                return seen._noting(f"Not a failure: {event.reason}", "plain")
+            case MuscleSuccess():
+                return replace(self._at(event.t_s), doubt=None, success=event)
+            case Cue():
+                note = Note(CUE_WORDS[event.cue], "plain", event.t_s + CUE_LASTS_S)
+                return replace(self._at(event.t_s), cue=note)
+            case SetEnded():
+                return self._at(event.t_s)._closed(event.set)
+            case SensorSeen():
+                return self._met(event)
+            case LinkChanged(state="lost"):
+                return replace(self, link="lost", link_reason=event.reason)
+            case LinkChanged():
+                return replace(self, link="up", link_reason="")
+            case SensorTrouble():
+                others = tuple(fault for fault in self.faults if fault != event.fault)
+                faults = (*others, event.fault) if event.active else others
+                return replace(self._at(event.t_s), faults=faults)
+            case SamplesMissing():
+                span = f" of {event.duration_s:.1f} s" if event.samples else ""
+                return self._at(event.t_s)._noting(f"Samples{span} lost: {event.reason}", "bad")
+        return self
+
+    def ended(self) -> ViewState:
+        """Give the picture after the last event of a stream that has an end."""
+        return replace(self, link="ended")
+
+    def _at(self, t_s: float) -> ViewState:
+        """Move the clock; what was said for a while is gone when its while is over."""
+        return replace(
+            self,
+            t_s=t_s,
+            note=self.note if self.note and t_s < self.note.until_s else None,
+            cue=self.cue if self.cue and t_s < self.cue.until_s else None,
+        )
+
+    def _noting(self, text: str, tone: Tone) -> ViewState:
+        return replace(self, note=Note(text, tone, self.t_s + NOTE_LASTS_S))
+
+    def _met(self, sensor: SensorSeen) -> ViewState:
+        """Greet the sensor; after a restart its clock, and with it every `until_s`, is void."""
+        restarted = self.sensor is not None and self.sensor.boot_id != sensor.boot_id
+        kept = replace(self, note=None, cue=None, faults=()) if restarted else self
+        return replace(kept, sensor=sensor, link="up", link_reason="")
+
+    def _in_phase(self, phase: Phase) -> ViewState:
+        if phase == self.phase:
+            return self
+        changed = replace(self, phase=phase, phase_since_s=self.t_s, rest_s=0.0)
+        if phase == "concentric" and self.phase in ("bottom", "unknown"):
+            return replace(changed, hold_s=0.0, reached_fraction=None)
+        return changed
+
+    def _progressed(self, event: Progress) -> ViewState:
+        seen = self._at(event.t_s)._in_phase(event.phase)
+        reached = seen.reached_fraction
+        if event.rom_fraction is not None and (reached is None or event.rom_fraction > reached):
+            reached = event.rom_fraction
+        during = seen.stage == "during"
+        return replace(
+            seen,
+            angle_deg=event.angle_deg,
+            rom_fraction=event.rom_fraction,
+            reached_fraction=reached,
+            completed_reps=event.completed_reps if during else seen.completed_reps,
+            hold_s=event.hold_s if event.phase == "hold" else seen.hold_s,
+            rest_s=event.t_s - seen.phase_since_s if event.phase == "bottom" else 0.0,
+            set_s=event.set_s if during else seen.set_s,
+        )
+
+    def _opened(self) -> ViewState:
+        """Clear the last set's picture for the next."""
+        return replace(
+            self,
+            stage="during",
+            completed_reps=0,
+            set_s=0.0,
+            reps=(),
+            doubt=None,
+            success=None,
+            result=None,
+        )
+
+    def _open_for_rep(self) -> ViewState:
+        return self if self.stage == "during" else self._opened()
+
+    def _corrected(self, event: RepCorrected) -> ViewState:
+        reps = self.reps
+        if event.old is not None:
+            reps = tuple(rep for rep in reps if rep.number != event.old.number)
+        if event.new is not None:
+            reps = _with_rep(reps, event.new)
+        what = f"Rep {event.new.number}" if event.new else "The last movement"
+        seen = replace(self, reps=reps, completed_reps=event.completed_reps)
+        return seen._noting(f"{what} was corrected: {event.reason}", "doubt")
+
+    def _closed(self, result: SetResult) -> ViewState:
+        return replace(
+            self,
+            stage="after",
+            result=result,
+            reps=result.reps,
+            completed_reps=result.completed_reps,
+            set_s=result.time_under_load_s,
+            doubt=None,
+            sets_ended=self.sets_ended + 1,
+        )
+
+
+def _with_rep(reps: tuple[RepResult, ...], rep: RepResult) -> tuple[RepResult, ...]:
+    """Put the rep in its place by number; a repeated number replaces."""
+    others = [other for other in reps if other.number != rep.number]
+    return tuple(sorted([*others, rep], key=lambda one: one.number))

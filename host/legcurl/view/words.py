@@ -1,0 +1,205 @@
+"""Events in words: one plain line for each that matters to someone who reads along.
+
+Used where there is no terminal to draw on, and for the remarks in tables. Times are seconds of
+the sensor's clock, as in the events.
+"""
+
+from __future__ import annotations
+
+from legcurl.events import (
+    Cue,
+    Event,
+    FailureSuspected,
+    FailureWithdrawn,
+    LinkChanged,
+    MuscleSuccess,
+    Outcome,
+    Phase,
+    RepCorrected,
+    RepEnded,
+    RepResult,
+    SamplesMissing,
+    SensorSeen,
+    SensorTrouble,
+    SetEnded,
+    SetResult,
+    SetStarted,
+)
+from legcurl.view.method import HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
+
+PHASE_WORDS: dict[Phase, str] = {
+    "unknown": "READY",
+    "bottom": "BOTTOM",
+    "concentric": "LIFT",
+    "hold": "HOLD",
+    "eccentric": "LOWER",
+}
+OUTCOME_WORDS: dict[Outcome, str] = {
+    "muscle_success": "Muscle Success",
+    "stopped": "stopped before failure",
+    "interrupted": "broken off",
+}
+FAILURE_WORDS = {"mid_lift": "failed mid lift", "in_hold": "failed in the hold"}
+CUE_WORDS = {
+    "all_the_way": "All the way up!",
+    "squeeze": "Squeeze!",
+    "slower_down": "Slower on the way down",
+    "keep_moving": "Keep moving",
+}
+FAULT_WORDS = {  # what is wrong, and what to do about it
+    "no_magnet": ("no magnet", "put the magnet back over the encoder"),
+    "weak_magnet": ("magnet too weak", "bring the magnet closer to the encoder"),
+    "strong_magnet": ("magnet too strong", "move the magnet away from the encoder"),
+    "bus_error": ("encoder does not answer", "check the encoder's wires"),
+    "not_referenced": ("not referenced", "move the lever through its index mark once"),
+    "unknown": ("unknown sensor fault", "update this program, it is older than the sensor"),
+}
+
+
+def line(event: Event) -> str | None:
+    """Say the event in one line, or None where it is of no interest afterwards."""
+    told = _sentence(event)
+    if told is None:
+        return None
+    t_s = getattr(event, "t_s", None)
+    return f"{'':10}{told}" if t_s is None else f"{t_s:8.1f}  {told}"
+
+
+def _sentence(event: Event) -> str | None:
+    match event:
+        case SensorSeen():
+            return f"sensor {sensor_title(event)}"
+        case LinkChanged(state="lost"):
+            return f"link lost: {event.reason}; the set stays open"
+        case LinkChanged():
+            return "link restored"
+        case SensorTrouble(active=True):
+            what, remedy = fault_words(event.fault)
+            return f"{what}: {remedy}"
+        case SensorTrouble():
+            return f"{fault_words(event.fault)[0]}: over"
+        case SamplesMissing(samples=0):
+            return f"samples missing: {event.reason}"
+        case SamplesMissing():
+            return f"{event.samples} samples missing ({event.duration_s:.1f} s): {event.reason}"
+        case SetStarted():
+            return f"set began at {event.start_s:.1f}"
+        case RepEnded():
+            return f"{rep_line(event.rep)} [{event.completed_reps} done]"
+        case RepCorrected():
+            what = _correction(event)
+            return f"correction: {what} ({event.reason}) [{event.completed_reps} done]"
+        case FailureSuspected():
+            return f"failing? {event.evidence}"
+        case FailureWithdrawn():
+            return f"not failing: {event.reason}"
+        case MuscleSuccess():
+            return f"MUSCLE SUCCESS: {FAILURE_WORDS[event.failure]}, {event.evidence}"
+        case Cue():
+            return f"cue: {CUE_WORDS[event.cue]}"
+        case SetEnded():
+            return f"set ended: {set_line(event.set)}"
+        case _:
+            return None
+
+
+def sensor_title(sensor: SensorSeen) -> str:
+    """Name the sensor so that a person finds it: its name, its board, its rate."""
+    name = sensor.name or sensor.sensor_id
+    return f"{name} ({sensor.board}, {sensor.rate_hz:g} Hz, firmware {sensor.firmware})"
+
+
+def fault_words(fault: str) -> tuple[str, str]:
+    """Give the fault in words, and its remedy."""
+    return FAULT_WORDS.get(fault, FAULT_WORDS["unknown"])
+
+
+def verdict(rep: RepResult) -> str:
+    """Give what became of the attempt in one word."""
+    if rep.failed and not rep.completed:
+        return "failed"
+    return "done" if rep.completed else "partial"
+
+
+def remarks(rep: RepResult) -> list[str]:
+    """What a coach would say about the attempt, most important first."""
+    said = []
+    if rep.failure is not None:
+        said.append(FAILURE_WORDS[rep.failure])
+    elif not rep.full_rom:
+        said.append("not the full range")
+    if rep.completed and not rep.hold_met:
+        said.append(f"hold {HOLD_TARGET_S - rep.hold_s:.1f} s short")
+    if rep.rest_before_s > REST_SHOWN_S:
+        said.append(f"rested {rep.rest_before_s:.1f} s before")
+    if rep.incomplete:
+        said.append("samples missing")
+    return said
+
+
+def rep_line(rep: RepResult) -> str:
+    """Give the attempt and its measures in one line."""
+    measures = (
+        f"rep {rep.number} {verdict(rep)}: up {rep.concentric_s:.1f} s, hold {rep.hold_s:.1f} s, "
+        f"down {rep.eccentric_s:.1f} s, range {percent(rep.rom_fraction)}"
+    )
+    return ", ".join([measures, *remarks(rep)])
+
+
+def window_verdict(result: SetResult) -> str:
+    """Compare the set's length to the window that the method asks of a set to failure."""
+    shortest, longest = (bound / 60 for bound in SET_WINDOW_S)
+    to_failure = result.outcome == "muscle_success"
+    if result.time_under_load_s < SET_WINDOW_S[0]:
+        return f"under {shortest:.0f} min" + (": take less weight" if to_failure else "")
+    if result.time_under_load_s > SET_WINDOW_S[1]:
+        return f"over {longest:.0f} min" + (": take more weight" if to_failure else "")
+    return f"within {shortest:.0f} to {longest:.0f} min"
+
+
+def set_line(result: SetResult) -> str:
+    """Give the set's outcome and its measures in one line."""
+    told = (
+        f"{OUTCOME_WORDS[result.outcome]}, {_reps(result.completed_reps)}, "
+        f"{result.time_under_load_s:.1f} s under load ({window_verdict(result)})"
+    )
+    return told + (", samples missing" if result.incomplete else "")
+
+
+def summary(result: SetResult) -> list[str]:
+    """Give the set in a few short lines, for beside the count."""
+    minutes, seconds = divmod(round(result.time_under_load_s), 60)
+    told = [
+        OUTCOME_WORDS[result.outcome],
+        f"{_reps(result.completed_reps)} in {minutes}:{seconds:02}, {window_verdict(result)}",
+    ]
+    held = [rep for rep in result.reps if rep.completed]
+    if held:
+        met = sum(rep.hold_met for rep in held)
+        mean_s = sum(rep.hold_s for rep in held) / len(held)
+        told.append(f"holds: {met} of {len(held)} met, mean {mean_s:.1f} s")
+    losses = []
+    if result.velocity_loss is not None:
+        losses.append(f"speed lost {percent(result.velocity_loss)}")
+    if result.rom_loss is not None:
+        losses.append(f"range lost {percent(result.rom_loss)}")
+    if losses:
+        told.append(", ".join(losses))
+    if result.incomplete:
+        told.append("samples are missing")
+    return told
+
+
+def percent(fraction: float) -> str:
+    """Write a fraction as a whole percentage."""
+    return f"{fraction * 100:.0f} %"
+
+
+def _reps(count: int) -> str:
+    return f"{count} rep" if count == 1 else f"{count} reps"
+
+
+def _correction(event: RepCorrected) -> str:
+    if event.new is None:
+        return f"rep {event.old.number} was none" if event.old else "nothing changed"
+    return rep_line(event.new)
