@@ -1,0 +1,191 @@
+"""What may be asked of a simulated sensor, as the query of a `sim:` address.
+
+`parse_address("sim:?lifter=steady&seed=7&pace=fast")` gives frozen `SimOptions`; `.address()`
+gives the shortest address that means the same. Nothing is guessed: an unknown option, a value out
+of range, and an option that this version cannot honour are each a `ConfigError` that names what
+is allowed, because a simulation that quietly ignored `outages=3` would prove the wrong thing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal
+from urllib.parse import parse_qsl, urlencode
+
+from legcurl.errors import ConfigError
+
+SCHEME = "sim:"
+
+RATE_HZ_RANGE = (20.0, 400.0)  # what the firmware's sampler accepts
+LOAD_RANGE = (0.2, 1.3)  # below, sets last for half an hour; above, nothing moves
+SEED_RANGE = (0, 2**32 - 1)  # the world stream carries the seed in 32 bits
+SETS_RANGE = (1, 100_000)
+PACE_RANGE = (0.01, 1000.0)
+
+Link = Literal["serial", "tcp"]
+Pace = float | Literal["fast"]
+
+LINKS = ("serial", "tcp")
+
+# What can go wrong on request, each once, at a seeded moment in mid-set.
+FAULTS = {
+    "no_magnet": "the magnet is lost for about a second",
+    "weak_magnet": "the magnet moves too far away for some seconds; angles stay usable",
+    "strong_magnet": "the magnet comes too near for some seconds; angles stay usable",
+    "bus_error": "the encoder does not answer on its bus for about half a second",
+    "stuck": "the encoder repeats one angle for about a second and reports nothing",
+    "reboot": "the sensor loses its power and starts again",
+    "host_stall": "the host takes no bytes for three seconds",
+    "corrupt": "some bytes to the host are changed on the way",
+    "drop": "some bytes to the host are lost on the way",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SimOptions:
+    """One simulated sensor, lifter and machine. The defaults are those of `sim:` alone."""
+
+    seed: int = 1
+    lifter: str = "steady"  # a name in legcurl.simulator.families.FAMILIES
+    load: float = 0.8  # weight as a fraction of what this lifter can just lift when fresh
+    sets: int = 1
+    rate: float = 100.0  # samples a second
+    pace: Pace = 1.0  # seconds of the world in a second here; "fast": as fast as it goes
+    link: Link = "serial"
+    fault: tuple[str, ...] = ()
+
+    def address(self) -> str:
+        """The shortest `sim:` address that means these options."""
+        query = urlencode(
+            [
+                (field.name, _text(getattr(self, field.name)))
+                for field in fields(self)
+                if getattr(self, field.name) != field.default
+            ],
+            safe=",",
+        )
+        return f"{SCHEME}?{query}" if query else SCHEME
+
+
+def parse_address(address: str) -> SimOptions:
+    """Read a `sim:` address; raise ConfigError naming what is allowed."""
+    if not address.startswith(SCHEME):
+        raise ConfigError(
+            f"{address!r} is not a simulated sensor: write sim: or sim:?lifter=steady&seed=7"
+        )
+    rest = address[len(SCHEME) :]
+    if rest and not rest.startswith("?"):
+        raise ConfigError(
+            f"{address!r}: options of a simulated sensor follow a question mark, "
+            "as in sim:?lifter=steady&seed=7"
+        )
+    try:
+        pairs = parse_qsl(rest[1:], keep_blank_values=True, strict_parsing=bool(rest[1:]))
+    except ValueError as error:
+        raise ConfigError(
+            f"{address!r}: every option is NAME=VALUE, joined by & (quote the address in a shell)"
+        ) from error
+    return options_from(pairs)
+
+
+def options_from(pairs: list[tuple[str, str]]) -> SimOptions:
+    """Check names and values; raise ConfigError for the first that cannot be meant."""
+    chosen: dict[str, object] = {}
+    for name, value in pairs:
+        if name in chosen:
+            raise ConfigError(f"sim option {name} is given twice: keep one")
+        if name in _NOT_YET:
+            _refuse_unless_neutral(name, value)
+            continue
+        reader = _READERS.get(name)
+        if reader is None:
+            raise ConfigError(
+                f"sim has no option {name!r}: it has {', '.join((*_READERS, *_NOT_YET))}"
+            )
+        chosen[name] = reader(value)
+    return SimOptions(**chosen)  # type: ignore[arg-type]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def _number(name: str, text: str, low: float, high: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise ConfigError(f"sim option {name}={text}: must be a number from {low:g} to {high:g}")
+    return value
+
+
+def _whole(name: str, text: str, low: int, high: int) -> int:
+    value = int(text) if text.isascii() and text.isdigit() else low - 1
+    if not low <= value <= high:
+        raise ConfigError(f"sim option {name}={text}: must be a whole number from {low} to {high}")
+    return value
+
+
+def _lifter(text: str) -> str:
+    from legcurl.simulator.families import FAMILIES
+
+    if text not in FAMILIES:
+        raise ConfigError(f"sim has no lifter {text!r}: it has {', '.join(FAMILIES)}")
+    return text
+
+
+def _pace(text: str) -> Pace:
+    if text == "fast":
+        return "fast"
+    if text == "realtime":
+        return 1.0
+    try:
+        return _number("pace", text, *PACE_RANGE)
+    except ConfigError:
+        low, high = PACE_RANGE
+        raise ConfigError(
+            f"sim option pace={text}: must be realtime, fast, or a factor from {low:g} to {high:g}"
+        ) from None
+
+
+def _link(text: str) -> str:
+    if text == "ble":
+        raise ConfigError("sim option link=ble: not yet; use link=serial or link=tcp")
+    if text not in LINKS:
+        raise ConfigError(f"sim option link={text}: must be one of {', '.join(LINKS)}")
+    return text
+
+
+def _faults(text: str) -> tuple[str, ...]:
+    names = tuple(name for name in text.split(",") if name)
+    for name in names:
+        if name not in FAULTS:
+            raise ConfigError(f"sim has no fault {name!r}: it has {', '.join(FAULTS)}")
+    return names
+
+
+_READERS = {
+    "seed": lambda text: _whole("seed", text, *SEED_RANGE),
+    "lifter": _lifter,
+    "load": lambda text: _number("load", text, *LOAD_RANGE),
+    "sets": lambda text: _whole("sets", text, *SETS_RANGE),
+    "rate": lambda text: _number("rate", text, *RATE_HZ_RANGE),
+    "pace": _pace,
+    "link": _link,
+    "fault": _faults,
+}
+
+# Options of the simulated radio. The value that changes nothing is accepted.
+_NOT_YET = {"outages": "0", "loss": "0", "interval_ms": "", "mtu": ""}
+
+
+def _refuse_unless_neutral(name: str, value: str) -> None:
+    if value != _NOT_YET[name]:
+        raise ConfigError(
+            f"sim option {name}={value}: not yet, it belongs to link=ble; leave it out"
+        )
