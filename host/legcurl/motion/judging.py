@@ -42,6 +42,11 @@ PARTIAL_FRACTION = 0.25
 FAILED_FRACTION = 0.08
 """Lower than this nothing was lifted, so nothing failed."""
 
+SLOWED, DROPPED = 0.5, 2.0
+"""A weight that sank at full effort: the lift took twice its usual time, as the last completed
+rep does (0.47 of the first three reps' speed, docs/detection.md), and it came down at twice the
+usual speed, which a lifter who still resists does not let it."""
+
 Verdict = Literal["not_a_rep", "completed", "partial", "failed_mid_lift", "failed_in_hold"]
 
 
@@ -125,6 +130,11 @@ def failed_mid_lift(effort: Effort) -> bool:
     return effort.creep_s >= 1.0
 
 
+def could_fail(fraction: float, effort: Effort) -> bool:
+    """Whether an attempt can still turn out a failure, whatever its descent shows."""
+    return failed_mid_lift(effort) if fraction < REACHED_TOP else effort.slowed < SLOWED
+
+
 def _verdict(fraction: float, effort: Effort, attempt: Attempt) -> Verdict:
     if fraction >= REACHED_TOP:
         return "failed_in_hold" if _sank(effort) else "completed"
@@ -137,7 +147,7 @@ def _verdict(fraction: float, effort: Effort, attempt: Attempt) -> Verdict:
 
 def _sank(effort: Effort) -> bool:
     """Whether the weight fell from the top after a lift that took all there was."""
-    return effort.slowed < 0.5 and effort.dropped > 2.0
+    return effort.slowed < SLOWED and effort.dropped > DROPPED
 
 
 def _settle_failures_in_the_hold(judged: list[Judged]) -> list[Judged]:

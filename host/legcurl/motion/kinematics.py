@@ -7,7 +7,7 @@ exact by definition (zero phase); how long to wait until they can be asked is th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import exp
 from operator import mul
 
@@ -47,16 +47,11 @@ class Curve:
         """The step after the last."""
         return self.first + len(self.flexion)
 
-    def angle(self, step: int) -> float:
-        """Angle at a step; the ends go on for ever."""
-        return self.flexion[min(max(step - self.first, 0), len(self.flexion) - 1)]
-
     def level(self, step: int) -> float:
         """Mean of 50 ms around a step: the angle without the encoder's last count of noise."""
-        at = min(max(step - self.first, 2), len(self.flexion) - 3)
-        return sum(self.flexion[max(at - 2, 0) : at + 3]) / len(
-            self.flexion[max(at - 2, 0) : at + 3]
-        )
+        at = step - self.first
+        near = self.flexion[max(at - 2, 0) : at + 3] or self.flexion[-1:]
+        return sum(near) / len(near)
 
     def velocity(self, step: int) -> float:
         """Smoothed velocity at a step, in °/s."""
@@ -64,9 +59,11 @@ class Curve:
         if known is not None:
             return known
         at = step - self.first
-        window: Sequence[float] = self.flexion[max(at - REACH, 0) : at + REACH + 1]
+        flexion = self.flexion
+        window = flexion[max(at - REACH, 0) : at + REACH + 1]
         if len(window) < 2 * REACH + 1:
-            window = [self.angle(i) for i in range(step - REACH, step + REACH + 1)]
+            window[:0] = flexion[:1] * max(REACH - at, 0)
+            window += flexion[-1:] * (2 * REACH + 1 - len(window))
         value = sum(map(mul, window, _VELOCITY_KERNEL))
         self._velocities[step] = value
         return value

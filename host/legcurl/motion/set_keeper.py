@@ -22,7 +22,7 @@ from legcurl.events import (
     SetResult,
     SetStarted,
 )
-from legcurl.motion.judging import FULL_ROM, HOLD_TARGET_S, Judged, judge
+from legcurl.motion.judging import FULL_ROM, HOLD_TARGET_S, Judged, could_fail, judge
 from legcurl.motion.lifter_range import LifterRange, settle_range
 from legcurl.motion.measure import Attempt
 
@@ -88,28 +88,28 @@ class SetKeeper:
         interrupted = lifting or t_s - self._last_end_s() < SETTLED_END_S
         return self._close(t_s, interrupted=interrupted)
 
-    def knows(self, opened: int, *, sure: bool) -> bool:
-        """Whether there is nothing to ask about a descending attempt: all has been said."""
-        if self.lifter is None or not self._said:
-            return True
-        if sure:
-            return self._confirmed == opened
-        return self._doubted == opened
+    @property
+    def under_way(self) -> bool:
+        """Whether a full rep has been seen, without which nothing can fail."""
+        return self.lifter is not None and bool(self._said)
 
-    def watch(self, attempt: Attempt, t_s: float, *, sure: bool) -> list[MotionEvent]:
-        """An attempt that is coming down, measured so far: say what it looks like."""
-        if self.lifter is None:
-            return []
+    def watch(self, attempt: Attempt, t_s: float, *, certain: bool) -> list[MotionEvent] | None:
+        """An attempt that is coming down, measured so far: say what it looks like.
+
+        None says that it cannot turn out a failure, however it comes down.
+        """
         judged = judge([*self._attempts, attempt], self.lifter)[-1]
-        events: list[MotionEvent] = []
+        if judged.effort is None or not could_fail(judged.fraction, judged.effort):
+            return None
         if judged.verdict not in ("failed_mid_lift", "failed_in_hold"):
-            return events
+            return []
+        events: list[MotionEvent] = []
         evidence = evidence_of(judged)
         fail_s = attempt.hold_end_s
         if self._doubted != attempt.opened:
             self._doubted = attempt.opened
             events.append(FailureSuspected(t_s, fail_s, judged.fraction, evidence))
-        if sure:
+        if certain and self._confirmed != attempt.opened:
             self._confirmed = attempt.opened
             self._confirmed_s[attempt.opened] = t_s
             failure = "mid_lift" if judged.verdict == "failed_mid_lift" else "in_hold"

@@ -17,9 +17,10 @@ from legcurl.motion.attempts import AttemptFinder, Excursion, Look
 from legcurl.motion.calibration import Calibration
 from legcurl.motion.compass import Compass
 from legcurl.motion.conditioning import GRID_S, Grid
+from legcurl.motion.descent import DescentWatch
 from legcurl.motion.kinematics import Curve
 from legcurl.motion.lifter_range import LifterRange
-from legcurl.motion.live import TURNED_DEG, LiveView
+from legcurl.motion.live import LiveView
 from legcurl.motion.measure import VELOCITY_WAIT, measure, measure_so_far
 from legcurl.motion.set_keeper import SetKeeper
 
@@ -32,9 +33,6 @@ means of the ten steps before and the ten after."""
 
 AT_ONCE = 4096
 """Samples taken at once: bounds the memory of one push, however large it is."""
-
-CERTAIN_FRACTION = 0.5
-"""An attempt that has lost this fraction of its height will not be finished."""
 
 BEFORE_START = 120
 """Grid steps kept before an attempt opens: its start is looked for there."""
@@ -58,6 +56,7 @@ class SetTracker:
         self._calibrated: LifterRange | None = None
         self._set = SetKeeper()
         self._live = LiveView()
+        self._descent = DescentWatch()
         self._measuring: list[Excursion] = []
         self._next_look = 2 * LOOK_BACK
         self._breaks_seen = 0
@@ -190,16 +189,20 @@ class SetTracker:
     ) -> None:
         """Ask, while the lever comes down, whether the attempt is failing."""
         base = self._base(excursion)
-        height = excursion.peak - base
-        fallen = excursion.peak - look.angle
-        if fallen < TURNED_DEG or height <= 0:
+        asking = self._descent.look(excursion, look, base)
+        if asking == "not_now":
             return
-        sure = fallen >= CERTAIN_FRACTION * height
-        if self._set.knows(excursion.opened, sure=sure):
+        if not self._set.under_way:
+            self._descent.cannot_fail()
             return
         curve = self._curve(excursion.looks[0].step, now)
         so_far = measure_so_far(excursion, curve, base, self._grid.time_s)
-        events.extend(self._set.watch(so_far, self._grid.time_s(now), sure=sure))
+        t_s = self._grid.time_s(now)
+        said = self._set.watch(so_far, t_s, certain=asking == "certain")
+        if said is None:
+            self._descent.cannot_fail()
+        else:
+            events.extend(said)
 
     def _base(self, excursion: Excursion) -> float:
         bottom = self._finder.bottom
