@@ -1,0 +1,36 @@
+"""Encoders: whatever tells the lever's angle. One driver a module, one interface for all.
+
+A driver has
+
+    kind      name on the wire, such as "as5600"
+    counts    distinct angles in a turn
+    shift     every angle is a multiple of 2^shift (16 − bits; 0 if counts is no power of two)
+    angle     the last good angle, 65536 to the turn
+    status    status bits of docs/protocol.md, of the last read
+
+    read()    take a sample: set `angle` and `status`. Called from the sampling interrupt: it
+              MUST NOT allocate, raise, or take longer than about a millisecond. Under a fault
+              that makes the angle meaningless it leaves `angle` as it was.
+    recover() called by the main loop, a few times a second, while read() reports a bus error.
+
+Magnetic encoders on I2C or SPI read a register. A quadrature decoder reads its counter, and
+reports NOT_REFERENCED until its index pulse came by.
+"""
+
+from micropython import const
+
+NO_MAGNET = const(0x01)
+MAGNET_WEAK = const(0x02)
+MAGNET_STRONG = const(0x04)
+BUS_ERROR = const(0x08)
+NOT_REFERENCED = const(0x10)
+
+
+def open_encoder(wiring):
+    """The driver for the `encoder` part of a board file; imports no other driver."""
+    kind = wiring["kind"]
+    if kind == "as5600":
+        from sensor.encoders.as5600 import AS5600
+
+        return AS5600(wiring)
+    raise ValueError("board file: no driver for encoder " + repr(kind))

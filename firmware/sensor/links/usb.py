@@ -1,0 +1,95 @@
+"""USB serial: the board's own stdin and stdout, as bytes.
+
+A host may stop reading at any moment, with the port open. Then a board's `write` blocks for half
+a second and throws the rest away, without saying so (`shared/tinyusb/mp_usbd_cdc.c`: "writable"
+promises a single byte). So a write is a packet at most, after a stall a single byte, and one that
+took long reports a stall: whoever sent it cannot know what arrived, and sends the frame again.
+"""
+
+import select
+import sys
+from time import sleep_ms, ticks_diff, ticks_ms
+
+from micropython import const
+
+_PACKET = const(64)  # of full-speed USB bulk
+_STALL_MS = const(400)  # the USB stack gives up after 500
+STALLED = const(-1)
+
+
+class UsbLink:
+    """Bytes over stdin and stdout; `wait` is where the main loop sleeps."""
+
+    def __init__(self):
+        self.hung_up = False
+        self._readable = False
+        self._writable = False
+        self._in = sys.stdin.buffer
+        self._out = sys.stdout.buffer
+        self._byte = bytearray(1)
+        self._chunk = _PACKET
+        self._wanted = False
+        self._poll = select.poll()
+        self._poll.register(sys.stdin, select.POLLIN)
+        self._poll.register(sys.stdout, 0)
+
+    def wait(self, timeout_ms):
+        """Sleep until the link is readable, or writable if output is wanted, or time is up."""
+        if self.hung_up:  # poll would return at once, again and again
+            sleep_ms(timeout_ms)
+            timeout_ms = 0
+        self._look(timeout_ms)
+
+    def want_output(self, wanted):
+        """Whether being writable ends a wait."""
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self._poll.modify(sys.stdout, select.POLLOUT if wanted else 0)
+
+    def read_byte(self):
+        """The next byte, or -1."""
+        if not self._readable:
+            return -1
+        try:
+            taken = self._in.readinto(self._byte)
+        except OSError:  # the host went away
+            self.hung_up = True
+            taken = 0
+        if not taken:
+            self._readable = False
+            return -1
+        self._look(0)
+        return self._byte[0]
+
+    def write(self, view):
+        """Send the beginning of `view`; returns how many bytes went, or STALLED."""
+        if not self._wanted:
+            self.want_output(True)
+        self._look(0)
+        if not self._writable:
+            return 0
+        begun = ticks_ms()
+        try:
+            sent = self._out.write(view[: self._chunk])
+        except OSError:
+            self.hung_up = True
+            return 0
+        if ticks_diff(ticks_ms(), begun) >= _STALL_MS:
+            self._chunk = 1
+            return STALLED
+        if self._chunk < _PACKET:
+            self._chunk *= 2
+        return sent or 0
+
+    def _look(self, timeout_ms):
+        self._readable = False
+        self._writable = False
+        self.hung_up = False
+        for ready in self._poll.ipoll(timeout_ms):
+            events = ready[1]
+            if events & select.POLLIN:
+                self._readable = True
+            if events & select.POLLOUT:
+                self._writable = True
+            if events & (select.POLLHUP | select.POLLERR):
+                self.hung_up = True

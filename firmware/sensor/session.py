@@ -1,0 +1,127 @@
+"""One host on one link: its requests, the answers, and its place in the log.
+
+One wire frame at a time is on its way out. While the link takes no bytes, that frame waits, the
+cursor stays where it is, and no request is read: a host that never reads costs nothing, and
+finds, when it reads again, what the log still holds.
+"""
+
+from micropython import const
+
+from sensor import PROTOCOL_MAJOR, PROTOCOL_MINOR
+from sensor.anglelog import Cursor
+from sensor.frame import ANSWER, BOOT, FrameReader, FrameWriter
+from sensor.links.usb import STALLED
+
+# In one turn of the main loop, so that a flood of input or a long log to send again leaves time
+# for everything else.
+_BYTES_A_TURN = const(256)
+_FRAMES_A_TURN = const(8)
+
+_END = b"\0"
+
+
+class HostSession:
+    """Serves the host at the other end of `link`."""
+
+    def __init__(self, link, log, commands, counters, boot_id):
+        self._link = link
+        self._log = log
+        self._commands = commands
+        self._counters = counters
+        self._boot_id = boot_id
+        self._reader = FrameReader(counters)
+        self._writer = FrameWriter()
+        self._length = 0  # of the wire frame on its way out
+        self._sent = 0  # bytes of it that went
+        self._end_first = False  # a zero must end what a stall cut short
+        self._deferred = False  # this frame was counted as deferred
+        self.cursor = Cursor()
+        self.streaming = False
+
+    def announce(self):
+        """Tell whoever listens that the sensor has started."""
+        body = self._writer.body
+        body[:4] = self._boot_id.to_bytes(4, "little")
+        body[4] = PROTOCOL_MAJOR
+        body[5] = PROTOCOL_MINOR
+        self._send(BOOT, 6)
+        self._end_first = True  # ends whatever stood on the line before
+
+    def serve(self):
+        """Send and receive what the link allows, in bounded time."""
+        if self._link.hung_up:
+            self.streaming = False
+        for _ in range(_FRAMES_A_TURN):
+            if not self._flush():
+                return
+            if not (self._answer_request() or self._next_frame()):
+                self._link.want_output(False)
+                return
+
+    def finish(self):
+        """One try to send what is due; True when nothing is left."""
+        if self._flush():
+            return not self._next_frame()
+        return False
+
+    def _flush(self):
+        """Send of the current frame what the link takes; True if all of it went."""
+        if self._end_first:
+            if self._link.write(_END) != 1:
+                return self._defer()
+            self._end_first = False
+        while self._sent < self._length:
+            sent = self._link.write(self._writer.wire[self._sent : self._length])
+            if sent == STALLED:
+                self._end_first = True
+                self._sent = 0
+                return self._defer()
+            if not sent:
+                return self._defer()
+            self._sent += sent
+        return True
+
+    def _defer(self):
+        if not self._deferred:
+            self._deferred = True
+            self._counters.frames_deferred += 1
+        return False
+
+    def _send(self, frame_type, body_length):
+        self._length = self._writer.finish(frame_type, body_length)
+        self._sent = 0
+        self._deferred = False
+        self._counters.frames_sent += 1
+
+    def _answer_request(self):
+        """Read until a request is whole; True if its answer waits to be sent."""
+        link = self._link
+        for _ in range(_BYTES_A_TURN):
+            byte = link.read_byte()
+            if byte < 0:
+                return False
+            self._counters.bytes_received += 1
+            length = self._reader.push(byte)
+            if length:
+                self._counters.requests += 1
+                frame = self._reader.frame
+                result, payload = self._commands.answer(self, frame[2], frame[3:length])
+                body = self._writer.body
+                # The request stands in the reader's buffer: id and op go back as they came.
+                body[0] = frame[1]
+                body[1] = frame[2]
+                body[2] = result
+                body[3 : 3 + len(payload)] = payload
+                self._send(ANSWER, 3 + len(payload))
+                return True
+        return False
+
+    def _next_frame(self):
+        """Take the next record of the log; True if it waits to be sent."""
+        if not self.streaming:
+            return False
+        frame_type, length = self._log.read(self.cursor, self._writer.body)
+        if not length:
+            return False
+        self._send(frame_type, length)
+        return True

@@ -1,0 +1,184 @@
+"""What outlives a power cut: the settings, and the calibration of the machine.
+
+Each is a JSON value in a file of its own, followed by its CRC, so a torn file shows. A new
+version is written beside the old, synced, and only then renamed into place; the version before
+stays as it was. Whatever the moment of a power cut, a whole version is found at the next start:
+the new one or the one before.
+"""
+
+import json
+import os
+from binascii import crc32
+from collections import OrderedDict
+
+from micropython import const
+
+_VERSION = const(1)
+_NAME_BYTES = const(32)
+_RATE_HZ = (20, 400)
+_FRAME_MS = (50, 1000)
+_RAW = (0, 65535)
+
+
+class FlashRecord:
+    """One JSON value in flash, under `name`."""
+
+    def __init__(self, name):
+        self._current = name + ".json"
+        self._new = name + ".new"
+        self._previous = name + ".old"
+
+    def load(self):
+        """The last value stored, or None."""
+        # Between the two renames of `store` there is no current file: then the new one is whole.
+        for path in (self._current, self._new, self._previous):
+            try:
+                with open(path, "rb") as file:
+                    content = file.read()
+            except OSError:
+                continue
+            text, _, check = content.rpartition(b"\n")
+            if check != b"%08x" % crc32(text):
+                continue
+            stored = json.loads(text)
+            if stored["version"] == _VERSION:
+                return stored["value"]
+        return None
+
+    def store(self, value):
+        """Replace the value. Raises OSError if the flash cannot take it; the old one then stays."""
+        text = json.dumps(OrderedDict((("version", _VERSION), ("value", value)))).encode()
+        with open(self._new, "wb") as file:
+            file.write(text + b"\n" + b"%08x" % crc32(text))
+            file.flush()
+        _sync()
+        _remove(self._previous)
+        try:
+            os.rename(self._current, self._previous)
+        except OSError:
+            if _exists(self._current):
+                raise
+        os.rename(self._new, self._current)
+        _sync()
+
+
+class Settings:
+    """The settings in force."""
+
+    def __init__(self, record):
+        self._record = record
+        self.name = "Leg curl"
+        self.rate_hz = 100
+        self.frame_ms = 250
+        stored = record.load()
+        if stored is not None:
+            self._take(stored)
+
+    def fields(self):
+        """All settings, as the host reads them."""
+        return OrderedDict(
+            (("name", self.name), ("rate_hz", self.rate_hz), ("frame_ms", self.frame_ms))
+        )
+
+    def change(self, changes):
+        """Check `changes`, store and take them: all or nothing.
+
+        ValueError names a field that is unknown or out of range; OSError is the flash's.
+        """
+        if not isinstance(changes, dict):
+            raise ValueError("settings must be a JSON object")  # noqa: TRY004
+        fields = self.fields()
+        for field in changes:
+            value = changes[field]
+            if field == "name":
+                _check_name(value)
+            elif field == "rate_hz":
+                _check_integer(field, value, _RATE_HZ)
+            elif field == "frame_ms":
+                _check_integer(field, value, _FRAME_MS)
+            else:
+                raise ValueError("no such setting: " + str(field))
+        before = self.fields()
+        fields.update(changes)
+        if fields != before:
+            self._record.store(fields)
+            self._take(fields)
+
+    def _take(self, fields):
+        self.name = fields["name"]
+        self.rate_hz = fields["rate_hz"]
+        self.frame_ms = fields["frame_ms"]
+
+
+class CalibrationRecord:
+    """The machine's range of motion in wire angles, or None."""
+
+    def __init__(self, record):
+        self._record = record
+        self.value = _in_order(record.load())
+
+    def change(self, calibration):
+        """Check and store; ValueError names what is wrong, OSError is the flash's."""
+        if calibration is not None:
+            if not isinstance(calibration, dict):
+                raise ValueError("calibration must be a JSON object or null")
+            for field in calibration:
+                value = calibration[field]
+                if field in ("extended_raw", "flexed_raw"):
+                    _check_integer(field, value, _RAW)
+                elif field == "direction":
+                    if type(value) is not int or value not in (1, -1):
+                        raise ValueError("direction must be 1 or -1")
+                else:
+                    raise ValueError("no such calibration field: " + str(field))
+            for field in ("extended_raw", "flexed_raw"):
+                if field not in calibration:
+                    raise ValueError(field + " is missing")
+            if calibration["extended_raw"] == calibration["flexed_raw"]:
+                raise ValueError("extended_raw and flexed_raw are the same angle")
+        calibration = _in_order(calibration)
+        if calibration != self.value:
+            self._record.store(calibration)
+            self.value = calibration
+
+
+def _in_order(calibration):
+    if calibration is None:
+        return None
+    fields = ("extended_raw", "flexed_raw", "direction")
+    return OrderedDict([(field, calibration[field]) for field in fields if field in calibration])
+
+
+def _check_integer(field, value, bounds):
+    if type(value) is not int or not bounds[0] <= value <= bounds[1]:
+        raise ValueError("%s must be an integer from %d to %d" % (field, bounds[0], bounds[1]))
+
+
+def _check_name(value):
+    if type(value) is not str or not 1 <= len(value.encode()) <= _NAME_BYTES:
+        raise ValueError("name must be a text of 1 to %d bytes" % _NAME_BYTES)
+    for character in value:
+        if ord(character) < 32 or ord(character) == 127:
+            raise ValueError("name must not hold control characters")
+
+
+def _remove(path):
+    try:
+        os.remove(path)
+    except OSError:
+        if _exists(path):
+            raise
+
+
+def _exists(path):
+    try:
+        os.stat(path)
+    except OSError:
+        return False
+    return True
+
+
+def _sync():
+    # littlefs has written a file when it is closed; FAT needs this, where the port has it.
+    if hasattr(os, "sync"):
+        os.sync()

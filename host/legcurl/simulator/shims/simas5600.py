@@ -1,0 +1,46 @@
+"""An AS5600 in front of the simulated magnet: its registers (ams datasheet v1-06, figure 22)."""
+
+from simclock import clock
+from simworld import BUS_FAILS
+
+ADDRESS = 0x36
+_STATUS = 0x0B
+_RAW_ANGLE = 0x0C
+_ANGLE = 0x0E
+_AGC = 0x1A
+_MAGNITUDE = 0x1B
+_MD = 0x20
+_TYPICAL_AGC = 128
+_TYPICAL_MAGNITUDE = 2000
+
+
+class AS5600Chip:
+    """The chip on the bus."""
+
+    def dead(self):
+        """Whether the bus fails just now."""
+        return clock.world is not None and clock.world.faults & BUS_FAILS
+
+    def read(self, register, buffer):
+        """Fill `buffer` from `register` on; the address counts up."""
+        world = clock.world
+        angle = world.angle() >> 4 if world is not None else 0
+        magnet = world.magnet if world is not None else _MD
+        for i in range(len(buffer)):
+            buffer[i] = _register(register + i, angle, magnet)
+
+
+def _register(number, angle, magnet):
+    if number == _STATUS:
+        return magnet
+    if number in (_RAW_ANGLE, _ANGLE):
+        return angle >> 8
+    if number in (_RAW_ANGLE + 1, _ANGLE + 1):
+        return angle & 0xFF
+    if number == _AGC:
+        return _TYPICAL_AGC
+    if number == _MAGNITUDE:
+        return _TYPICAL_MAGNITUDE >> 8
+    if number == _MAGNITUDE + 1:
+        return _TYPICAL_MAGNITUDE & 0xFF
+    return 0

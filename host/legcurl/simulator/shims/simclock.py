@@ -1,0 +1,169 @@
+"""Virtual time, which the firmware and every shim share.
+
+Time is world time: microseconds since the simulation began. It moves only while the firmware
+waits (in a poll or a sleep), and on its way it fires each timer at the very moment at which that
+is due: inside the callback `time.ticks_us()` is the due time, as if the timer were a perfect hard
+interrupt. The firmware's own work takes no time.
+
+Paces:
+
+- fast: a wait is over at once. Time stands still until the host's first start request, and
+  whenever the firmware has something to send and the host does not take it. So the samples depend
+  on the seed alone, not on how fast anybody is.
+- a factor: world time follows the monotonic clock times the factor. A wait never moves time
+  beyond its own end, so after a hiccup of the computer the firmware catches up turn by turn.
+"""
+
+import utime
+
+_TICKS_WRAP = 1 << 30  # ticks_us wraps here on the boards; so it does here
+_TICKS_HALF = 1 << 29
+_STEP_US = 10_000  # of a fast wait without end
+
+
+class WorldEnded(BaseException):
+    """The world stream is at its end: so is the simulation."""
+
+
+class Restart(BaseException):
+    """The sensor restarts after `dark_us`; machine.reset_cause() will then say `cause`."""
+
+    def __init__(self, cause, dark_us):
+        super().__init__(cause)
+        self.cause = cause
+        self.dark_us = dark_us
+
+
+class SimClock:
+    """The one clock of a simulation."""
+
+    def __init__(self):
+        self.now = 0  # world time, µs
+        self.booted = 0  # world time at which the sensor last started
+        self.frozen = False
+        self.powered = True
+        self.boots = 0
+        self.world = None
+        self._factor = None
+        self._wall_origin = 0
+        self._timers = []
+        self._in_timer = False
+
+    def set_pace(self, pace):
+        """`pace` is "fast" or a positive number as text."""
+        if pace == "fast":
+            self._factor = None
+            self.frozen = True
+            return
+        factor = float(pace)
+        if not factor > 0:
+            raise ValueError("LEGCURL_PACE must be 'fast' or a positive number, not " + pace)
+        self._factor = factor
+        self._wall_origin = _wall_us()
+
+    def ticks_us(self):
+        """Microseconds since the sensor started, wrapping as on a board."""
+        return (self.now - self.booted) % _TICKS_WRAP
+
+    def add_timer(self, timer):
+        """Fire `timer.fire()` when `timer.due` is reached; fire() sets the next due, or None."""
+        if timer not in self._timers:
+            self._timers.append(timer)
+
+    def remove_timer(self, timer):
+        """Forget a timer, if it is known."""
+        if timer in self._timers:
+            self._timers.remove(timer)
+
+    def power_off(self, cause, dark_us):
+        """The sensor stops where it stands: nothing that it still does comes out."""
+        self.powered = False
+        raise Restart(cause, dark_us)
+
+    def power_on(self, dark_us):
+        """The sensor comes back `dark_us` later, with no timers and its ticks at 0."""
+        self._timers.clear()
+        if self._factor is not None:
+            self.sleep(dark_us)
+        else:
+            self._advance(self.now + dark_us)
+        self.booted = self.now
+        self.boots += 1
+        self.powered = True
+
+    def sleep(self, us):
+        """Let `us` pass."""
+        deadline = self.now + us
+        while self.now < deadline:
+            if self._factor is None:
+                self._advance(deadline)
+                return
+            self._advance(min(deadline, max(self.now, self._wall_now())))
+            if self.now < deadline:
+                utime.sleep_ms(self._real_ms(deadline))
+
+    def wait(self, look, blocked, timeout_us):
+        """Wait as a poll does; returns the events that `look(real_ms)` found, if any.
+
+        `look(real_ms)` polls the real streams for that long (-1: for ever); `blocked()` tells
+        whether the firmware wants to send and the host does not take it; timeout_us < 0 means
+        no end.
+        """
+        events = look(0)
+        if events or timeout_us == 0:
+            return events
+        deadline = self.now + timeout_us
+        if self._factor is None:
+            while True:
+                if self.frozen or blocked():
+                    return look(-1)
+                self._advance(deadline if timeout_us > 0 else self.now + _STEP_US)
+                events = look(0)
+                if events or timeout_us > 0:
+                    return events
+        while True:
+            target = max(self.now, self._wall_now())
+            self._advance(min(target, deadline) if timeout_us > 0 else target)
+            if timeout_us > 0 and self.now >= deadline:
+                return look(0)
+            events = look(self._real_ms(deadline if timeout_us > 0 else self.now + _STEP_US))
+            if events:
+                return events
+
+    def _advance(self, until):
+        """Move time to `until`, firing what falls due on the way."""
+        if self._in_timer:
+            raise RuntimeError("a timer callback must not wait")
+        while True:
+            timer = None
+            for candidate in self._timers:
+                if timer is None or candidate.due < timer.due:
+                    timer = candidate
+            if timer is None or timer.due > until:
+                break
+            self.now = max(self.now, timer.due)
+            self._seek()
+            self._in_timer = True
+            try:
+                timer.fire()
+            finally:
+                self._in_timer = False
+        self.now = max(self.now, until)
+        self._seek()
+
+    def _seek(self):
+        if self.world is not None:
+            self.world.seek(self.now)
+
+    def _wall_now(self):
+        return int((_wall_us() - self._wall_origin) * self._factor)
+
+    def _real_ms(self, deadline):
+        return max(1, int((deadline - self._wall_now()) / self._factor + 999) // 1000)
+
+
+def _wall_us():
+    return utime.ticks_us()
+
+
+clock = SimClock()
