@@ -1,0 +1,177 @@
+"""Addresses: one line of text that names a link and what is at its other end.
+
+    serial:/dev/ttyACM0            a sensor on a serial port; `?baud=` for a real UART
+    tcp:HOST:PORT                  a sensor behind a serial server, or `legcurl simulate --tcp`
+    replay:FILE                    a recording; `?pace=fast` or a factor, else in recorded time
+    sim:?lifter=steady&seed=7      the real firmware in front of a simulated machine
+
+`parse` turns the text into a frozen value that says everything a route needs; `str` turns it
+back. An existing device or recording may be named by its bare path. Anything else is a
+ConfigError that shows how an address is written, raised before anything is opened.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import parse_qsl
+
+from legcurl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from legcurl.simulator.options import SimOptions
+
+Pace = float | Literal["fast"]  # seconds of the recording in a second here
+
+DEFAULT_BAUD = 115_200  # USB ignores it; a UART moves 8 times what 400 Hz needs
+FORMS = "serial:/dev/ttyACM0, tcp:HOST:PORT, replay:FILE or sim:"
+
+
+@dataclass(frozen=True, slots=True)
+class SerialAddress:
+    """A serial port of this computer."""
+
+    port: str
+    baud: int = DEFAULT_BAUD
+
+    def __str__(self) -> str:
+        return f"serial:{self.port}" + ("" if self.baud == DEFAULT_BAUD else f"?baud={self.baud}")
+
+
+@dataclass(frozen=True, slots=True)
+class TcpAddress:
+    """A byte stream over the network."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"tcp:{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayAddress:
+    """A recording, read as if it came in now."""
+
+    path: Path
+    pace: Pace = 1.0
+
+    def __str__(self) -> str:
+        if self.pace == 1.0:
+            return f"replay:{self.path}"
+        pace = self.pace if isinstance(self.pace, str) else f"{self.pace:g}"
+        return f"replay:{self.path}?pace={pace}"
+
+
+@dataclass(frozen=True, slots=True)
+class SimAddress:
+    """A simulated sensor that is started for this one use."""
+
+    options: SimOptions
+
+    def __str__(self) -> str:
+        return self.options.address()
+
+
+Address = SerialAddress | TcpAddress | ReplayAddress | SimAddress
+
+
+def parse(text: str) -> Address:
+    """Read an address; raise ConfigError, which shows the right form, if it is none."""
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme in _READERS:
+        return _READERS[scheme](text, rest)
+    if scheme == "ble" and colon:
+        raise ConfigError(
+            f"{text}: Bluetooth is not supported by this version; connect the sensor by USB and "
+            "use serial:/dev/ttyACM0."
+        )
+    return _bare(text)
+
+
+def parse_pace(text: str) -> Pace:
+    """Read `fast`, `realtime` or a factor."""
+    if text == "fast":
+        return "fast"
+    if text == "realtime":
+        return 1.0
+    try:
+        pace = float(text)
+    except ValueError:
+        pace = 0.0
+    if not (isfinite(pace) and pace > 0):
+        raise ConfigError(f"pace={text}: must be realtime, fast or a factor such as 8.")
+    return pace
+
+
+def _serial(text: str, rest: str) -> SerialAddress:
+    port, options = _with_options(text, rest, ("baud",))
+    if not port:
+        raise ConfigError(f"{text}: name the port too, as in serial:/dev/ttyACM0.")
+    baud = options.get("baud", str(DEFAULT_BAUD))
+    if not (baud.isascii() and baud.isdigit() and int(baud) > 0):
+        raise ConfigError(f"{text}: baud must be a whole number such as {DEFAULT_BAUD}.")
+    return SerialAddress(port, int(baud))
+
+
+def _tcp(text: str, rest: str) -> TcpAddress:
+    host, colon, port = rest.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ConfigError(f"{text}: write an IPv6 host in brackets, as in tcp:[::1]:{port}.")
+    if not (colon and host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        raise ConfigError(f"{text}: must be tcp:HOST:PORT with a port from 1 to 65535.")
+    return TcpAddress(host, int(port))
+
+
+def _replay(text: str, rest: str) -> ReplayAddress:
+    if Path(rest).is_file():  # a name may have a question mark of its own
+        return ReplayAddress(Path(rest))
+    name, options = _with_options(text, rest, ("pace",))
+    if not name:
+        raise ConfigError(f"{text}: name the recording too, as in replay:set.legcurl.")
+    return ReplayAddress(Path(name), parse_pace(options.get("pace", "realtime")))
+
+
+def _sim(text: str, _rest: str) -> SimAddress:
+    from legcurl.simulator.options import parse_address
+
+    return SimAddress(parse_address(text))
+
+
+_READERS = {"serial": _serial, "tcp": _tcp, "replay": _replay, "sim": _sim}
+
+
+def _with_options(text: str, rest: str, known: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """Split NAME?OPTION=VALUE&… and refuse options that this kind of address does not have."""
+    name, _, query = rest.partition("?")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    except ValueError as error:
+        raise ConfigError(f"{text}: every option after ? is NAME=VALUE, joined by &.") from error
+    for option, _ in pairs:
+        if option not in known:
+            raise ConfigError(f"{text}: has no option {option!r}; it has {', '.join(known)}.")
+    return name, dict(pairs)
+
+
+def _bare(text: str) -> Address:
+    """A path without a scheme, if it says by itself what it is."""
+    try:
+        mode = os.stat(text).st_mode
+    except (OSError, ValueError):
+        raise ConfigError(
+            f"{text!r} is neither an address nor an existing device or recording. "
+            f"Write {FORMS}; legcurl sensors lists the ports that are here."
+        ) from None
+    if stat.S_ISCHR(mode):
+        return SerialAddress(text)
+    if stat.S_ISREG(mode):
+        return ReplayAddress(Path(text))
+    raise ConfigError(f"{text!r} is neither a serial port nor a recording. Write {FORMS}.")

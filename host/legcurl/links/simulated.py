@@ -1,0 +1,76 @@
+"""A sensor that is simulated for this one use: started with the first connection, then as real.
+
+The bytes go through the pseudo-terminal (or TCP port, `link=tcp`) that any program could open;
+nothing above this route knows that there is no machine. What differs is the end: a world of
+pace=fast is over at some time, and then `read` gives b"" where a real cable would be pulled.
+"""
+
+from __future__ import annotations
+
+from legcurl.address import SerialAddress, SimAddress
+from legcurl.links import SILENCE_S, Link
+from legcurl.links.serial import SerialRoute
+from legcurl.links.tcp import TcpRoute
+from legcurl.simulator.runner import EndWatch, SimulatedSensor
+
+# Seconds mean nothing to a fast world, and a busy computer may be slow to start processes: only
+# something that is stuck for good takes this long.
+SIMULATED_PATIENCE_S = 30.0
+
+
+class SimulatedRoute:
+    """The way to a simulated sensor, and the sensor."""
+
+    def __init__(self, address: SimAddress) -> None:
+        options = address.options
+        self.name = str(address)
+        self.pace = None if isinstance(options.pace, str) else options.pace
+        self.silence_s = (
+            SIMULATED_PATIENCE_S if self.pace is None else SILENCE_S / min(self.pace, 1.0)
+        )
+        self.patience_s = SIMULATED_PATIENCE_S
+        self.sensor = SimulatedSensor(options, tcp_port=0 if options.link == "tcp" else None)
+        self._started = False
+
+    async def connect(self) -> SimulatedLink:
+        """Start the sensor if this is the first time, and open its port."""
+        if not self._started:
+            await self.sensor.start()
+            self._started = True
+        ended = self.sensor.finished  # before the port is opened: that discards what waits in it
+        if ended:
+            self.sensor.raise_failure()
+        tcp = self.sensor.tcp_address
+        route = SerialRoute(SerialAddress(self.sensor.port)) if tcp is None else TcpRoute(tcp)
+        return SimulatedLink(await route.connect(), self.sensor, ended=ended)
+
+    async def close(self) -> None:
+        """End the sensor and everything that belongs to it."""
+        await self.sensor.close()
+
+
+class SimulatedLink:
+    """A connection to a simulated sensor."""
+
+    def __init__(self, link: Link, sensor: SimulatedSensor, *, ended: bool) -> None:
+        self._link = link
+        self._sensor = sensor
+        self._ended = ended
+        self._watch = EndWatch()
+
+    async def read(self) -> bytes:
+        """Wait for bytes; b"" after the end of the world. SensorError if the simulation broke."""
+        if self._ended:
+            self._sensor.raise_failure()
+            return b""
+        chunk = await self._link.read()
+        self._ended = self._watch.push(chunk)
+        return chunk
+
+    async def write(self, packet: bytes) -> None:
+        """Send it all; see Link."""
+        await self._link.write(packet)
+
+    async def close(self) -> None:
+        """Release the connection; the sensor runs on."""
+        await self._link.close()
