@@ -142,12 +142,20 @@ class Grid:
         if self._t_us < 0:
             self._wait(t, raw)
             return
-        if abs(_turn(raw - self._raw)) <= _reach_deg(t - self._t_us):
+        if self._follows_last(t, raw):
             self.dropped.spikes += len(self._waiting)
             self._waiting.clear()
             self._join(t, raw)
             return
         self._wait(t, raw)
+
+    def _follows_last(self, t: int, raw: float) -> bool:
+        """Whether a sample goes on from the last used one, rather than from those that wait."""
+        strain = abs(_turn(raw - self._raw)) / _reach_deg(t - self._t_us)
+        if not self._waiting:
+            return strain <= 1.0
+        waited, other = self._waiting[-1]
+        return strain <= min(1.0, abs(_turn(raw - other)) / _reach_deg(t - waited))
 
     def _wait(self, t: int, raw: float) -> None:
         """Keep an unlikely sample (or the very first) until others agree with it."""

@@ -24,7 +24,8 @@ class LiveView:
 
     def __init__(self) -> None:
         self.phase: Phase = "unknown"
-        self.hold_from: int | None = None
+        self.hold_from = 0  # grid steps; equal to hold_until when there is no hold
+        self.hold_until = 0
         self._turn = 0.0  # highest point since the lever last rose, or lowest since it fell
 
     def look(self, look: Look, attempt: Excursion | None, lifter: LifterRange | None) -> bool:
@@ -32,9 +33,11 @@ class LiveView:
         before = self.phase
         self.phase = "bottom" if attempt is None else self._lifting(look, attempt, lifter)
         if self.phase != "hold":
-            self.hold_from = None
+            self.hold_from = self.hold_until = look.step
         elif before != "hold":
-            self.hold_from = look.step
+            self.hold_from = self.hold_until = look.step
+        elif look.velocity > -QUASI_STATIC_DEG_S:
+            self.hold_until = look.step
         return self.phase != before
 
     def _lifting(self, look: Look, attempt: Excursion, lifter: LifterRange | None) -> Phase:

@@ -63,9 +63,8 @@ class SetKeeper:
         self._calibrated = self.lifter = calibrated
 
     def mark_incomplete(self) -> None:
-        """Samples are missing inside the open set."""
-        if self._said:
-            self._incomplete = True
+        """Samples are missing inside the set that is open, or in its first rep."""
+        self._incomplete = True
 
     def add(self, attempt: Attempt, t_s: float) -> list[MotionEvent]:
         """Take an attempt that is over; `t_s` is when that became known."""

@@ -227,7 +227,7 @@ class SetTracker:
         for excursion in self._measuring:
             self._measure(excursion, index - 1, events)
         self._measuring.clear()
-        if self._finder.open is not None:
+        if self._finder.open is not None or self._set.under_way:
             self._set.mark_incomplete()
         self._finder.restart()
         self._compass.restart()
@@ -251,7 +251,6 @@ class SetTracker:
         t_s = grid.time_s(step)
         angle = grid.angles[step - grid.first]
         lifter = self._set.lifter
-        hold_from = self._live.hold_from
         start_s = self._set.start_s
         return Progress(
             t_s=t_s,
@@ -259,7 +258,7 @@ class SetTracker:
             rom_fraction=None if lifter is None else lifter.fraction(self._direction * angle),
             phase=self._live.phase,
             completed_reps=self._set.completed,
-            hold_s=0.0 if hold_from is None else max(t_s - grid.time_s(hold_from), 0.0),
+            hold_s=(self._live.hold_until - self._live.hold_from) * GRID_S,
             set_s=0.0 if start_s is None else t_s - start_s,
         )
 

@@ -1,0 +1,226 @@
+"""What is said live, when, and that it agrees with the finished set."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from legcurl.errors import CalibrationError, InputError
+from legcurl.events import (
+    FailureSuspected,
+    FailureWithdrawn,
+    MotionEvent,
+    MuscleSuccess,
+    PhaseChanged,
+    Progress,
+    RepCorrected,
+    RepEnded,
+    RepResult,
+    SetEnded,
+    SetStarted,
+)
+from legcurl.motion import Calibration, SetTracker, analyze
+from lever import Lever, to_failure
+
+
+def events_of(lever: Lever, calibration: Calibration | None = None, **seen) -> list[MotionEvent]:
+    tracker = SetTracker(calibration, progress_s=0.1)
+    events = tracker.push(*lever.seen(**seen))
+    return events + tracker.finish()
+
+
+def kinds(events: list[MotionEvent], *wanted: type) -> list[MotionEvent]:
+    return [event for event in events if isinstance(event, wanted)]
+
+
+def wild_lever(seed: int) -> Lever:
+    """Motions of every kind in any order."""
+    rng = random.Random(seed)
+    lever = Lever(rng.uniform(-20, 0)).rests(2)
+    for _ in range(rng.randint(2, 9)):
+        act = rng.choice(
+            ["rep", "rep", "rep", "fail", "partial", "fidget", "drop", "rest", "grind"]
+        )
+        if act == "rep":
+            lever.rep(top=rng.uniform(85, 110), up_s=rng.uniform(1, 4), hold_s=rng.uniform(0, 4))
+        elif act == "fail":
+            lever.failed_rep(top=rng.uniform(15, 90), creep_s=rng.uniform(1, 7))
+        elif act == "partial":
+            lever.rep(top=rng.uniform(20, 85), up_s=rng.uniform(0.7, 2))
+        elif act == "fidget":
+            lever.lifts(rng.uniform(4, 20), 0.5).rests(rng.uniform(0, 2)).drops()
+        elif act == "drop":
+            lever.lifts(100, 2).holds(rng.uniform(0, 2)).drops()
+        elif act == "grind":
+            lever.lifts(50, 2).creeps(60, 2).lifts(98, 5).holds(2).lowers(0, 3)
+        else:
+            lever.rests(rng.choice([1, 5, 12, 25]))
+    return lever.rests(rng.choice([0.1, 3, 22]))
+
+
+def test_a_set_is_told_as_it_happens():
+    events = events_of(to_failure(3))
+    quiet = Progress | PhaseChanged | RepCorrected
+    assert [type(event) for event in events if not isinstance(event, quiet)] == [
+        SetStarted,
+        RepEnded,
+        RepEnded,
+        RepEnded,
+        FailureSuspected,
+        MuscleSuccess,
+        RepEnded,
+        SetEnded,
+    ]
+
+
+def test_phases_follow_the_lever():
+    events = events_of(Lever().rests(3).rep().rep().rests(22))
+    phases = [event.phase for event in kinds(events, PhaseChanged)]
+    assert phases == ["bottom", *["concentric", "hold", "eccentric", "bottom"] * 2]
+
+
+def test_progress_comes_every_tenth_of_a_second_of_sensor_time():
+    progress = kinds(events_of(Lever().rests(3).rep().rests(3)), Progress)
+    gaps = {round(b.t_s - a.t_s, 6) for a, b in pairwise(progress)}
+    assert gaps == {0.1}
+    assert max(event.hold_s for event in progress) == pytest.approx(3.2, abs=0.3)
+    assert progress[-1].completed_reps == 1
+
+
+def test_every_rep_is_known_within_half_a_second_of_its_end():
+    for event in kinds(events_of(to_failure(5)), RepEnded):
+        assert event.t_s - event.rep.end_s < 0.5
+
+
+def test_a_failure_is_suspected_at_once_and_confirmed_soon():
+    lever = to_failure(4)
+    events = events_of(lever)
+    fail_s = kinds(events, SetEnded)[0].set.outcome_s
+    assert kinds(events, FailureSuspected)[0].t_s - fail_s < 0.8
+    assert kinds(events, MuscleSuccess)[0].t_s - fail_s < 1.7
+
+
+def test_a_doubt_that_the_lifter_pushes_through_is_withdrawn():
+    lever = Lever().rests(3).rep().rep().rep()
+    lever.lifts(50, 2).creeps(65, 4).lowers(58, 0.5).lifts(100, 4).holds(3).lowers(0, 4).rests(22)
+    events = events_of(lever)
+    assert len(kinds(events, FailureSuspected)) == 1
+    assert len(kinds(events, FailureWithdrawn)) == 1
+    assert kinds(events, MuscleSuccess) == []
+    assert kinds(events, SetEnded)[0].set.completed_reps == 4
+
+
+def test_muscle_success_is_withdrawn_by_a_full_rep_after_it():
+    events = events_of(Lever().rests(3).rep().rep().failed_rep().rests(6).rep().rests(22))
+    assert len(kinds(events, MuscleSuccess)) == 1
+    assert len(kinds(events, FailureWithdrawn)) == 1
+    assert kinds(events, SetEnded)[0].set.outcome == "stopped"
+
+
+def test_a_test_of_the_weight_taken_for_a_rep_is_corrected_aloud():
+    lever = Lever().rests(3).lifts(45, 1.5).holds(2).lowers(0, 1.5).rests(3)
+    events = events_of(lever.rep().rep().rests(22))
+    corrections = kinds(events, RepCorrected)
+    assert any(event.old is not None and event.new is None for event in corrections)
+    assert kinds(events, SetEnded)[0].set.completed_reps == 2
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_finished_set_is_what_the_events_said(seed: int):
+    said: list[RepResult] = []
+    ended = 0
+    for event in events_of(wild_lever(seed), noise_deg=0.05, seed=seed):
+        if isinstance(event, RepEnded):
+            said.append(event.rep)
+        elif isinstance(event, RepCorrected):
+            assert event.old in said
+            at = said.index(event.old)
+            said[at : at + 1] = [] if event.new is None else [event.new]
+        elif isinstance(event, SetEnded):
+            ended += 1
+            assert sorted(said, key=lambda rep: rep.start_s) == list(event.set.reps)
+            assert event.set.completed_reps == sum(rep.completed for rep in said)
+            said = []
+    assert said == []
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(1, 900), max_size=200))
+def test_cutting_the_samples_differently_changes_no_event(seed: int, cuts: list[int]):
+    times, angles = wild_lever(seed).seen(rate_hz=50.0, noise_deg=0.1, seed=seed, jitter=0.2)
+    whole = SetTracker(progress_s=0.1)
+    expected = whole.push(times, angles) + whole.finish()
+    tracker = SetTracker(progress_s=0.1)
+    said: list[MotionEvent] = []
+    at = 0
+    for cut in [*cuts, len(times)]:
+        said += tracker.push(times[at : at + cut], angles[at : at + cut])
+        at += cut
+    said += tracker.push(times[at:], angles[at:]) + tracker.finish()
+    assert said == expected
+
+
+def test_one_sample_at_a_time_is_the_same_as_all_at_once():
+    times, angles = to_failure(3).seen(noise_deg=0.05)
+    whole = SetTracker()
+    expected = whole.push(times, angles)
+    single = SetTracker()
+    said = [event for t, a in zip(times, angles, strict=True) for event in single.push([t], [a])]
+    assert said == expected
+
+
+def test_events_never_tell_of_the_future():
+    for seed in range(10):
+        for event in events_of(wild_lever(seed)):
+            if isinstance(event, RepEnded):
+                assert event.rep.end_s <= event.t_s
+                assert event.rep.known_s <= event.t_s
+
+
+def test_memory_does_not_grow_while_nothing_happens():
+    tracker = SetTracker()
+    for hour in range(3):
+        start = hour * 3_600_000_000
+        times = list(range(start, start + 3_600_000_000, 20_000))
+        tracker.push(times, [10.0 + 0.1 * (i % 2) for i in range(len(times))])
+        assert len(tracker._grid.angles) < 1000
+
+
+def test_a_lever_left_up_for_hours_is_forgotten():
+    tracker = SetTracker()
+    tracker.push(*Lever().rests(3).rep().rep().lifts(70, 2).seen())
+    start = 40_000_000
+    times = list(range(start, start + 1_800_000_000, 10_000))
+    tracker.push(times, [70.0 + 0.1 * (i % 2) for i in range(len(times))])
+    assert len(tracker._grid.angles) < 20_000
+
+
+@pytest.mark.parametrize(
+    ("times", "angles"),
+    [([], []), ([0], [1.0]), ([0, 0, 0], [1.0, 2.0, 3.0]), ([5, 4, 3], [float("nan")] * 3)],
+)
+def test_hardly_any_data_is_no_set(times: list[int], angles: list[float]):
+    tracker = SetTracker()
+    assert kinds(tracker.push(times, angles) + tracker.finish(), SetEnded) == []
+
+
+def test_samples_that_cannot_be_used_are_counted():
+    tracker = SetTracker()
+    times, angles = Lever().rests(2).seen()
+    angles[50] = float("nan")
+    angles[70] = 200.0
+    times[90] = times[89]
+    tracker.push(times, angles)
+    assert tracker.dropped == {"not_a_number": 1, "not_later": 1, "spikes": 1}
+
+
+def test_unequal_lengths_and_half_a_calibration_are_refused():
+    with pytest.raises(InputError, match="as many times as angles"):
+        SetTracker().push([1, 2], [1.0])
+    with pytest.raises(CalibrationError, match="two ends"):
+        analyze([0.0], [0.0], extended_deg=3.0)
+    with pytest.raises(CalibrationError, match="apart"):
+        Calibration(10.0, 15.0)
