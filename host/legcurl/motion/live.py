@@ -32,9 +32,7 @@ class LiveView:
         """Take a look; say whether the phase changed."""
         before = self.phase
         self.phase = "bottom" if attempt is None else self._lifting(look, attempt, lifter)
-        if self.phase != "hold":
-            self.hold_from = self.hold_until = look.step
-        elif before != "hold":
+        if self.phase != "hold" or before != "hold":
             self.hold_from = self.hold_until = look.step
         elif look.velocity > -QUASI_STATIC_DEG_S:
             self.hold_until = look.step
