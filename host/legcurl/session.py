@@ -44,6 +44,7 @@ from legcurl.notes import DamageNote, LinkNote, Note, RestartNote
 Item = Frame | Note
 MissingReason = Literal["evicted", "overrun", "paused", "reboot", "unknown"]
 
+HEEDED_OPS = frozenset((Op.HELLO, Op.START))  # answers to any other change no event
 PROGRESS_S = 0.1  # ten pictures a second look alive; more is work for every sink
 # From the last sample before a restart to zero of the new clock, where nobody measured it: boot
 # ROM, MicroPython and imports. What the simulated sensor takes; not measured on boards yet.

@@ -1,0 +1,345 @@
+"""Recordings: a file of all that a session consumed, from which it says the same again.
+
+The file is what a serial link would carry: packets of COBS, each a frame with a CRC-32, each
+ending in a zero (docs/protocol.md). The first is a header, then come the sensor's frames as they
+were received, byte for byte, with notes of the link between them:
+
+    0x70  header   JSON: format, legcurl, started, source, calibration
+    0x71  note     JSON: {"note": "link", "state": …, "reason": …}
+                         {"note": "restart", "boot_id": …, "zero_us": …}
+
+Who the sensor is stands in its answer to hello, which is kept as a frame, again after every
+reconnect; so the header repeats nothing that a frame says. Of the answers only those to hello
+and start are kept, for no other bears on events (session.HEEDED_OPS).
+
+The framing pays twice. A file that ends in the middle of a write loses the one packet that was
+being written, and a damaged place costs the packets that it touches: the reader goes on at the
+next zero and marks the place (DamageNote), so that the session takes what follows for a gap and
+not for the end. Of a file whose header is gone the frames are still worth having.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+from legcurl._version import __version__
+from legcurl.errors import CalibrationError, InputError, StoreError
+from legcurl.events import Event
+from legcurl.frame import (
+    CRC_BYTES,
+    Answer,
+    DecoderCounts,
+    FrameDecoder,
+    PacketSplitter,
+    encode_frame,
+)
+from legcurl.motion import Calibration
+from legcurl.notes import DamageNote, LinkNote, RestartNote
+from legcurl.session import HEEDED_OPS, PROGRESS_S, Item, SensorSession
+
+FORMAT = 1  # changes when an old reader would misread something; additions do not change it
+HEADER = 0x70
+NOTE = 0x71
+SUFFIX = ".legcurl"
+READ_BYTES = 1 << 16
+# How far a reader looks for an intact packet before it says that the file is something else. A
+# lost sector is 4 kB; a text or picture of this length has no CRC right by chance.
+SEARCH_BYTES = 1 << 16
+SOURCE_MAX_CHARS = 120  # a header must fit a frame of 1024 bytes, however it is escaped
+# Copying a damaged recording keeps the mark of the place: a packet whose COBS cannot add up.
+DAMAGE_PACKET = b"\xff\0"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingHeader:
+    """What a recording knows besides its items."""
+
+    started: datetime | None = None  # wall time, with its zone, when the recorder began
+    source: str = ""  # the address that was recorded
+    calibration: Calibration | None = None  # what the session was given, not the sensor's own
+    legcurl: str = __version__
+    format: int = FORMAT
+
+
+class RecordingWriter:
+    """Writes a recording. What `write` took is in the hands of the system when it returns.
+
+    An existing file is not overwritten. Raises StoreError when the file cannot be made or kept.
+    """
+
+    def __init__(
+        self, target: str | Path | BinaryIO, header: RecordingHeader | None = None
+    ) -> None:
+        self._owned = isinstance(target, str | Path)
+        self.name = str(target) if self._owned else str(getattr(target, "name", "recording"))
+        if isinstance(target, str | Path):
+            try:
+                self._file: BinaryIO = open(target, "xb")  # noqa: SIM115 - closed by close()
+            except FileExistsError:
+                raise StoreError(
+                    f"{target} exists already: record into another file, or move it away first."
+                ) from None
+            except OSError as error:
+                raise StoreError(f"{target} cannot be written: {error.strerror}.") from error
+        else:
+            self._file = target
+        self._append(_header_packet(header or RecordingHeader()))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, *items: Item) -> None:
+        """Append what the session consumed: a batch of items in its order, then flush."""
+        packets = b"".join(_packet_of(item) for item in items if _matters(item))
+        if packets:
+            self._append(packets)
+
+    def close(self) -> None:
+        """Close the file, if it was named; safe to repeat."""
+        if not self._owned or self._file.closed:
+            return
+        try:
+            os.fsync(self._file.fileno())
+            self._file.close()
+        except OSError as error:
+            raise StoreError(f"{self.name} may be cut short: {error.strerror}.") from error
+
+    def _append(self, packets: bytes) -> None:
+        try:
+            self._file.write(packets)
+            self._file.flush()
+        except OSError as error:
+            raise StoreError(
+                f"{self.name} cannot be written on: {error.strerror}. What it holds is readable."
+            ) from error
+
+
+@dataclass(slots=True)
+class Damage:
+    """What could not be read; complete when the last item has been taken."""
+
+    places: int = 0  # runs of packets that were not intact
+    cut_bytes: int = 0  # of an unfinished packet at the end: the recorder was stopped in it
+    no_header: bool = False
+
+    def __str__(self) -> str:
+        told = []
+        if self.no_header:
+            told.append("its header is lost")
+        if self.places:
+            told.append(f"it is damaged in {self.places} place{'s' * (self.places > 1)}")
+        if self.cut_bytes:
+            told.append(f"it ends in the middle of a frame ({self.cut_bytes} bytes of it)")
+        return ", ".join(told) or "it is whole"
+
+    def __bool__(self) -> bool:
+        return bool(self.places or self.cut_bytes or self.no_header)
+
+
+class Recording:
+    """A recording, to be read once from front to back; `header` is known at once.
+
+    Raises InputError for a file that cannot be read, is no recording, or is of a later format.
+    """
+
+    def __init__(self, source: str | Path | BinaryIO) -> None:
+        self.header = RecordingHeader()
+        self.damage = Damage()
+        self._decoder = FrameDecoder()
+        self._recognised = False  # a packet was intact, so the file is ours
+        self._in_damage = False
+        self._owned = isinstance(source, str | Path)
+        self.name = str(source) if self._owned else str(getattr(source, "name", "recording"))
+        if isinstance(source, str | Path):
+            try:
+                self._file: BinaryIO = open(source, "rb")  # noqa: SIM115 - closed by close()
+            except OSError as error:
+                raise InputError(f"{source} cannot be read: {error.strerror}.") from error
+        else:
+            self._file = source
+        self._items = self._read()
+        self._ahead: list[Item] = []
+        try:
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Item]:
+        yield from self._ahead
+        self._ahead = []
+        for item in self._items:
+            if not isinstance(item, RecordingHeader):  # a second file appended to the first
+                yield item
+
+    @property
+    def counts(self) -> DecoderCounts:
+        """What became of the packets that were read."""
+        return self._decoder.counts
+
+    def close(self) -> None:
+        """Close the file, if it was named; safe to repeat."""
+        if self._owned:
+            self._file.close()
+
+    def _begin(self) -> None:
+        """Read the header, or if that is lost, up to the first item that is not."""
+        for item in self._items:
+            if isinstance(item, RecordingHeader):
+                self.header = item
+                return
+            self._ahead.append(item)
+            if not isinstance(item, DamageNote):
+                self.damage.no_header = True
+                return
+        raise InputError(
+            f"{self.name} is no legcurl recording: nothing in it can be read as one. "
+            "'legcurl record' makes them."
+        )
+
+    def _read(self) -> Iterator[Item | RecordingHeader]:
+        splitter = PacketSplitter()
+        searched = 0
+        while self._recognised or searched < SEARCH_BYTES:
+            try:
+                chunk = self._file.read(READ_BYTES)
+            except OSError as error:
+                raise InputError(f"{self.name} cannot be read on: {error.strerror}.") from error
+            if not chunk:
+                break
+            searched += len(chunk)
+            for packet in splitter.push(chunk):
+                item = self._item_of(packet)
+                if item is not None:
+                    yield item
+        self.damage.cut_bytes = splitter.pending
+        self.close()
+
+    def _item_of(self, packet: bytes) -> Item | RecordingHeader | None:
+        """Read a packet; None for what a later recorder wrote and this reader does not know."""
+        raw = self._decoder.unwrap(packet)
+        if raw is not None:
+            self._recognised = True
+            if raw[0] == HEADER:
+                return _header_of(raw[1:-CRC_BYTES], self.name)
+            if raw[0] == NOTE:
+                return _note_of(raw[1:-CRC_BYTES])
+            malformed = self._decoder.counts.malformed
+            frame = self._decoder.parse(raw)
+            if self._decoder.counts.malformed == malformed:
+                self._in_damage = False
+                return frame
+        if self._in_damage:
+            return None
+        self._in_damage = True
+        self.damage.places += 1
+        return DamageNote()
+
+
+def read_recording(source: str | Path | BinaryIO) -> Recording:
+    """Open a recording; iterate over it for its items."""
+    return Recording(source)
+
+
+def replay(
+    recording: Recording,
+    calibration: Calibration | None = None,
+    *,
+    progress_s: float | None = PROGRESS_S,
+) -> Iterator[Event]:
+    """Give the events of a recording, as they were live; another calibration may be tried."""
+    session = SensorSession(calibration or recording.header.calibration, progress_s=progress_s)
+    for item in recording:
+        yield from session.push(item)
+    yield from session.finish()
+
+
+def _matters(item: Item) -> bool:
+    return not isinstance(item, Answer) or item.op in HEEDED_OPS
+
+
+def _packet_of(item: Item) -> bytes:
+    if isinstance(item, LinkNote):
+        return _json_packet(NOTE, {"note": "link", **asdict(item)})
+    if isinstance(item, RestartNote):
+        return _json_packet(NOTE, {"note": "restart", **asdict(item)})
+    if isinstance(item, DamageNote):
+        return DAMAGE_PACKET
+    if not item.wire:
+        raise ValueError("Only a frame that was received can be recorded: this one has no bytes.")
+    return encode_frame(item.wire[0], item.wire[1:-CRC_BYTES])
+
+
+def _header_packet(header: RecordingHeader) -> bytes:
+    calibration = header.calibration
+    return _json_packet(
+        HEADER,
+        {
+            "format": header.format,
+            "legcurl": header.legcurl,
+            "started": None if header.started is None else header.started.isoformat(),
+            "source": header.source[:SOURCE_MAX_CHARS],
+            "calibration": None if calibration is None else asdict(calibration),
+        },
+    )
+
+
+def _json_packet(record_type: int, record: dict[str, Any]) -> bytes:
+    text = json.dumps(record, ensure_ascii=False, separators=(",", ":"))
+    return encode_frame(record_type, text.encode("utf-8", "replace"))
+
+
+def _header_of(body: bytes, name: str) -> RecordingHeader:
+    record = _json_of(body)
+    written = record.get("format")
+    if type(written) is not int or written > FORMAT:
+        raise InputError(
+            f"{name} was recorded in format {written}, by legcurl {record.get('legcurl')}; "
+            f"this is legcurl {__version__}, which reads up to {FORMAT}: update it."
+        )
+    try:
+        calibration = record.get("calibration")
+        started = record.get("started")
+        return RecordingHeader(
+            started=None if started is None else datetime.fromisoformat(started),
+            source=str(record.get("source", "")),
+            calibration=None if calibration is None else Calibration(**calibration),
+            legcurl=str(record.get("legcurl", "")),
+            format=written,
+        )
+    except (TypeError, ValueError, CalibrationError) as error:
+        raise InputError(f"{name} has a header that cannot be meant: {error}") from error
+
+
+def _note_of(body: bytes) -> LinkNote | RestartNote | None:
+    record = _json_of(body)
+    kind, state = record.get("note"), record.get("state")
+    if kind == "link" and (state == "lost" or state == "restored"):
+        return LinkNote(state, str(record.get("reason", "")))
+    boot_id, zero_us = record.get("boot_id"), record.get("zero_us")
+    if kind == "restart" and type(boot_id) is int and type(zero_us) is int:
+        return RestartNote(boot_id, zero_us)
+    return None
+
+
+def _json_of(body: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}
