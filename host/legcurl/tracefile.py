@@ -14,6 +14,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BufferedReader
 from itertools import pairwise
 from math import isfinite, nan
 from pathlib import Path
@@ -62,6 +63,7 @@ class TraceReader:
         self.wild_angles = 0
         self.cut_short = False
         self.rate_hz: float | None = None
+        self._file: BufferedReader | None = None
         self._line = 0
         self._last_us: int | None = None
         self._time_column = 0
@@ -70,6 +72,7 @@ class TraceReader:
     def __iter__(self) -> Iterator[TraceChunk]:
         try:
             with self.path.open("rb") as file:
+                self._file = file
                 if file.peek(2)[:2] == _GZIP_MAGIC:
                     with gzip.open(file, "rb") as unpacked:
                         yield from self._chunks(unpacked)
@@ -84,6 +87,11 @@ class TraceReader:
             raise InputError(f"{self.path} cannot be read: {error.strerror or error}.") from error
         if not self.samples:
             raise InputError(f"{self.path} holds no samples below its header.")
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of the file, as it is on disk, has been read."""
+        return self._file.tell() if self._file and not self._file.closed else 0
 
     def warnings(self) -> list[str]:
         """What was skipped or is doubtful, one sentence each; complete after the last chunk."""
@@ -107,7 +115,7 @@ class TraceReader:
             )
         return found
 
-    def _chunks(self, file: IO[bytes]) -> Iterator[TraceChunk]:
+    def _chunks(self, file: BufferedReader | gzip.GzipFile) -> Iterator[TraceChunk]:
         """Cut the bytes into lines, a block at a time; the unfinished line waits for the next."""
         rest = b""
         while block := self._read(file):
@@ -119,7 +127,7 @@ class TraceReader:
         if rest:
             yield from self._parse([rest], unfinished=True)
 
-    def _read(self, file: IO[bytes]) -> bytes:
+    def _read(self, file: BufferedReader | gzip.GzipFile) -> bytes:
         try:
             return file.read(BLOCK_BYTES)
         except EOFError:  # gzip data that ends too early: keep what came before

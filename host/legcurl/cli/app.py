@@ -21,13 +21,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from io import TextIOWrapper
 from types import FrameType
 from typing import Any
 
 import click
 
 from legcurl._version import __version__
-from legcurl.cli.ending import EndedBySignal, OutputClosedError
+from legcurl.cli.ending import ENDING_SIGNALS, EndedBySignal, OutputClosedError
 from legcurl.errors import LegCurlError
 
 EXIT_UNFORESEEN = 1
@@ -35,7 +36,6 @@ EXIT_USAGE = 2
 EXIT_FILE_UNREADABLE = 6
 EXIT_CTRL_C = 128 + signal.SIGINT
 EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
 
 _HOMES = {  # verb -> module that defines a click command of that name
     "analyze": "legcurl.cli.analyzing",
@@ -76,7 +76,7 @@ def legcurl(debug: bool) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command line; every way in which it can end comes out here as an exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a name with a letter the terminal lacks must not kill
+        if isinstance(stream, TextIOWrapper):  # a letter that the terminal lacks must not kill
             stream.reconfigure(errors="replace")
     with _signals_as_exceptions():
         try:
@@ -93,7 +93,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    debug = "--debug" in arguments[:1]
+    debug = arguments[:1] == ["--debug"]
     try:
         result: Any = legcurl.main(args=arguments, prog_name="legcurl", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -145,7 +145,11 @@ def _signals_as_exceptions() -> Iterator[None]:
     def end(number: int, _frame: FrameType | None) -> None:
         raise EndedBySignal(number)
 
-    before = {number: signal.signal(number, end) for number in ENDING_SIGNALS}
+    before = {  # what is ignored (nohup) stays ignored
+        number: signal.signal(number, end)
+        for number in ENDING_SIGNALS
+        if signal.getsignal(number) is not signal.SIG_IGN
+    }
     try:
         yield
     finally:

@@ -7,6 +7,8 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
+ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+
 
 class EndedBySignal(BaseException):
     """SIGTERM or SIGHUP arrived; like KeyboardInterrupt it unwinds everything."""
@@ -37,7 +39,12 @@ async def _cancelled_by_signals(work: Coroutine[Any, Any, None]) -> None:
         arrived.append(number)
         task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    before = {
+        number: handler
+        for number in ENDING_SIGNALS
+        if (handler := signal.getsignal(number)) is not signal.SIG_IGN
+    }
+    for number in before:
         loop.add_signal_handler(number, end, number)
     try:
         await task
@@ -46,5 +53,6 @@ async def _cancelled_by_signals(work: Coroutine[Any, Any, None]) -> None:
             raise EndedBySignal(arrived[0]) from None
         raise
     finally:
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)

@@ -22,9 +22,11 @@ from legcurl.view.state import ViewState
 from legcurl.view.words import (
     FAILURE_WORDS,
     PHASE_WORDS,
+    REP_HEAD,
+    aligned,
     fault_words,
     percent,
-    remarks,
+    rep_cells,
     summary,
     verdict,
 )
@@ -48,7 +50,6 @@ _PHASE_STYLES = {
 }
 _TONE_STYLES = {"plain": "bold", "good": "bold green", "doubt": "yellow", "bad": "bold red"}
 _VERDICT_STYLES = {"done": "green", "failed": "bold", "partial": "yellow"}
-_VERDICT_SIGNS = {"done": "✓", "failed": "✗", "partial": "–"}
 _BANNER = "bold black on green"
 
 
@@ -61,6 +62,7 @@ class Canvas:
     ascii_only: bool = False
     link_age_s: float | None = None  # wall time since the link was lost
     waiting_for: str = "the sensor"
+    warning: str | None = None
     hint: str = "Ctrl-C ends"
 
 
@@ -295,15 +297,9 @@ def _axis(scale: bars.Scale, width: int) -> Text:
     return Text(" " * _LABEL_CELLS) + bars.axis(scale, cells)
 
 
-_COLUMNS = (("rep", 4), ("result", 11), ("up", 8), ("hold", 8), ("down", 8), ("range", 8))
-
-
 def _table(reps: tuple[RepResult, ...], rows: int, width: int) -> list[Text]:
     """Give the head and the last attempts, the newest at the bottom; blank rows fill it up."""
-    head = Text("  ")
-    for name, cells in _COLUMNS:
-        head.append(name.rjust(cells) if name != "result" else "  " + name.ljust(cells - 2))
-    head.append("  remarks")
+    head = Text("".join(aligned(REP_HEAD)))
     head.pad_right(max(0, width - head.cell_len))
     head.stylize("underline dim")
     shown = [_rep_row(rep) for rep in reps[-rows:]]
@@ -311,20 +307,22 @@ def _table(reps: tuple[RepResult, ...], rows: int, width: int) -> list[Text]:
 
 
 def _rep_row(rep: RepResult) -> Text:
-    what = verdict(rep)
-    row = Text(f"  {rep.number:4}  ", no_wrap=True)
-    row.append(f"{_VERDICT_SIGNS[what]} {what:7}", _VERDICT_STYLES[what])
-    row.append(f"{rep.concentric_s:6.1f} s")
-    hold_style = "green" if rep.hold_met else "yellow" if rep.completed else "dim"
-    row.append(f"{rep.hold_s:6.1f} s", hold_style)
-    row.append(f"{rep.eccentric_s:6.1f} s")
-    row.append(f"{percent(rep.rom_fraction):>8}", "" if rep.full_rom else "yellow")
-    row.append("  " + ", ".join(remarks(rep)), "yellow" if rep.rest_before_s > REST_SHOWN_S else "")
+    number, result, up, hold, down, reached, said = aligned(rep_cells(rep))
+    short_hold = "yellow" if rep.completed else "dim"
+    row = Text(number, no_wrap=True)
+    row.append(result, _VERDICT_STYLES[verdict(rep)])
+    row.append(up)
+    row.append(hold, "green" if rep.hold_met else short_hold)
+    row.append(down)
+    row.append(reached, "" if rep.full_rom else "yellow")
+    row.append(said, "bold" if rep.failed else "yellow")
     return row
 
 
 def _foot(state: ViewState, canvas: Canvas) -> Text:
-    if state.link == "connecting":
+    if canvas.warning is not None:
+        left = Text(f" {canvas.warning}", "yellow")
+    elif state.link == "connecting":
         left = Text(f" Waiting for {canvas.waiting_for}", "yellow")
     else:
         left = Text(f" Reminder: {REMINDER}", "dim")
@@ -349,7 +347,7 @@ def _beside(left: list[Text], right: list[Text], column: int, height: int) -> li
     return rows
 
 
-_PLAIN_CHARACTERS = str.maketrans("●○■✓✗–…°┃░", "*o#+x-.'|.")
+_PLAIN_CHARACTERS = str.maketrans("●○■…°", "*o#.'")
 
 
 def _in_ascii(row: Text) -> Text:

@@ -129,7 +129,8 @@ def remarks(rep: RepResult) -> list[str]:
     elif not rep.full_rom:
         said.append("not the full range")
     if rep.completed and not rep.hold_met:
-        said.append(f"hold {HOLD_TARGET_S - rep.hold_s:.1f} s short")
+        short_s = HOLD_TARGET_S - rep.hold_s
+        said.append(f"hold {short_s:.1f} s short" if short_s >= 0.05 else "hold just short")
     if rep.rest_before_s > REST_SHOWN_S:
         said.append(f"rested {rep.rest_before_s:.1f} s before")
     if rep.incomplete:
@@ -139,11 +140,39 @@ def remarks(rep: RepResult) -> list[str]:
 
 def rep_line(rep: RepResult) -> str:
     """Give the attempt and its measures in one line."""
+    stood = "stalled" if rep.failure == "mid_lift" else "hold"
     measures = (
-        f"rep {rep.number} {verdict(rep)}: up {rep.concentric_s:.1f} s, hold {rep.hold_s:.1f} s, "
+        f"rep {rep.number} {verdict(rep)}: up {rep.concentric_s:.1f} s, {stood} {rep.hold_s:.1f} s, "
         f"down {rep.eccentric_s:.1f} s, range {percent(rep.rom_fraction)}"
     )
     return ", ".join([measures, *remarks(rep)])
+
+
+REP_HEAD = ("rep", "result", "up", "hold", "down", "range", "remarks")
+_CELLS = ("{:>5}  ", "{:<8}", "{:>7}", "{:>8}", "{:>8}", "{:>8}", "  {}")
+
+
+def rep_cells(rep: RepResult) -> tuple[str, ...]:
+    """Give the attempt as a row of the table under REP_HEAD."""
+    return (
+        str(rep.number),
+        verdict(rep),
+        f"{rep.concentric_s:.1f} s",
+        "-" if rep.failure == "mid_lift" else f"{rep.hold_s:.1f} s",  # there he stalled
+        f"{rep.eccentric_s:.1f} s",
+        percent(rep.rom_fraction),
+        ", ".join(remarks(rep)),
+    )
+
+
+def aligned(cells: tuple[str, ...]) -> list[str]:
+    """Pad a row's cells to the table's columns."""
+    return [form.format(cell) for form, cell in zip(_CELLS, cells, strict=True)]
+
+
+def table_line(cells: tuple[str, ...]) -> str:
+    """Give a row of the table as one line."""
+    return "".join(aligned(cells)).rstrip()
 
 
 def window_verdict(result: SetResult) -> str:

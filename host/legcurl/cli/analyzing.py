@@ -1,0 +1,88 @@
+"""`analyze`: what happened in a file, by the code that also runs live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from legcurl.cli.options import calibration_from, calibration_options, json_option
+from legcurl.cli.output import warn, write_json, write_line, write_set
+from legcurl.cli.progress import progress
+from legcurl.errors import InputError
+from legcurl.events import Event, SetEnded, SetResult, plain
+
+if TYPE_CHECKING:
+    from legcurl.motion import Calibration
+
+SCHEMA = 1
+_HEAD_BYTES = 4096  # a recording's first record ends within it, and with it comes a zero byte
+_GZIP_MAGIC = b"\x1f\x8b"
+_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+
+
+@click.command(short_help="Find the sets in a trace or a recording.")
+@click.argument("file", type=click.Path(path_type=Path))
+@calibration_options
+@json_option
+def analyze(file: Path, extended: float | None, flexed: float | None, as_json: bool) -> None:
+    """Find the sets in FILE, causally, as they would have been seen live.
+
+    FILE is CSV with the columns t_s (seconds) and angle_deg (raw sensor degrees), plain or
+    gzipped, or a recording made by 'legcurl record'.
+    """
+    calibration = calibration_from(extended, flexed)
+    events = (
+        _of_recording(file, calibration) if _is_recording(file) else _of_trace(file, calibration)
+    )
+    sets = [event.set for event in events if isinstance(event, SetEnded)]
+    if as_json:
+        write_json(sets_document(sets))
+        return
+    for result in sets:
+        write_set(result)
+    if not sets:
+        write_line("No set.")
+
+
+def sets_document(sets: list[SetResult]) -> dict[str, Any]:
+    """Give sets in the form that `analyze --json` prints."""
+    return {"schema": SCHEMA, "sets": plain(sets)}
+
+
+def _is_recording(file: Path) -> bool:
+    """Tell by the bytes, not the name: frames are separated by zeros, text has none."""
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(_HEAD_BYTES)
+    except OSError as error:
+        raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+    if head.startswith((_GZIP_MAGIC, *_UTF16_BOMS)):
+        return False
+    return b"\0" in head
+
+
+def _of_trace(file: Path, calibration: Calibration | None) -> Iterator[Event]:
+    from legcurl.motion import SetTracker
+    from legcurl.tracefile import TraceReader
+
+    reader = TraceReader(file)
+    tracker = SetTracker(calibration)
+    with progress(f"Reading {file.name}", file.stat().st_size) as report:
+        for chunk in reader:
+            yield from tracker.push(chunk.t_us, chunk.angle_deg)
+            report(reader.bytes_read)
+        yield from tracker.finish()
+    for warning in reader.warnings():
+        warn(f"{file}: {warning}.")
+
+
+def _of_recording(file: Path, calibration: Calibration | None) -> Iterator[Event]:
+    from legcurl.recording import read_recording, replay
+
+    with read_recording(file) as recording:
+        yield from replay(recording, calibration, progress_s=None)
+        if recording.damage:
+            warn(f"{file}: {recording.damage}; the rest was read.")

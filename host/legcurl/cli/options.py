@@ -1,0 +1,41 @@
+"""Options that several verbs share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from legcurl.motion import Calibration
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+def calibration_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --extended and --flexed: the two ends of the lifter's range."""
+    flexed = click.option(
+        "--flexed",
+        type=float,
+        metavar="DEG",
+        help="Raw sensor angle at full flexion; with --extended, the lifter's calibrated range.",
+    )
+    extended = click.option(
+        "--extended",
+        type=float,
+        metavar="DEG",
+        help="Raw sensor angle with legs straight. Without both the range is learnt live.",
+    )
+    return extended(flexed(command))
+
+
+def calibration_from(extended: float | None, flexed: float | None) -> Calibration | None:
+    """Make a calibration of the two options, or none of neither."""
+    if extended is None and flexed is None:
+        return None
+    if extended is None or flexed is None:
+        raise click.UsageError("--extended and --flexed are two ends of one range: give both.")
+    from legcurl.motion import Calibration
+
+    return Calibration(extended, flexed)

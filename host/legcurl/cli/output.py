@@ -1,0 +1,215 @@
+"""Where a command's events go: JSON lines, plain lines, or the live picture.
+
+All three take one event at a time through `show`. What is written for programs (`--json`) and
+for pipes is flushed line by line, because whoever reads it wants to know now. Results go to
+stdout, everything about the running of the command to stderr.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from legcurl.cli.ending import OutputClosedError
+from legcurl.events import Event, SetResult, as_json
+
+if TYPE_CHECKING:
+    from legcurl.view.live import LiveView
+
+_READER_GONE = (errno.EPIPE, errno.EIO)  # a closed pipe, a closed terminal
+
+
+class EventOutput(Protocol):
+    """Something that shows events while it is entered."""
+
+    transient: bool  # what it showed is gone when it is left
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        ...
+
+    def warn(self, message: str) -> None:
+        """Tell what went other than expected, without ending the command."""
+        ...
+
+    def end_of_events(self) -> None:
+        """Say that the stream came to its end by itself."""
+        ...
+
+
+class _Lines:
+    """What the two outputs to stdout have in common."""
+
+    transient = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def warn(self, message: str) -> None:
+        """Write the warning to stderr."""
+        warn(message)
+
+    def end_of_events(self) -> None:
+        """Nothing to say: the last line has been written."""
+
+
+class JsonLines(_Lines):
+    """One JSON object an event, for programs."""
+
+    def show(self, event: Event) -> None:
+        """Write the event."""
+        write_json(as_json(event))
+
+
+class PlainLines(_Lines):
+    """One sentence for each event that matters, for people without a terminal to draw on."""
+
+    def show(self, event: Event) -> None:
+        """Write the event, if it matters afterwards."""
+        from legcurl.view.words import line
+
+        told = line(event)
+        if told is not None:
+            write_line(told)
+
+
+class Picture:
+    """The live view on the terminal; warnings are shown in it and repeated when it is gone."""
+
+    transient = True
+
+    def __init__(self, waiting_for: str) -> None:
+        self._waiting_for = waiting_for
+        self._view: LiveView | None = None
+        self._warnings: list[str] = []
+
+    def __enter__(self) -> Self:
+        from legcurl.view.live import LiveView
+
+        self._view = LiveView(self._waiting_for)
+        self._view.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._view:
+            self._view.__exit__(kind, error, trace)
+            self._view = None
+        for message in self._warnings:
+            warn(message)
+
+    def show(self, event: Event) -> None:
+        """Take the event into the picture."""
+        if self._view:
+            with _reader_needed():
+                self._view.show(event)
+
+    def warn(self, message: str) -> None:
+        """Show the warning in the picture, and keep it."""
+        self._warnings.append(message)
+        if self._view:
+            self._view.warn(message)
+
+    def end_of_events(self) -> None:
+        """Show that nothing more will come."""
+        if self._view:
+            self._view.end_of_events()
+
+
+def output_for_events(*, as_json: bool, waiting_for: str) -> EventOutput:
+    """Choose by what was asked for and by what stdout is."""
+    if as_json:
+        return JsonLines()
+    return Picture(waiting_for) if can_draw() else PlainLines()
+
+
+def can_draw() -> bool:
+    """Whether stdout is a terminal that can move its cursor."""
+    return sys.stdout.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+
+
+def write_line(text: str) -> None:
+    """Write a line to stdout at once; OutputClosedError when nobody reads it any more."""
+    with _reader_needed():
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
+def write_json(document: dict[str, Any]) -> None:
+    """Write one JSON document as a line."""
+    write_line(json.dumps(document))
+
+
+def write_set(result: SetResult) -> None:
+    """Write a set as a line and a table of its attempts."""
+    from legcurl.view.words import REP_HEAD, rep_cells, set_line, table_line
+
+    write_line(f"Set from {result.start_s:.1f} s: {set_line(result)}")
+    write_line(table_line(REP_HEAD))
+    for rep in result.reps:
+        write_line(table_line(rep_cells(rep)))
+
+
+def warn(message: str) -> None:
+    """Tell on stderr what went other than expected without ending the command."""
+    sys.stderr.write(f"legcurl: warning: {' '.join(message.split())}\n")
+    sys.stderr.flush()
+
+
+@contextmanager
+def logged_warnings_to(output: EventOutput) -> Iterator[None]:
+    """Let warnings that the library logs reach the user through this output."""
+    handler = _WarningHandler(output)
+    library = logging.getLogger("legcurl")
+    library.addHandler(handler)
+    try:
+        yield
+    finally:
+        library.removeHandler(handler)
+
+
+class _WarningHandler(logging.Handler):
+    def __init__(self, output: EventOutput) -> None:
+        super().__init__(logging.WARNING)
+        self._output = output
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass the message on."""
+        self._output.warn(record.getMessage())
+
+
+@contextmanager
+def _reader_needed() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _READER_GONE:
+            raise OutputClosedError from error
+        raise

@@ -1,0 +1,162 @@
+"""`watch`, `record`, `replay`: a sensor's events, live or as if they were."""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from legcurl.cli.ending import run_until_ended
+from legcurl.cli.options import calibration_from, calibration_options, json_option
+from legcurl.cli.output import EventOutput, logged_warnings_to, output_for_events, write_set
+from legcurl.errors import LinkLostError
+from legcurl.events import SetEnded, SetResult
+
+if TYPE_CHECKING:
+    from legcurl.address import Address
+    from legcurl.motion import Calibration
+
+SUMMARIES = 20  # sets told once more when the picture is gone; a gym's day has hundreds
+
+sets_option = click.option(
+    "--sets", type=click.IntRange(min=1), metavar="N", help="End after N sets."
+)
+
+
+@click.command(short_help="Follow a sensor live.")
+@click.argument("address")
+@sets_option
+@calibration_options
+@click.option(
+    "--record", "file", type=click.Path(path_type=Path), help="Keep a recording in this file."
+)
+@json_option
+def watch(
+    address: str,
+    sets: int | None,
+    extended: float | None,
+    flexed: float | None,
+    file: Path | None,
+    as_json: bool,
+) -> None:
+    """Follow the sensor at ADDRESS live, until Ctrl-C or the end of its data.
+
+    On a terminal this is a picture of the set; elsewhere it is a line for each event that
+    matters, or with --json one event a line.
+    """
+    from legcurl.address import parse
+
+    _follow(
+        parse(address),
+        output_for_events(as_json=as_json, waiting_for=address),
+        sets=sets,
+        calibration=calibration_from(extended, flexed),
+        record=file,
+    )
+
+
+@click.command(short_help="Keep everything that a sensor sends.")
+@click.argument("address")
+@click.argument("file", type=click.Path(path_type=Path))
+@sets_option
+@calibration_options
+@json_option
+def record(
+    address: str,
+    file: Path,
+    sets: int | None,
+    extended: float | None,
+    flexed: float | None,
+    as_json: bool,
+) -> None:
+    """Keep everything that the sensor at ADDRESS sends in FILE, until Ctrl-C.
+
+    FILE can be read by 'legcurl analyze' and 'legcurl replay', also after a crash or power cut
+    in mid-write. It is never overwritten.
+    """
+    from legcurl.address import parse
+
+    _follow(
+        parse(address),
+        output_for_events(as_json=as_json, waiting_for=address),
+        sets=sets,
+        calibration=calibration_from(extended, flexed),
+        record=file,
+    )
+
+
+@click.command(short_help="Show a recording again.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--pace",
+    metavar="PACE",
+    help="realtime, fast, or a factor such as 8. [default: realtime on a terminal, else fast]",
+)
+@sets_option
+@calibration_options
+@json_option
+def replay(
+    file: Path,
+    pace: str | None,
+    sets: int | None,
+    extended: float | None,
+    flexed: float | None,
+    as_json: bool,
+) -> None:
+    """Show the recording FILE again: the same events, whatever the pace."""
+    from legcurl.address import ReplayAddress, parse_pace
+    from legcurl.cli.output import can_draw
+
+    pace = pace or ("realtime" if can_draw() and not as_json else "fast")
+    _follow(
+        ReplayAddress(file, parse_pace(pace)),
+        output_for_events(as_json=as_json, waiting_for=str(file)),
+        sets=sets,
+        calibration=calibration_from(extended, flexed),
+        record=None,
+    )
+
+
+def _follow(
+    address: Address,
+    output: EventOutput,
+    *,
+    sets: int | None,
+    calibration: Calibration | None,
+    record: Path | None,
+) -> None:
+    """Show a station's events until its data or the wanted sets end; then sum up on a terminal."""
+    ended: deque[SetResult] = deque(maxlen=SUMMARIES)
+    try:
+        run_until_ended(_show_events(address, output, sets, calibration, record, ended))
+    finally:
+        if output.transient:
+            for result in ended:
+                write_set(result)
+
+
+async def _show_events(
+    address: Address,
+    output: EventOutput,
+    sets: int | None,
+    calibration: Calibration | None,
+    record: Path | None,
+    ended: deque[SetResult],
+) -> None:
+    from legcurl.station import open_station
+
+    with output, logged_warnings_to(output):
+        async with open_station(address, calibration=calibration, record=record) as station:
+            count = 0
+            async for event in station.events():
+                output.show(event)
+                if isinstance(event, SetEnded):
+                    ended.append(event.set)
+                    count += 1
+                    if count == sets:
+                        return
+            output.end_of_events()
+    if sets is not None:
+        raise LinkLostError(f"{address}: the data ended after {count} of {sets} sets.")
