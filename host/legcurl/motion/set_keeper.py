@@ -8,6 +8,7 @@ thing said about each rep is what the finished set contains.
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 
 from legcurl.events import (
     FailureSuspected,
@@ -48,6 +49,7 @@ class SetKeeper:
         self.bottom: float | None = None  # where this lifter's reps begin, degrees of flexion
         self.start_s: float | None = None  # of the set that is open
         self.completed = 0
+        self.closes_s = inf  # an attempt that starts later belongs to another set
         self._calibrated: LifterRange | None = None
         self._attempts: list[Attempt] = []
         self._said: dict[int, RepResult] = {}
@@ -69,23 +71,23 @@ class SetKeeper:
     def add(self, attempt: Attempt, t_s: float) -> list[MotionEvent]:
         """Take an attempt that is over; `t_s` is when that became known."""
         events: list[MotionEvent] = []
-        if self._attempts and attempt.start_s - self._last_end_s() > REST_IN_SET_S:
+        if attempt.start_s > self.closes_s:
             events.extend(self._close(t_s, interrupted=False))
         self._attempts.append(attempt)
         self._judge_again(t_s, events)
+        last = max((rep.end_s for rep in self._said.values()), default=attempt.end_s)
+        self.closes_s = last + REST_IN_SET_S
         self._tell_failure(attempt, t_s, events)
         return events
 
     def rest(self, t_s: float) -> list[MotionEvent]:
         """The lever is at the bottom at `t_s`: close what has rested too long."""
-        if self._attempts and t_s - self._last_end_s() > REST_IN_SET_S:
-            return self._close(t_s, interrupted=False)
-        return []
+        return self._close(t_s, interrupted=False) if t_s > self.closes_s else []
 
     def finish(self, t_s: float, *, lifting: bool) -> list[MotionEvent]:
         """The data end at `t_s`."""
-        interrupted = lifting or t_s - self._last_end_s() < SETTLED_END_S
-        return self._close(t_s, interrupted=interrupted)
+        settled_s = self.closes_s - REST_IN_SET_S + SETTLED_END_S
+        return self._close(t_s, interrupted=lifting or t_s < settled_s)
 
     @property
     def under_way(self) -> bool:
@@ -114,11 +116,6 @@ class SetKeeper:
             failure = "mid_lift" if judged.verdict == "failed_mid_lift" else "in_hold"
             events.append(MuscleSuccess(t_s, fail_s, failure, evidence))
         return events
-
-    def _last_end_s(self) -> float:
-        if self._said:
-            return max(rep.end_s for rep in self._said.values())
-        return self._attempts[-1].end_s if self._attempts else 0.0
 
     def _judge_again(self, t_s: float, events: list[MotionEvent]) -> None:
         self.lifter = settle_range(self._attempts, self._calibrated) or self._calibrated

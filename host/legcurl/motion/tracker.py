@@ -59,7 +59,6 @@ class SetTracker:
         self._descent = DescentWatch()
         self._measuring: list[Excursion] = []
         self._next_look = 2 * LOOK_BACK
-        self._breaks_seen = 0
         self._progress = None if progress_s is None else max(round(progress_s / GRID_S), 1)
         self._next_progress = 0
 
@@ -104,40 +103,32 @@ class SetTracker:
     def _look(self, events: list[MotionEvent]) -> None:
         """Look at all of the grid that is new."""
         grid = self._grid
-        angles = grid.angles
-        breaks = grid.breaks
-        while self._next_look < grid.end:
+        angles, first, end = grid.angles, grid.first, grid.end
+        while self._next_look < end:
+            if grid.breaks and grid.breaks[0].index <= self._next_look:
+                self._break_off(grid.breaks.pop(0).index, events)
+                continue
             now = self._next_look
-            while self._breaks_seen < len(breaks) and breaks[self._breaks_seen].index <= now:
-                self._break_off(breaks[self._breaks_seen].index, events)
-                self._breaks_seen += 1
-            now = self._next_look
-            if now >= grid.end:
-                break
-            at = now + 1 - grid.first
-            ahead = sum(angles[at - LOOK_BACK : at])
-            behind = sum(angles[at - 2 * LOOK_BACK : at - LOOK_BACK])
+            at = now + 1 - first
             middle = at - LOOK_BACK
+            sign = self._direction or 1
             look = Look(
                 now - LOOK_BACK,
-                sum(angles[middle - 2 : middle + 3]) / 5,
-                (ahead - behind) / (LOOK_BACK * LOOK_BACK * GRID_S),
+                sign * sum(angles[middle - 2 : middle + 3]) / 5,
+                sign
+                * (sum(angles[middle:at]) - sum(angles[middle - LOOK_BACK : middle]))
+                / (LOOK_BACK * LOOK_BACK * GRID_S),
             )
-            self._take(look, now, events)
+            if self._direction == 0:
+                self._find_direction(look, now, events)
+            else:
+                self._follow(look, now, events)
+            if self._progress is not None:
+                while self._next_progress <= now:
+                    events.append(self._progress_at(self._next_progress))
+                    self._next_progress += self._progress
             self._next_look = now + LOOK_EVERY
         self._forget()
-
-    def _take(self, look: Look, now: int, events: list[MotionEvent]) -> None:
-        if self._direction == 0:
-            self._find_direction(look, now, events)
-        elif self._direction > 0:
-            self._follow(look, now, events)
-        else:
-            self._follow(Look(look.step, -look.angle, -look.velocity), now, events)
-        if self._progress is not None:
-            while self._next_progress <= now:
-                events.append(self._progress_at(self._next_progress))
-                self._next_progress += self._progress
 
     def _find_direction(self, look: Look, now: int, events: list[MotionEvent]) -> None:
         calibration = self._calibration
@@ -176,13 +167,9 @@ class SetTracker:
         if attempt is not None:
             if self._live.phase == "eccentric":
                 self._watch_descent(attempt, look, now, events)
-        elif not self._measuring:
-            closed = self._set.rest(t_s)
-            if closed:
-                events.extend(closed)
-                self._finder.bottom = (
-                    None if self._calibrated is None else self._calibrated.extended
-                )
+        elif t_s > self._set.closes_s and not self._measuring:
+            events.extend(self._set.rest(t_s))
+            self._finder.bottom = None if self._calibrated is None else self._calibrated.extended
 
     def _watch_descent(
         self, excursion: Excursion, look: Look, now: int, events: list[MotionEvent]
