@@ -19,7 +19,7 @@ from legcurl.simulator.muscle import MuscleSpec, shortening_speed, strength_at
 
 WAY_POINTS = 20  # of the range, at which the quick model looks
 SLOWEST_DEG_S = 1.0  # the quick model calls anything slower a failure
-UNSTEADY_S = 3.5  # of a rep: starting, braking, settling, and steering all the time
+UNSTEADY_S = 1.0  # of a rep: starting, braking, settling, and steering all the time
 MOST_REPS = 60
 RATE_RANGE = (2e-4, 0.2)  # 1/s; published values for whole joints lie within
 BISECTIONS = 14

@@ -37,6 +37,9 @@ GRINDING_FRACTION = 0.35  # of the planned speed, at full effort: grinding
 SINKING_DEG = 2.5  # this much down at full effort, and he knows that it is over
 HOLD_LOST_DEG = 5.0  # this much below where he wanted to hold, at full effort: lost
 
+HELP_AFTER_S = 1.0  # of standing still: then a coach steps in
+HELP_NM_S = 25.0  # how quickly his help grows
+
 TREMBLE_S = 0.35  # correlation time of the unsteadiness of a hand-made movement
 
 
@@ -120,8 +123,7 @@ class Diary:
     """One set: its movements in order."""
 
     entries: list[DiaryEntry] = field(default_factory=list)
-    begin_s: float = 0.0
-    end_s: float = 0.0
+    broken_off: bool = False  # the record ended in mid-set
 
 
 class Lifter:
@@ -132,10 +134,12 @@ class Lifter:
         self.machine = machine
         self.muscle = muscle
         self.rng = rng
-        self.now_s = 0.0
+        self.decisions = 0
         self.asked_nm = 0.0
         self.outside_nm = 0.0
         self.diary = Diary()
+        self._helped = False
+        self.helpings_left = 1  # a coach helps one rep up in a set
         self.rest_deg = degrees(machine.spec.rest_rad)
         self._reference_deg = self.rest_deg
         self._reference_deg_s = 0.0
@@ -144,6 +148,11 @@ class Lifter:
         self._phase = rng.uniform(0.0, 2.0 * pi)
 
     # What he feels.
+
+    @property
+    def now_s(self) -> float:
+        """Time of the world."""
+        return self.decisions * DECISION_S
 
     @property
     def angle_deg(self) -> float:
@@ -166,6 +175,14 @@ class Lifter:
             self._reference_deg = self.angle_deg
             self._reference_deg_s = 0.0
             yield
+
+    def pinned(self, seconds: float) -> Behaviour:
+        """Sit with the lever held by its pin where it is."""
+        at_deg = self.angle_deg
+        for _ in self.stay(at_deg, seconds):
+            self.outside_nm, self.asked_nm = self.asked_nm, 0.0
+            yield
+        self.outside_nm = 0.0
 
     def stay(self, at_deg: float, seconds: float, drift_deg_s: float = 0.0) -> Behaviour:
         """Keep the lever where it is wanted."""
@@ -223,12 +240,15 @@ class Lifter:
         """One attempt from the bottom to the bottom, as far as it goes."""
         entry = self.note("rep")
         entry.chosen_short = plan.chosen_short
-        entry.assisted = plan.assisted
+        self._helped = False
         reached = yield from self._lift(plan)
         if not reached:
             entry.failed = "mid_lift"
         elif not (yield from self._hold(plan)):
             entry.failed = "in_hold"
+        if self._helped:
+            entry.assisted = True
+            self.helpings_left -= 1
         if entry.failed is not None:
             yield from self.let_go(self.spec.letting_go, self.rest_deg + 1.0)
             yield from self.wait(0.6)
@@ -238,6 +258,28 @@ class Lifter:
         if entry.failed is None:
             yield from self._turn_round(plan)
         return Effort(entry.failed)
+
+    def rep_lifted_by_coach(self, plan: RepPlan) -> Behaviour:
+        """A negative: the coach brings the weight up, the lifter holds and lowers it."""
+        entry = self.note("rep")
+        entry.assisted = True
+        yield from self._moved_by_hand(plan.top_deg, plan.concentric_deg_s)
+        self.outside_nm = 0.0
+        yield from self._hold(plan)
+        yield from self._lower(plan)
+        entry.end_s = self.now_s
+
+    def swing_by_hand(self, to_deg: float, speed_deg_s: float) -> Behaviour:
+        """Somebody's hand swings the lever up and lets it come back at once."""
+        yield from self._moved_by_hand(to_deg, speed_deg_s)
+        yield from self._moved_by_hand(self.rest_deg, speed_deg_s)
+        self.outside_nm = 0.0
+
+    def _moved_by_hand(self, to_deg: float, speed_deg_s: float) -> Behaviour:
+        """As `move`, by someone whose strength is not the lifter's."""
+        for _ in self.move(to_deg, speed_deg_s, 250.0):
+            self.outside_nm, self.asked_nm = self.asked_nm, 0.0
+            yield
 
     def note(self, kind: Literal["rep", "not_a_rep"]) -> DiaryEntry:
         """Open an entry in the diary."""
@@ -289,9 +331,10 @@ class Lifter:
 
     def _be_helped(self, stalled_s: float) -> None:
         """The coach waits until it does not move, then lifts a little more and more."""
-        if stalled_s > 1.0:
+        if stalled_s > HELP_AFTER_S:
+            self._helped = True
             most = 0.35 * self.machine.holding_torque(self.machine.angle_rad)
-            self.outside_nm = min(most, self.outside_nm + 25.0 * DECISION_S)
+            self.outside_nm = min(most, self.outside_nm + HELP_NM_S * DECISION_S)
 
     def _hold(self, plan: RepPlan) -> Generator[None, None, bool]:
         """Settle and hold; False when it sinks at full effort."""

@@ -208,3 +208,132 @@ def resting(
             yield from lifter.take_up(READY_DEG, 8.0)
 
     return between
+
+
+def tapping(lifter: Lifter, number: int) -> Behaviour:
+    """Between some reps, lift the weight a finger's breadth and let it clack."""
+    del number
+    rng = lifter.rng
+    if rng.random() < 0.45:
+        for _ in range(rng.randint(1, 2)):
+            yield from lifter.fidget(rng.uniform(4.0, 9.0), rng.uniform(20.0, 50.0), 0.0, True)
+
+
+def phone_check(lifter: Lifter, number: int) -> Behaviour:
+    """Once, a look at the phone: long at the bottom, shorter than a set's end."""
+    if number == 3:
+        yield from lifter.set_down()
+        yield from lifter.wait(lifter.rng.uniform(8.0, 16.5))
+        if not lifter.spec.touches:
+            yield from lifter.take_up(READY_DEG, 8.0)
+
+
+# Programs that are not just reps until failure.
+
+
+def stopping_near_failure(lifter: Lifter) -> Behaviour:
+    """Feels the last rep coming and leaves it at that."""
+    yield from lifter.take_up(READY_DEG)
+    yield from lifter.stay(READY_DEG, 1.0)
+    fresh_s = lifter.spec.rom_deg / lifter.spec.concentric_deg_s
+    slow = lifter.rng.uniform(1.3, 2.0)
+    for _ in range(MOST_REPS):
+        began = lifter.now_s
+        plan = replace(usual_rep(lifter), hold_s=lifter.spec.hold_s)
+        effort = yield from lifter.rep(plan)
+        lowering_s = (plan.top_deg - plan.bottom_deg) / plan.eccentric_deg_s
+        up_s = lifter.now_s - began - plan.hold_s - lowering_s - plan.turnaround_s
+        if effort.failed is not None or up_s > slow * fresh_s + 1.0:
+            break
+    yield from lifter.set_down()
+    yield from fidgeting_afterwards(lifter)
+
+
+def aborting(lifter: Lifter) -> Behaviour:
+    """Some good reps, then lets go in the middle of one that would have gone up."""
+    rng = lifter.rng
+    yield from lifter.take_up(READY_DEG)
+    yield from lifter.stay(READY_DEG, 0.8)
+    for _ in range(rng.randint(3, 6)):
+        yield from lifter.rep(usual_rep(lifter))
+    plan = replace(
+        usual_rep(lifter),
+        top_deg=lifter.spec.rom_deg * rng.uniform(0.2, 0.75),
+        overshoot_deg=0.0,
+        hold_s=0.0,
+        settle_s=0.05,
+        chosen_short=True,
+        drops=True,
+    )
+    yield from lifter.rep(plan)
+    yield from lifter.set_down()
+
+
+def negatives(lifter: Lifter) -> Behaviour:
+    """A coach swings the weight up, the lifter lets it down slowly."""
+    rng, spec = lifter.rng, lifter.spec
+    yield from lifter.wait(1.0)
+    for _ in range(rng.randint(4, 8)):
+        plan = replace(
+            usual_rep(lifter),
+            concentric_deg_s=rng.uniform(45.0, 80.0),
+            eccentric_deg_s=spec.eccentric_deg_s * rng.uniform(0.5, 0.8),
+            overshoot_deg=0.0,
+            hold_s=rng.uniform(0.4, 1.5),
+        )
+        yield from lifter.rep_lifted_by_coach(plan)
+        yield from lifter.wait(rng.uniform(0.5, 2.0))
+    yield from lifter.set_down()
+
+
+def from_the_top(lifter: Lifter) -> Behaviour:
+    """The lever is pinned flexed for getting in: the set begins by letting it down."""
+    rng = lifter.rng
+    entry = lifter.note("not_a_rep")
+    yield from lifter.move(READY_DEG, rng.uniform(12.0, 40.0))
+    entry.end_s = lifter.now_s
+    yield from lifter.stay(READY_DEG, rng.uniform(0.4, 3.0))
+    yield from lifting()(lifter)
+
+
+def setting_up_with_dips(lifter: Lifter) -> Behaviour:
+    """Tries the machine's way by hand, empty-handed and all the way, before sitting down."""
+    rng, spec = lifter.rng, lifter.spec
+    for _ in range(rng.randint(1, 2)):
+        entry = lifter.note("not_a_rep")
+        yield from lifter.swing_by_hand(
+            spec.rom_deg * rng.uniform(0.7, 1.05), rng.uniform(60.0, 130.0)
+        )
+        yield from lifter.wait(rng.uniform(0.3, 0.8))
+        entry.end_s = lifter.now_s
+        yield from lifter.wait(rng.uniform(2.0, 6.0))
+    yield from lifting()(lifter)
+
+
+def breaking_off(lifter: Lifter) -> Behaviour:
+    """The record ends in mid-set."""
+    rng = lifter.rng
+    yield from lifter.take_up(READY_DEG)
+    for _ in range(rng.randint(2, 5)):
+        yield from lifter.rep(usual_rep(lifter))
+    until = lifter.now_s + rng.uniform(0.5, 7.0)
+    for _ in lifter.rep(usual_rep(lifter)):
+        if lifter.now_s >= until:
+            break
+        yield
+    lifter.diary.broken_off = True
+
+
+def assisted_last(lifter: Lifter, number: int, plan: RepPlan) -> RepPlan:
+    """The coach is ready to help from the rep on that may be the last."""
+    del number
+    return replace(plan, assisted=lifter.helpings_left > 0)
+
+
+def pausing(lifter: Lifter, number: int, plan: RepPlan) -> RepPlan:
+    """On some reps, a stop of seconds on the way up, at will."""
+    rng, rom = lifter.rng, lifter.spec.rom_deg
+    if number < 2 or rng.random() < 0.4:
+        return plan
+    at = sorted(rng.uniform(0.25, 0.8) * rom for _ in range(rng.randint(1, 2)))
+    return replace(plan, pauses=tuple(Catch(a, rng.uniform(0.8, 4.0)) for a in at))

@@ -22,6 +22,8 @@ from legcurl.simulator.muscle import MuscleSpec
 
 REFERENCE_LOAD = 0.8  # the load at which a lifter's number of reps is known
 
+SLIP_AT_S = (20.0, 60.0)  # in mid-set
+
 Range = tuple[float, float]
 
 
@@ -182,4 +184,5 @@ def _draw_encoder(rng: Random, traits: Traits) -> EncoderSpec:
         hum_deg=rng.uniform(*traits.hum_deg),
         drift_deg_s=rng.uniform(*traits.drift_deg_min) / 60.0,
         slip_deg=rng.uniform(*traits.slip_deg) * rng.choice((1, -1)),
+        slip_at_s=rng.uniform(*SLIP_AT_S),
     )

@@ -12,7 +12,7 @@ sure, the truth says so: `hold_ambiguous`, `ambiguous`, `outcome_ambiguous`, `de
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import exp
 from operator import mul
@@ -81,6 +81,25 @@ class SetTruth:
         member["rests"] = plain(self.rests)
         return member
 
+    def shifted(self, by_s: float) -> SetTruth:
+        """The same set on another clock."""
+        reps = tuple(replace(truth, rep=_rep_shifted(truth.rep, by_s)) for truth in self.reps)
+        outcome_s = self.result.outcome_s
+        return replace(
+            self,
+            reps=reps,
+            result=replace(
+                self.result,
+                start_s=self.result.start_s + by_s,
+                end_s=self.result.end_s + by_s,
+                outcome_s=None if outcome_s is None else outcome_s + by_s,
+                outcome_known_s=self.result.outcome_known_s + by_s,
+                reps=tuple(truth.rep for truth in reps),
+            ),
+            not_reps=tuple((a + by_s, b + by_s) for a, b in self.not_reps),
+            rests=tuple((a + by_s, b + by_s) for a, b in self.rests),
+        )
+
 
 class Track:
     """A noise-free angle on the 100 Hz grid, with its smoothed velocity and questions to it."""
@@ -120,6 +139,8 @@ def smoothed_velocity(angle_deg: Sequence[float]) -> list[float]:
 def evaluate(track: Track, diary: Diary, rom_deg: float) -> SetTruth | None:
     """The truth of one set; None where the lifter never made an attempt."""
     attempts = [entry for entry in diary.entries if entry.kind == "rep"]
+    if diary.broken_off:
+        attempts.pop()  # nobody will know how it would have ended
     measured: list[_Measured] = []
     for position, entry in enumerate(attempts):
         until = (
@@ -132,7 +153,9 @@ def evaluate(track: Track, diary: Diary, rom_deg: float) -> SetTruth | None:
         return None
     reps = _judged(measured, rom_deg, track)
     not_reps = tuple((e.begin_s, e.end_s) for e in diary.entries if e.kind == "not_a_rep")
-    return _set_of(reps, not_reps, rom_deg)
+    truth = _set_of(reps, not_reps, rom_deg, diary.broken_off)
+    unseen = attempts[-1] is not measured[-1].entry and attempts[-1].failed is not None
+    return replace(truth, outcome_ambiguous=truth.outcome_ambiguous or unseen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,12 +340,17 @@ def _ambiguous(m: _Measured, rep: RepResult, creep_s: float) -> bool:
 
 
 def _set_of(
-    reps: tuple[RepTruth, ...], not_reps: tuple[tuple[float, float], ...], rom_deg: float
+    reps: tuple[RepTruth, ...],
+    not_reps: tuple[tuple[float, float], ...],
+    rom_deg: float,
+    broken_off: bool,
 ) -> SetTruth:
     results = tuple(truth.rep for truth in reps)
     completed = [rep for rep in results if rep.completed]
     last = reps[-1]
     outcome: Outcome = "muscle_success" if last.rep.failure else "stopped"
+    if broken_off:
+        outcome = "interrupted"
     deciding = None
     for truth in reversed(reps):
         if truth.rep.failure is None:
@@ -375,6 +403,18 @@ def _outcome_ambiguous(last: RepTruth) -> bool:
     if last.rep.failure == "mid_lift":
         return last.creep_s < CREEP_CLEAR_S
     return not last.rep.completed and last.ambiguous
+
+
+def _rep_shifted(rep: RepResult, by_s: float) -> RepResult:
+    return replace(
+        rep,
+        start_s=rep.start_s + by_s,
+        hold_start_s=rep.hold_start_s + by_s,
+        hold_end_s=rep.hold_end_s + by_s,
+        end_s=rep.end_s + by_s,
+        known_s=rep.known_s + by_s,
+        fail_s=None if rep.fail_s is None else rep.fail_s + by_s,
+    )
 
 
 def _mean_velocity(track: Track, m: _Measured) -> float:

@@ -1,7 +1,7 @@
 """The simulated world in front of the sensor's chip: time, lever, magnet, and what goes wrong.
 
-`World(options)` runs one simulation at 500 Hz. Three views of it: `records()`, the byte stream that
-the firmware's shims read (see `HEADER` and `RECORD`); `sensor_trace(rate)`, the samples a faultless
+`World(options)` runs one simulation at 500 Hz. Views of it: `records()`, the byte stream that the
+firmware's shims read (see `HEADER` and `RECORD`); `sensor_trace(rate)`, the samples a faultless
 link would deliver; `truth()`, what the lifter really did. Each view runs the simulation anew from
 the seed, so they agree without sharing state, and none keeps more than one set in memory.
 
@@ -14,12 +14,14 @@ import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from math import degrees, nan
+from math import degrees, nan, radians
 from random import Random
 from typing import Any
 
+from legcurl.errors import ConfigError
 from legcurl.simulator.encoder import FULL_TURN_DEG, Encoder, quantised
 from legcurl.simulator.families import FAMILIES
+from legcurl.simulator.faults import POWER_CYCLE, RESTART_S, FaultSchedule, on_request
 from legcurl.simulator.lifter import Behaviour, Diary, Lifter
 from legcurl.simulator.machine import DECISION_S, STEP_S, STEPS_PER_DECISION, Machine
 from legcurl.simulator.muscle import Muscle
@@ -32,30 +34,20 @@ STREAM_VERSION = 1
 RATE_HZ = round(1.0 / STEP_S)
 HEADER = struct.Struct("<4sHHII")  # magic, rate in Hz, version, seed, zero
 RECORD = struct.Struct("<HBB")  # magnet angle as a fraction of a turn, AS5600 STATUS, faults
-
-# AS5600 STATUS register.
-MAGNET_DETECTED = 0x20
-MAGNET_WEAK = 0x10
-MAGNET_STRONG = 0x08
-
-# Faults of a record that are not the magnet's.
-BUS_ERROR = 0x01
-POWER_CYCLE = 0x02
-HOST_STALL = 0x04
-CORRUPT_BYTES = 0x08
-DROP_BYTES = 0x10
+TURN = 65536  # of the record's angle
 
 BEFORE_FIRST_SET_S = (3.0, 6.0)
 BETWEEN_SETS_S = (35.0, 60.0)  # longer than any rest within a set
+AFTER_SET_S = 3.0  # the lever comes to rest: still part of the set's record
 AFTER_LAST_SET_S = 30.0
-CHUNK_DECISIONS = 50  # records are handed on twice a second of the world
+CHUNK_RECORDS = 250  # handed on together: half a second of the world
 
 assert GRID_S == DECISION_S, "the truth is evaluated on the lifter's own grid"
 
 
 @dataclass(frozen=True, slots=True)
 class SimTruth:
-    """What the lifter really did, set by set, and the range an installer would have calibrated."""
+    """What the lifter really did, set by set, and the calibration that an installer has left."""
 
     sets: tuple[SetTruth, ...]
     extended_deg: float  # raw sensor degrees
@@ -73,32 +65,28 @@ class SimTruth:
         }
 
 
-@dataclass(slots=True)
-class _Run:
-    """One pass through the simulation."""
-
-    sets: list[SetTruth] = field(default_factory=list)
-
-
 class World:
     """One simulation; see the module."""
 
     def __init__(self, options: SimOptions) -> None:
+        if options.lifter not in FAMILIES:
+            raise ConfigError(f"sim has no lifter {options.lifter!r}: it has {', '.join(FAMILIES)}")
         self.options = options
         self.family = FAMILIES[options.lifter]
-        self.scenario = draw(self._rng("body"), self.family.traits, options.load)
+        self.scenario = draw(self.rng("body"), self.family.traits, options.load)
 
     def truth(self) -> SimTruth:
         """Run the physics alone and tell what happened."""
         run = _Run()
         for _ in self._decisions(run):
             pass
-        encoder = self._encoder()
-        return SimTruth(
-            sets=tuple(run.sets),
-            extended_deg=encoder.still(0.0),
-            flexed_deg=encoder.still(self.scenario.lifter.rom_deg),
-        )
+        return self._truth_of(run)
+
+    def played(self) -> tuple[list[float], SimTruth]:
+        """The exact flexion in degrees every 2 ms, and the truth, of one run."""
+        run = _Run()
+        flexion = [degrees(angle) for path in self._decisions(run) for angle in path]
+        return flexion, self._truth_of(run)
 
     def flexion(self) -> Iterator[float]:
         """The exact flexion angle in degrees every 2 ms, from t = 0 to the end of the world."""
@@ -106,18 +94,24 @@ class World:
             yield from map(degrees, path)
 
     def records(self) -> Iterator[bytes]:
-        """The world stream in chunks, header first. At real time it never ends."""
+        """The world stream in chunks, header first. Unless the pace is `fast` it never ends."""
         yield HEADER.pack(MAGIC, RATE_HZ, STREAM_VERSION, self.options.seed, 0)
-        encoder = self._encoder()
-        read, pack = encoder.read, RECORD.pack
+        read, suffering = self._encoder().read, self.fault_schedule().at
+        pack = RECORD.pack
         chunk = bytearray()
-        step = 0
+        step = turn = 0
         for path in self._decisions(_Run(), endless=self.options.pace != "fast"):
             for angle in path:
-                turn = int(read(degrees(angle), step * STEP_S) * 65536.0 / FULL_TURN_DEG)
-                chunk += pack(turn & 0xFFFF, MAGNET_DETECTED, 0)
+                t_s = step * STEP_S
+                trouble = suffering(t_s)
+                shown = read(degrees(angle), t_s)
+                if trouble.wild_deg is not None:
+                    shown = trouble.wild_deg
+                if not trouble.stuck:
+                    turn = round(shown * (TURN / FULL_TURN_DEG)) & (TURN - 1)
+                chunk += pack(turn, trouble.status, trouble.flags)
                 step += 1
-            if len(chunk) >= CHUNK_DECISIONS * STEPS_PER_DECISION * RECORD.size:
+            if len(chunk) >= CHUNK_RECORDS * RECORD.size:
                 yield bytes(chunk)
                 chunk.clear()
         if chunk:
@@ -125,66 +119,96 @@ class World:
 
     def sensor_trace(self, rate_hz: float) -> Iterator[tuple[float, float]]:
         """Samples (t_s, raw degrees in 12 bits) at the sensor's ticks; nan under faults."""
-        encoder = self._encoder()
-        before_s, before = 0.0, nan
-        tick = 0
-        t_s = 0.0
+        read, suffering = self._encoder().read, self.fault_schedule().at
+        before = kept = nan
+        due_s, tick, dark_until_s = 0.0, 0, -1.0
         for step, angle in enumerate(self.flexion()):
             now_s = step * STEP_S
-            while t_s <= now_s + 1e-9:
-                share = (t_s - before_s) / STEP_S if step else 0.0
-                flexion = before + (angle - before) * share if step else angle
-                yield t_s, quantised(encoder.read(flexion, t_s))
+            while due_s <= now_s + 1e-9:
+                flexion = angle + (before - angle) * ((now_s - due_s) / STEP_S) if step else angle
+                trouble = suffering(due_s)
+                if trouble.flags & POWER_CYCLE:
+                    dark_until_s = due_s + RESTART_S
+                shown = read(flexion, due_s) if trouble.wild_deg is None else trouble.wild_deg
+                if not trouble.stuck:
+                    kept = quantised(shown)
+                if due_s >= dark_until_s:
+                    yield due_s, nan if trouble.blind else kept
                 tick += 1
-                t_s = tick / rate_hz
-            before_s, before = now_s, angle
+                due_s = tick / rate_hz
+            before = angle
 
-    def _rng(self, part: str) -> Random:
+    def rng(self, part: str) -> Random:
+        """A source of chance for one part, so that parts do not disturb each other."""
         return Random(f"{self.options.lifter}/{self.options.seed}/{part}")
 
+    def fault_schedule(self) -> FaultSchedule:
+        """All trouble of this world, from its beginning."""
+        windows = on_request(self.options.fault, self.rng("faults"))
+        if self.family.faults is not None:
+            windows += self.family.faults(self.rng("trouble"))
+        return FaultSchedule(windows)
+
     def _encoder(self) -> Encoder:
-        return Encoder(self.scenario.encoder, self._rng("encoder"))
+        return Encoder(self.scenario.encoder, self.rng("encoder"))
+
+    def _truth_of(self, run: _Run) -> SimTruth:
+        extended, flexed = 0.0, self.scenario.lifter.rom_deg
+        if self.family.others_calibration:
+            rng = self.rng("calibration")
+            extended += rng.uniform(4.0, 14.0) * rng.choice((1, -1))
+            flexed += rng.uniform(8.0, 30.0) * rng.choice((1, -1))
+        encoder = self._encoder()
+        return SimTruth(tuple(run.sets), encoder.still(extended), encoder.still(flexed))
 
     def _decisions(self, run: _Run, endless: bool = False) -> Iterator[list[float]]:
         """The angle in radians after each step, in lists of one decision, set after set."""
-        machine = Machine(self.scenario.machine)
-        muscle = Muscle(self.scenario.muscle, machine.grid_rad)
-        lifter = Lifter(self.scenario.lifter, machine, muscle, self._rng("mind"))
-        decisions = 0
-        kept: list[float] = []
+        scenario = self.scenario
+        machine = Machine(scenario.machine)
+        muscle = Muscle(scenario.muscle, machine.grid_rad)
+        lifter = Lifter(scenario.lifter, machine, muscle, self.rng("mind"))
+        if self.family.begins_flexed:
+            machine.place(radians(scenario.lifter.rom_deg * lifter.rng.uniform(0.85, 1.0)))
         for number in range(self.options.sets):
-            pause = BEFORE_FIRST_SET_S if number == 0 else BETWEEN_SETS_S
             muscle.refresh()
             lifter.diary = Diary()
-            first = decisions
-            kept.clear()
-            for behaviour in (
-                lifter.wait(lifter.rng.uniform(*pause)),
-                self.family.program(lifter),
-                lifter.wait(3.0 if number + 1 < self.options.sets else AFTER_LAST_SET_S),
-            ):
-                for path in _performed(behaviour, lifter, machine, muscle):
-                    decisions += 1
+            first = lifter.decisions
+            kept: list[float] = []
+            for behaviour in self._one_set(lifter, number):
+                for _ in behaviour:
+                    path: list[float] = []
+                    machine.advance(muscle, lifter.asked_nm, lifter.outside_nm, path)
+                    muscle.tire(DECISION_S)
+                    lifter.decisions += 1
                     kept.append(degrees(path[-1]))
                     yield path
+                if lifter.diary.broken_off:
+                    break
             track = Track((first + 1) * DECISION_S, kept)
-            truth = evaluate(track, lifter.diary, self.scenario.lifter.rom_deg)
+            truth = evaluate(track, lifter.diary, scenario.lifter.rom_deg)
             if truth is not None:
                 run.sets.append(truth)
+            if lifter.diary.broken_off:
+                return
         while endless:
             yield [machine.angle_rad] * STEPS_PER_DECISION
 
+    def _one_set(self, lifter: Lifter, number: int) -> Iterator[Behaviour]:
+        pause = BEFORE_FIRST_SET_S if number == 0 else BETWEEN_SETS_S
+        seconds = lifter.rng.uniform(*pause)
+        if self.family.begins_flexed and number == 0:
+            yield lifter.pinned(seconds)
+        else:
+            yield lifter.wait(seconds)
+        yield self.family.program(lifter)
+        yield lifter.wait(AFTER_SET_S if number + 1 < self.options.sets else AFTER_LAST_SET_S)
 
-def _performed(
-    behaviour: Behaviour, lifter: Lifter, machine: Machine, muscle: Muscle
-) -> Iterator[list[float]]:
-    """Let the lifter decide and the machine move, until the behaviour is over."""
-    for _ in behaviour:
-        path: list[float] = []
-        machine.advance(muscle, lifter.asked_nm, lifter.outside_nm, path)
-        muscle.tire(DECISION_S)
-        lifter.now_s += DECISION_S
-        yield path
+
+@dataclass(slots=True)
+class _Run:
+    """What one pass through the simulation leaves behind."""
+
+    sets: list[SetTruth] = field(default_factory=list)
 
 
 def main(arguments: list[str]) -> int:
