@@ -84,18 +84,19 @@ class Exchange:
         frames = self.decoder.push(chunk)
         return [frame for frame in frames if not isinstance(frame, Answer) or self._take(frame)]
 
-    async def ask(self, op: Op, request: Request) -> Answer:
+    async def ask(self, op: Op, request: Request, *, patience_s: float | None = None) -> Answer:
         """Ask until an answer comes that is not "busy"; it may still be a refusal.
 
         Raises NoAnswerError when patience is at its end, LinkLostError when the link is.
         """
+        patience_s = self._patience_s if patience_s is None else patience_s
         async with self._turn:
             number = self._next_id
             self._next_id = (number + 1) % IDS
             packet = request(number)
             self._asking.set()
             try:
-                async with asyncio.timeout(self._patience_s):
+                async with asyncio.timeout(patience_s):
                     while True:
                         answer = await self._answer_to(packet, number, op)
                         if answer.result != Result.BUSY:
@@ -103,15 +104,15 @@ class Exchange:
                         await asyncio.sleep(BUSY_PAUSE_S)
             except TimeoutError:
                 raise NoAnswerError(
-                    f"{self._name} has not answered for {self._patience_s:.0f} s."
+                    f"{self._name} has not answered for {patience_s:.0f} s."
                 ) from None
             finally:
                 self._asking.clear()
                 self._expected = None
 
-    async def granted(self, op: Op, request: Request) -> Answer:
+    async def granted(self, op: Op, request: Request, *, patience_s: float | None = None) -> Answer:
         """Ask; raise RequestRefusedError unless the answer is ok."""
-        answer = await self.ask(op, request)
+        answer = await self.ask(op, request, patience_s=patience_s)
         refused = refusal(answer)
         if refused is not None:
             raise refused

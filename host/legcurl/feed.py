@@ -1,0 +1,316 @@
+"""Where a station's items come from: a live sensor, whatever happens to its link, or a recording.
+
+A `LiveFeed` runs two coroutines side by side on one link. The receiver hands on all that comes;
+the steersman says hello, starts the stream from the first index that the session lacks, asks
+again when something was lost on the way (go-back-N), and pings for the clock. When the link
+breaks, both end, and the feed connects again, for as long as it takes. What a set consists of is
+none of its business: it only sees to it that the log arrives.
+
+Three things can end a conversation, and each has its answer:
+
+- the link broke: connect again, with growing pauses;
+- the sensor fell silent on a link that looks open: say hello on it, and connect again only if
+  that is not answered (opening a port restarts some boards, and a restart costs the log);
+- the sensor says that it has restarted: hello and start, on the same link.
+
+The first connection is not repeated: whoever opens a station wants to hear at once that the port
+does not exist.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from random import Random
+from time import monotonic
+from typing import Protocol
+
+from legcurl.address import Pace
+from legcurl.clock import PING_EVERY_S, ClockModel
+from legcurl.commands import (
+    FROM_NOW,
+    OLDEST,
+    Op,
+    Result,
+    ping_request,
+    read_hello,
+    read_ping,
+    read_start,
+    refusal,
+    start_request,
+)
+from legcurl.errors import FrameError, LinkError, LinkLostError, NotASensorError
+from legcurl.exchange import REPEAT_S, Exchange, NoAnswerError
+from legcurl.frame import Answer, Frame, Samples
+from legcurl.intake import Intake
+from legcurl.links import Link, Route
+from legcurl.notes import LinkNote, RestartNote
+from legcurl.race import until_first
+from legcurl.recording import Recording
+from legcurl.session import HEEDED_OPS, Item
+
+log = logging.getLogger(__name__)
+
+BACKOFF_FIRST_S = 0.1  # a re-plugged port is there within a fraction of a second
+BACKOFF_MAX_S = 3.0  # a lifter waits beside the machine: look often, it costs next to nothing
+BACKOFF_GROWTH = 2.0
+BACKOFF_JITTER = 0.25  # of a pause, either way: stations that broke together must not retry so
+QUICK_PINGS = 4  # at once, so that wall time is known when the first rep is
+QUICK_PING_S = 0.25
+
+
+class SilenceError(LinkLostError):
+    """A streaming sensor has sent nothing for too long; the link may be whole."""
+
+
+class Feed(Protocol):
+    """Gives items until there are no more. `ready` is set when the first may come."""
+
+    ready: asyncio.Event
+
+    async def run(self) -> None:
+        """Hand on all items. Raises if the source cannot be used at all, or no longer."""
+        ...
+
+    async def close(self) -> None:
+        """Release what the feed holds, after `run` has ended."""
+        ...
+
+
+class Backoff:
+    """Growing pauses between attempts, seeded so that a test sees the same ones each time."""
+
+    def __init__(self, seed: str) -> None:
+        self._random = Random(seed)
+        self._pause_s = BACKOFF_FIRST_S
+
+    def reset(self) -> None:
+        """Start again from the shortest: the last attempt led to something."""
+        self._pause_s = BACKOFF_FIRST_S
+
+    def next_s(self) -> float:
+        """How long to wait before the next attempt."""
+        pause_s = self._pause_s
+        self._pause_s = min(pause_s * BACKOFF_GROWTH, BACKOFF_MAX_S)
+        return pause_s * self._random.uniform(1 - BACKOFF_JITTER, 1 + BACKOFF_JITTER)
+
+
+class LiveFeed:
+    """The items of one sensor, over as many connections as it takes."""
+
+    def __init__(
+        self,
+        route: Route,
+        intake: Intake,
+        *,
+        history: bool = True,
+    ) -> None:
+        self.ready = asyncio.Event()
+        self.clock: ClockModel | None = None
+        self.exchange: Exchange | None = None
+        self._route = route
+        self._session = intake.session
+        self._intake = intake
+        self._from = OLDEST if history else FROM_NOW
+        self._backoff = Backoff(route.name)
+        self._attention = asyncio.Event()
+        self._clock_boot: int | None = None
+        self._lost = False  # told, and not yet restored
+        self._streaming = False
+        self._heard_s = 0.0
+
+    async def run(self) -> None:
+        """Keep the items coming until the sensor has ended for good."""
+        while True:
+            try:
+                link = await self._route.connect()
+                try:
+                    await self._talk(link)
+                    return
+                finally:
+                    self.exchange = None
+                    await link.close()
+            except (LinkError, NotASensorError) as error:
+                if not self.ready.is_set():
+                    raise
+                self._tell_lost(error)
+            await asyncio.sleep(self._backoff.next_s())
+
+    async def close(self) -> None:
+        """Let go of the route."""
+        await self._route.close()
+
+    async def _talk(self, link: Link) -> None:
+        """Converse over one link; returns when the sensor has ended for good."""
+        exchange = Exchange(
+            link,
+            name=self._route.name,
+            patience_s=self._route.patience_s,
+            first_id=os.urandom(1)[0],  # no answer to an earlier host's request looks like ours
+        )
+        self.exchange = exchange
+        ended = False
+        while not ended:
+            self._streaming = False
+            try:
+                await until_first(self._receive(exchange), self._steer(exchange))
+            except SilenceError as error:
+                self._tell_lost(error)
+            else:
+                ended = True
+
+    async def _receive(self, exchange: Exchange) -> None:
+        """Hand on what comes, no faster than it is wanted; returns at the end of the sensor."""
+        loop = asyncio.get_running_loop()
+        self._heard_s = loop.time()
+        while True:
+            until_s = self._heard_s + self._route.silence_s if self._streaming else None
+            try:
+                async with asyncio.timeout_at(until_s):
+                    frames = await exchange.receive()
+            except TimeoutError:
+                raise SilenceError(
+                    f"{self._route.name} has been silent for {self._route.silence_s:g} s."
+                ) from None
+            if frames is None:
+                return
+            if frames:
+                self._accept(frames, exchange)
+                if self._intake.full:
+                    # The answer to a request is behind what nobody takes: go on while one waits.
+                    await until_first(self._intake.room(), exchange.asking())
+                self._heard_s = loop.time()
+
+    def _accept(self, frames: list[Frame], exchange: Exchange) -> None:
+        items: list[Item] = []
+        for frame in frames:
+            if isinstance(frame, Answer):
+                if frame.op not in HEEDED_OPS:
+                    continue
+                items += self._notes_before(frame, exchange)
+            elif isinstance(frame, Samples):
+                self._backoff.reset()
+            items.append(frame)
+        self._intake.take(items)
+        if self._streaming and (self._session.wants or self._session.next_index is None):
+            self._attention.set()
+
+    def _notes_before(self, answer: Answer, exchange: Exchange) -> list[Item]:
+        """What the host knows that must be on record before this answer."""
+        if answer.result != Result.OK:
+            return []
+        if answer.op == Op.START and self._lost:
+            self._lost = False
+            return [LinkNote("restored")]
+        if answer.op != Op.HELLO:
+            return []
+        try:
+            hello = read_hello(answer)
+        except FrameError:
+            return []  # greet() says so
+        if hello.boot_id == self._clock_boot:
+            return []
+        before, self.clock = self.clock, None
+        if self._route.pace is not None:
+            self.clock = ClockModel(self._route.pace)
+        self._clock_boot = hello.boot_id
+        zero_us = before and before.boot_began_us(exchange.received_s, hello.time_us)
+        return [] if zero_us is None else [RestartNote(hello.boot_id, zero_us)]
+
+    async def _steer(self, exchange: Exchange) -> None:
+        """Start the stream and keep it whole."""
+        await self._begin(exchange)
+        pings = 0
+        ping_s = monotonic()
+        while True:
+            try:
+                async with asyncio.timeout(self._until_ping(ping_s)):
+                    await self._attention.wait()
+            except TimeoutError:
+                pings += 1
+                ping_s = monotonic() + (QUICK_PING_S if pings < QUICK_PINGS else PING_EVERY_S)
+                await self._ping(exchange, pings)
+            self._attention.clear()
+            wants = self._session.wants
+            restarted = self._session.next_index is None
+            if wants is not None and not restarted:
+                restarted = not await self._start(exchange, wants)
+            if restarted:
+                await self._begin(exchange)
+
+    async def _begin(self, exchange: Exchange) -> None:
+        """Hello, and the stream from where we are."""
+        started = False
+        while not started:
+            await exchange.greet()
+            index = self._session.next_index
+            started = await self._start(exchange, self._from if index is None else index)
+        self._from = OLDEST  # of any later boot, all is wanted
+        self._streaming = True
+        self.ready.set()
+
+    async def _start(self, exchange: Exchange, index: int) -> bool:
+        """Ask for the stream from an index; False if the sensor restarted meanwhile."""
+        boot_id = self._session.boot_id or 0
+        answer = await exchange.ask(Op.START, lambda number: start_request(number, boot_id, index))
+        if answer.result == Result.STALE_BOOT_ID:
+            return False
+        refused = refusal(answer)
+        if refused is not None:
+            raise refused
+        log.debug("%s streams from %d", self._route.name, read_start(answer).first)
+        return True
+
+    def _until_ping(self, ping_s: float) -> float | None:
+        return None if self.clock is None else max(ping_s - monotonic(), 0.0)
+
+    async def _ping(self, exchange: Exchange, token: int) -> None:
+        """Compare the clocks once; an answer that is lost or late is no loss."""
+        sent_s = monotonic()
+        try:
+            answer = await exchange.granted(
+                Op.PING, lambda number: ping_request(number, token), patience_s=REPEAT_S
+            )
+        except NoAnswerError:
+            return
+        pong = read_ping(answer)
+        if self.clock is not None and pong.token == token:
+            self.clock.ping(sent_s, pong.time_us, exchange.answered_s)
+
+    def _tell_lost(self, error: Exception) -> None:
+        if not self._lost:
+            self._lost = True
+            self._intake.take([LinkNote("lost", str(error))])
+
+
+class ReplayFeed:
+    """The items of a recording, in recorded time, faster, or as fast as they are taken."""
+
+    def __init__(self, recording: Recording, pace: Pace, intake: Intake) -> None:
+        self.ready = asyncio.Event()
+        self._recording = recording
+        self._pace = None if isinstance(pace, str) else pace
+        self._intake = intake
+
+    async def run(self) -> None:
+        """Hand on all items, each when the time of its samples has come."""
+        self.ready.set()
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        began_us: int | None = None
+        for item in self._recording:
+            self._intake.take([item])
+            await self._intake.room()
+            now_us = self._intake.session.time_us
+            due_s = began_s
+            if self._pace is not None and now_us is not None:
+                began_us = now_us if began_us is None else began_us
+                due_s += (now_us - began_us) / 1e6 / self._pace
+            await asyncio.sleep(max(due_s - loop.time(), 0.0))
+        if self._recording.damage:
+            log.warning("%s: %s; the rest was read.", self._recording.name, self._recording.damage)
+
+    async def close(self) -> None:
+        """Close the file."""
+        self._recording.close()

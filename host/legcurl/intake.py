@@ -1,0 +1,92 @@
+"""Where a station's items go: onto record, through the session, and as events to one reader.
+
+The order matters: an item is on record before anything is said about it, so a recording never
+lacks what somebody has already seen. Events wait in a buffer with a limit; the feed stops taking
+from its source while the buffer is full, and what is not taken waits in the sensor's log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from legcurl.session import Item, SensorSession
+
+if TYPE_CHECKING:
+    from legcurl.events import Event
+    from legcurl.recording import RecordingWriter
+
+# A minute and a half of a live set. What a single read from a link brings (links.READ_BYTES) may
+# come on top.
+EVENTS_WAITING = 1000
+
+
+class Intake:
+    """Takes items from a feed; gives events to the one who calls `get`."""
+
+    def __init__(
+        self,
+        session: SensorSession,
+        open_recorder: Callable[[], RecordingWriter] | None = None,
+        limit: int = EVENTS_WAITING,
+    ) -> None:
+        self.session = session
+        self._open_recorder = open_recorder
+        self._recorder: RecordingWriter | None = None
+        self._limit = limit
+        self._events: deque[Event] = deque()
+        self._finished = False
+        self._arrived = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    @property
+    def full(self) -> bool:
+        """Whether the limit was reached, and the reader has not taken half of it since."""
+        return not self._room.is_set()
+
+    async def room(self) -> None:
+        """Wait until the reader has caught up."""
+        await self._room.wait()
+
+    def take(self, items: list[Item]) -> None:
+        """Consume what came, in its order. Raises StoreError if it cannot be recorded."""
+        if self._recorder is None and self._open_recorder is not None:
+            self._recorder = self._open_recorder()
+        if self._recorder is not None:
+            self._recorder.write(*items)
+        for item in items:
+            self._events.extend(self.session.push(item))
+        self._tell()
+
+    def finish(self) -> None:
+        """There will be no more items: say what that means, and end the events."""
+        self._events.extend(self.session.finish())
+        self._finished = True
+        self._tell()
+        self._arrived.set()
+
+    def close(self) -> None:
+        """Close the recording, if there is one."""
+        if self._recorder is not None:
+            self._recorder.close()
+
+    async def get(self) -> Event | None:
+        """Wait for the next event; None after the last."""
+        while not self._events:
+            if self._finished:
+                return None
+            self._arrived.clear()
+            await self._arrived.wait()
+        event = self._events.popleft()
+        if len(self._events) <= self._limit // 2:
+            self._room.set()
+        return event
+
+    def _tell(self) -> None:
+        if len(self._events) >= self._limit:
+            self._room.clear()
+        if self._events:
+            self._arrived.set()

@@ -1,0 +1,198 @@
+"""One machine in the gym: its sensor, its calibration, its current set, as one stream of events.
+
+    async with open_station("serial:/dev/ttyACM0") as station:
+        async for event in station.events():
+            ...
+
+A station joins parts that do not know of each other: a feed (feed.py) keeps items coming; the
+intake (intake.py) records them, has the session say what they mean, and holds the events for
+their one reader. It is the same for every kind of address; only on a recording there is nobody
+to ask, and requests say so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from legcurl.address import Address, ReplayAddress, parse
+from legcurl.commands import Hello, Op, read_json
+from legcurl.errors import ConfigError, LinkLostError
+from legcurl.feed import Feed, LiveFeed, ReplayFeed
+from legcurl.frame import Answer, encode_request
+from legcurl.intake import Intake
+from legcurl.links import route_to
+from legcurl.recording import Recording, RecordingHeader, RecordingWriter
+from legcurl.session import SensorSession
+
+if TYPE_CHECKING:
+    from legcurl.events import Event
+    from legcurl.motion import Calibration
+
+
+def open_station(
+    address: str | Address,
+    *,
+    calibration: Calibration | None = None,
+    record: str | Path | None = None,
+    history: bool = True,
+) -> Station:
+    """A station for `async with`: entering it connects, leaving it releases everything.
+
+    `calibration` overrides the sensor's own. `record` names a new file for all that comes in.
+    With `history` the stream begins with what the sensor's log still holds, so that a host that
+    was restarted in mid-set finds the whole set; without, it begins now.
+
+    Entering raises LinkError, SensorError, StoreError or InputError if that cannot be.
+    """
+    address = parse(address) if isinstance(address, str) else address
+
+    def open_recorder() -> RecordingWriter:
+        assert record is not None
+        started = datetime.now().astimezone()
+        return RecordingWriter(record, RecordingHeader(started, str(address), calibration))
+
+    recorder = None if record is None else open_recorder
+    if isinstance(address, ReplayAddress):
+        recording = Recording(address.path)
+        session = SensorSession(calibration or recording.header.calibration)
+        intake = Intake(session, recorder)
+        return Station(str(address), ReplayFeed(recording, address.pace, intake), intake)
+    intake = Intake(SensorSession(calibration), recorder)
+    return Station(str(address), LiveFeed(route_to(address), intake, history=history), intake)
+
+
+class Station:
+    """One sensor's events, and a way to ask it. Made by `open_station`."""
+
+    def __init__(self, name: str, feed: Feed, intake: Intake) -> None:
+        self.name = name
+        self.session = intake.session
+        self._feed = feed
+        self._intake = intake
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._begin()
+        except BaseException:
+            await self._end()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._end()
+
+    @property
+    def hello(self) -> Hello | None:
+        """Who the sensor is, as it last said; None until it has."""
+        return self.session.hello
+
+    def events(self) -> AsyncIterator[Event]:
+        """All events, to one reader, until the sensor or recording has ended or `stop` is called.
+
+        Raises what made it impossible to go on, after the last event that could be told.
+        """
+        return _Events(self._intake, self._task)
+
+    async def stop(self) -> None:
+        """Take nothing more; the events end with what an end right here means."""
+        self._stopping = True
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    async def request(self, op: Op, payload: bytes = b"") -> Answer:
+        """Ask the sensor anything of docs/protocol.md. Raises RequestRefusedError, LinkLostError.
+
+        Works whether or not anybody reads the events meanwhile.
+        """
+        if not isinstance(self._feed, LiveFeed):
+            raise ConfigError(f"{self.name} is a recording: there is no sensor to ask.")
+        exchange = self._feed.exchange
+        if exchange is None:
+            raise LinkLostError(f"{self.name} is not connected at the moment: try again.")
+        return await exchange.granted(op, lambda number: encode_request(number, op, payload))
+
+    async def statistics(self) -> Mapping[str, Any]:
+        """The sensor's counters since its boot."""
+        return read_json(await self.request(Op.STATISTICS))
+
+    async def settings(self) -> Mapping[str, Any]:
+        """The sensor's settings."""
+        return read_json(await self.request(Op.SETTINGS_GET))
+
+    async def change_settings(self, **fields: object) -> Mapping[str, Any]:
+        """Change some settings, all of them or none; gives all settings."""
+        return read_json(await self.request(Op.SETTINGS_PUT, json.dumps(fields).encode()))
+
+    async def identify(self, seconds: int) -> None:
+        """Let the sensor blink, to find the machine."""
+        await self.request(Op.IDENTIFY, bytes((seconds,)))
+
+    def wall_time_s(self, t_s: float) -> float | None:
+        """Wall time, in seconds since 1970, of an event's time; None while nobody can tell."""
+        clock = self._feed.clock if isinstance(self._feed, LiveFeed) else None
+        zero_us = self.session.zero_us
+        if clock is None or zero_us is None:
+            return None
+        host_s = clock.host_s(round(t_s * 1e6) - zero_us)
+        return None if host_s is None else host_s + time.time() - time.monotonic()
+
+    async def _begin(self) -> None:
+        """Start the feed; returns when it is ready, raises what prevents it."""
+        self._task = asyncio.create_task(self._run(), name=f"station {self.name}")
+        ready = asyncio.create_task(self._feed.ready.wait())
+        try:
+            await asyncio.wait({self._task, ready}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+        if self._task.done():
+            self._task.result()
+
+    async def _end(self) -> None:
+        """End the feed and release all, even if cancelled once more on the way."""
+        try:
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.gather(self._task, return_exceptions=True)
+        finally:
+            try:
+                await self._feed.close()
+            finally:
+                self._intake.close()
+
+    async def _run(self) -> None:
+        try:
+            await self._feed.run()
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+        finally:
+            self._intake.finish()
+
+
+class _Events:
+    """The events of a station. No generator: one that is left in the middle must be closed."""
+
+    def __init__(self, intake: Intake, task: asyncio.Task[None] | None) -> None:
+        self._intake = intake
+        self._task = task
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        event = await self._intake.get()
+        if event is not None:
+            return event
+        if self._task is not None and not self._task.cancelled():
+            await asyncio.wait({self._task})
+            self._task.result()
+        raise StopAsyncIteration
