@@ -38,8 +38,8 @@ def main():
     calibration = CalibrationRecord(FlashRecord("calibration"))
     encoder = open_encoder(board["encoder"])
     log = AngleLog(board["log_bytes"], encoder.shift, counters)
-    sampler = Sampler(encoder, clock, log, counters)
-    health = Health(board, encoder, counters)
+    sampler = Sampler(encoder, clock, log, counters, board.get("timer", -1))
+    health = Health(board, encoder, clock, counters)
     identity = Identity(board["board"], machine.unique_id().hex(), boot_id(), boot_reason())
     commands = Commands(
         identity, sampler, encoder, log, clock, settings, calibration, health, counters

@@ -264,4 +264,4 @@ def _json(value):
 
 
 def _message(error):
-    return str(error).encode()[:200]
+    return str(error)[:60].encode()

@@ -11,7 +11,8 @@ from sensor.encoders import BUS_ERROR, MAGNET_STRONG, MAGNET_WEAK, NO_MAGNET
 _MAGNET_FAULT = NO_MAGNET | MAGNET_WEAK | MAGNET_STRONG
 
 # Collecting at a chosen moment keeps each collection short: the main loop makes little garbage.
-_COLLECT_MS = const(1000)
+# Often enough for the clock, too, which must be read twice in a wrap of ticks_us (18 minutes).
+_COLLECT_MS = const(5000)
 _RECOVER_MS = const(250)  # between attempts to free a bus
 
 _BLINK_IDENTIFY_MS = const(100)
@@ -50,7 +51,8 @@ class Counters:
 class Health:
     """Call `tick` in every turn of the main loop."""
 
-    def __init__(self, board, encoder, counters):
+    def __init__(self, board, encoder, clock, counters):
+        self._clock = clock
         self._encoder = encoder
         self._counters = counters
         self._light = Pin(board["led"], Pin.OUT, value=0) if board.get("led") is not None else None
@@ -78,6 +80,7 @@ class Health:
         now = ticks_ms()
         if ticks_diff(now, self._collect_at) >= 0:
             self._collect_at = ticks_add(now, _COLLECT_MS)
+            self._clock.now_us()
             gc.collect()
         if self._counters.status & BUS_ERROR and ticks_diff(now, self._recover_at) >= 0:
             self._recover_at = ticks_add(now, _RECOVER_MS)

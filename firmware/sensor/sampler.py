@@ -33,7 +33,8 @@ _MASK = const(_SLOTS - 1)
 class Sampler:
     """Samples `encoder` into the ring; `drain` hands the samples to `log` in order."""
 
-    def __init__(self, encoder, clock, log, counters):
+    def __init__(self, encoder, clock, log, counters, timer_number=-1):
+        self._timer_number = timer_number
         self._encoder = encoder
         self._clock = clock
         self._log = log
@@ -138,7 +139,7 @@ class Sampler:
             self._tail = tail
 
     def _start_timer(self, period_us):
-        timer = Timer(-1)
+        timer = Timer(self._timer_number)
         try:
             timer.init(
                 mode=Timer.PERIODIC,

@@ -14,7 +14,7 @@ from sensor.links.usb import STALLED
 
 # In one turn of the main loop, so that a flood of input or a long log to send again leaves time
 # for everything else.
-_BYTES_A_TURN = const(256)
+_BYTES_A_TURN = const(128)
 _FRAMES_A_TURN = const(8)
 
 _END = b"\0"
@@ -35,6 +35,7 @@ class HostSession:
         self._sent = 0  # bytes of it that went
         self._end_first = False  # a zero must end what a stall cut short
         self._deferred = False  # this frame was counted as deferred
+        self._bytes_left = 0  # that may be read in this turn
         self.cursor = Cursor()
         self.streaming = False
 
@@ -51,6 +52,7 @@ class HostSession:
         """Send and receive what the link allows, in bounded time."""
         if self._link.hung_up:
             self.streaming = False
+        self._bytes_left = _BYTES_A_TURN
         for _ in range(_FRAMES_A_TURN):
             if not self._flush():
                 return
@@ -96,10 +98,11 @@ class HostSession:
     def _answer_request(self):
         """Read until a request is whole; True if its answer waits to be sent."""
         link = self._link
-        for _ in range(_BYTES_A_TURN):
+        while self._bytes_left:
             byte = link.read_byte()
             if byte < 0:
                 return False
+            self._bytes_left -= 1
             self._counters.bytes_received += 1
             length = self._reader.push(byte)
             if length:

@@ -30,7 +30,8 @@ class FlashRecord:
 
     def load(self):
         """The last value stored, or None."""
-        # Between the two renames of `store` there is no current file: then the new one is whole.
+        # If power failed between the two renames of a store, there is no current file, and the new
+        # one is whole. It is put into place at once, before another store would write over it.
         for path in (self._current, self._new, self._previous):
             try:
                 with open(path, "rb") as file:
@@ -41,8 +42,11 @@ class FlashRecord:
             if check != b"%08x" % crc32(text):
                 continue
             stored = json.loads(text)
-            if stored["version"] == _VERSION:
-                return stored["value"]
+            if stored["version"] != _VERSION:
+                continue
+            if path == self._new:
+                self._finish_store()
+            return stored["value"]
         return None
 
     def store(self, value):
@@ -52,6 +56,10 @@ class FlashRecord:
             file.write(text + b"\n" + b"%08x" % crc32(text))
             file.flush()
         _sync()
+        self._finish_store()
+
+    def _finish_store(self):
+        """Put the new version, which is whole, into place."""
         _remove(self._previous)
         try:
             os.rename(self._current, self._previous)

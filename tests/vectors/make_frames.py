@@ -100,7 +100,7 @@ def frames() -> list[dict[str, Any]]:
         ),
         samples("one late sample", **at, angles=[16], deviations_us=[120]),
         samples(
-            "late and without a magnet", **at, angles=[16, 16], status=1, deviations_us=[-1, 1]
+            "late and without a magnet", **at, angles=[16, 16], status=1, deviations_us=[-101, 1]
         ),
     ]
     listed += [

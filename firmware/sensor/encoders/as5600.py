@@ -89,6 +89,7 @@ class AS5600:
             scl(1)
             sleep_us(5)
         self._open_bus()
+        self._rest = 0  # the next tick tries
 
     def _open_bus(self):
         wiring = self._wiring

@@ -20,26 +20,16 @@ _PURGED = "sensor"
 def main():
     """Prepare the board and run main.py, again after each restart."""
     shims, firmware = _directories()
-    if sys.implementation.name == "micropython":
-        sys.path[:] = [shims, firmware, ".frozen"]
-        import gc
+    sys.path.insert(0, shims)
+    import simimports
 
-        import uos
+    simimports.install(shims, firmware)
+    import gc
 
-        sys.modules["usys"] = sys
-    else:
-        sys.path[0] = shims + "/cpython"
-        import borrowed
-
-        uos, gc = borrowed.install(shims, firmware)
     import simboard
-    import simport
+    import uos
     from simclock import Restart, WorldEnded, clock
     from simworld import World
-
-    # On MicroPython this is what `import sys` finds; CPython's import looks where it is told.
-    name = "sys" if sys.implementation.name == "micropython" else "simulated sys"
-    sys.modules[name] = _SimulatedSys(simport)
 
     simboard.seed = int(uos.getenv("LEGCURL_SEED") or 0)
     _install_board_file(uos, firmware, uos.getenv("LEGCURL_BOARD") or "pico_w")
@@ -68,17 +58,6 @@ def main():
     except Exception as error:  # noqa: BLE001 - whatever the firmware died of, stdout is no place for it
         _print_exception(error)
         raise SystemExit(1)  # noqa: B904
-
-
-class _SimulatedSys:
-    """The sys module, but for the port."""
-
-    def __init__(self, simport):
-        self.stdin = simport.stdin
-        self.stdout = simport.stdout
-
-    def __getattr__(self, name):
-        return getattr(sys, name)
 
 
 def _print_exception(error):

@@ -1,0 +1,261 @@
+"""The angle log: every sample once, in order, from any index; and what was evicted, as a gap."""
+
+import wire_reader
+from sensor.anglelog import LONGEST_RUN, AngleLog, Cursor
+from sensor.frame import EVICTED, GAP, OVERRUN, PAUSED
+from sensor.health import Counters
+from wire_reader import Random
+
+TICK_US = 10_000
+SMALL = 4100
+PICO = 98_304
+
+
+def read_all(log, cursor):
+    """Every index from the cursor on, as (index, what): what is a sample or a gap's reason."""
+    body = bytearray(1019)
+    entries = []
+    while True:
+        frame_type, length = log.read(cursor, memoryview(body))
+        if not length:
+            return entries
+        assert length <= 1019
+        if frame_type == GAP:
+            index, count, reason = wire_reader.gap(body[:length])
+            entries.extend((index + i, reason) for i in range(count))
+        else:
+            index, time_us, period_us, status, angles, late = wire_reader.samples(body[:length])
+            for i, angle in enumerate(angles):
+                read_us = time_us + i * period_us + (late[i] if late else 0)
+                entries.append((index + i, (read_us, angle, status)))
+
+
+def read_from(log, index):
+    cursor = Cursor()
+    first = log.seek(cursor, index)
+    return first, read_all(log, cursor)
+
+
+def filled(size, samples, run_length=25, angle=lambda i: (i * 16) % 65536):
+    log = AngleLog(size, 4, Counters())
+    log.set_run_length(run_length)
+    log.begin(TICK_US, TICK_US)
+    for i in range(samples):
+        log.append(angle(i), 0, 0)
+    return log
+
+
+def test_samples_come_back_with_their_index_time_and_angle():
+    log = filled(PICO, 100)
+    _, entries = read_from(log, 0)
+    assert entries == [(i, ((i + 1) * TICK_US, i * 16, 0)) for i in range(100)]
+
+
+def test_a_run_is_readable_when_it_is_full_or_closed():
+    log = filled(PICO, 30)
+    assert len(read_from(log, 0)[1]) == 25
+    log.close_run()
+    assert len(read_from(log, 0)[1]) == 30
+
+
+def test_a_change_of_status_closes_the_run():
+    log = filled(PICO, 3)
+    log.append(0, 1, 0)
+    assert len(read_from(log, 0)[1]) == 3
+
+
+def test_reading_resumes_at_any_index_with_the_run_that_holds_it():
+    log = filled(PICO, 100)
+    for index in range(100):
+        first, entries = read_from(log, index)
+        assert first == index - index % 25
+        assert [entry[0] for entry in entries] == list(range(first, 100))
+
+
+def test_reading_from_now_gives_what_comes():
+    log = filled(PICO, 60)
+    cursor = Cursor()
+    assert log.seek(cursor, 60) == 50  # samples 50 to 59 are in the open run
+    assert read_all(log, cursor) == []
+    log.close_run()
+    assert [entry[0] for entry in read_all(log, cursor)] == list(range(50, 60))
+
+
+def test_five_minutes_at_100_hz_fit_96_kb_whatever_the_angles():
+    # Random angles are the worst there is; a month of uptime makes index and time long.
+    random = Random(3)
+    log = AngleLog(PICO, 4, Counters())
+    log.set_run_length(25)
+    log.next_index = log._end_index = log.first_index = 30 * 24 * 3600 * 100
+    log.begin(30 * 24 * 3600 * 1_000_000, TICK_US)
+    held = []
+    for _ in range(60_000):
+        log.append(random.below(4096) * 16, 0, 0)
+        held.append(log.next_index - log.first_index)
+    assert min(held[40_000:]) >= 5 * 60 * 100
+    assert log._counters.evicted > 0
+
+
+def test_evicted_samples_are_a_gap_of_their_length():
+    log = filled(SMALL, 10_000)
+    first, entries = read_from(log, 0)
+    assert first == log.first_index > 0
+    assert entries[:first] == [(i, EVICTED) for i in range(first)]
+    assert [entry[0] for entry in entries] == list(range(10_000))
+    assert entries[first][1] == ((first + 1) * TICK_US, first * 16 % 65536, 0)
+    assert log._counters.evicted == first
+
+
+def test_a_reader_that_is_overtaken_is_told_what_it_missed():
+    log = filled(SMALL, 100)
+    cursor = Cursor()
+    log.seek(cursor, 0)
+    body = memoryview(bytearray(1019))
+    log.read(cursor, body)
+    for i in range(10_000):
+        log.append(i * 16 % 65536, 0, 0)
+    log.close_run()
+    entries = read_all(log, cursor)
+    assert [entry[0] for entry in entries] == list(range(25, 10_100))
+    assert entries[0] == (25, EVICTED)
+
+
+def test_an_overrun_is_a_gap_and_time_goes_on_behind_it():
+    log = filled(PICO, 3)
+    log.skip(7)
+    log.append(160, 0, 0)
+    log.close_run()
+    _, entries = read_from(log, 0)
+    assert entries[3:10] == [(i, OVERRUN) for i in range(3, 10)]
+    assert entries[10] == (10, (11 * TICK_US, 160, 0))
+
+
+def test_a_new_rate_is_a_gap_of_the_ticks_that_passed_and_a_new_grid():
+    log = filled(PICO, 100)
+    log.begin(100 * TICK_US + 57_500, 2_500)  # the last sample was due at 100 ticks
+    log.append(0, 0, 0)
+    log.append(16, 0, 0)
+    log.close_run()
+    _, entries = read_from(log, 100)
+    gap = [entry for entry in entries if entry[1] == PAUSED]
+    assert gap == [(i, PAUSED) for i in range(100, 105)]
+    assert entries[-2:] == [(105, (1_057_500, 0, 0)), (106, (1_060_000, 16, 0))]
+
+
+def test_even_the_shortest_pause_leaves_a_mark():
+    log = filled(PICO, 100)
+    log.begin(100 * TICK_US + 2_600, 2_500)
+    log.append(0, 0, 0)
+    log.close_run()
+    _, entries = read_from(log, 100)
+    assert entries == [(100, PAUSED), (101, (1_002_600, 0, 0))]
+
+
+def test_the_longest_run_fits_a_frame_at_its_worst():
+    random = Random(9)
+    log = AngleLog(PICO, 0, Counters())
+    log.set_run_length(10_000)
+    log.next_index = log._end_index = log.first_index = (1 << 63) - 1
+    log.begin((1 << 63) - 1, 50_000)
+    for _ in range(LONGEST_RUN):
+        # 16 bits of noise, read nearly a period late, under a fault
+        log.append(random.below(65536), 2, 49_999 - random.below(100))
+    assert len(read_from(log, (1 << 63) - 1)[1]) == LONGEST_RUN
+
+
+def test_any_history_reads_back_whole_from_any_index():
+    # Against a list of all that ever happened. Small rings wrap often, and several readers are
+    # in different places when it does.
+    random = Random(77)
+    for size in (SMALL, SMALL + 1, SMALL + 2, SMALL + 3, 5003):
+        counters = Counters()
+        log = AngleLog(size, 4, counters)
+        truth = []
+        cursors = [Cursor() for _ in range(3)]
+        heard = [[] for _ in cursors]
+        now_us = 1000
+        period_us = TICK_US
+        log.begin(now_us, period_us)
+        status = 0
+        run = 25
+        for _ in range(6000):
+            action = random.below(1000)
+            if action < 900:
+                angle = random.below(4096) * 16
+                late = random.below(300)
+                log.append(angle, status, late)
+                truth.append((now_us, late, angle, status))
+                now_us += period_us
+            elif action < 940:
+                status = (0, 0, 0, 1, 2, 8)[random.below(6)]
+            elif action < 950:
+                count = 1 + random.below(300)
+                log.skip(count)
+                truth.extend([OVERRUN] * count)
+                now_us += count * period_us
+            elif action < 955:
+                pause = random.below(100_000)
+                count = max(1, (pause + period_us // 2) // period_us)
+                truth.extend([PAUSED] * count)
+                now_us += pause
+                period_us = (2_500, 5_000, TICK_US, 50_000)[random.below(4)]
+                log.begin(now_us, period_us)
+            elif action < 960:
+                run = 1 + random.below(LONGEST_RUN)
+                log.set_run_length(run)
+            elif action < 980:
+                log.close_run()
+            elif action < 985:
+                which = random.below(len(cursors))
+                index = random.below(log.next_index + 1)
+                first = log.seek(cursors[which], index)
+                start = min(first, index)
+                assert cursors[which].index == start
+                heard[which] = [start]
+            else:
+                which = random.below(len(cursors))
+                take_some(log, cursors[which], heard[which], truth, 1 + random.below(6))
+            assert log.next_index == len(truth)
+        log.close_run()
+        for which, cursor in enumerate(cursors):
+            take_some(log, cursor, heard[which], truth, 100_000)
+            assert cursor.index == len(truth)
+        assert log.first_index > 1000
+
+
+def take_some(log, cursor, heard, truth, records):
+    """Read some records, and hold each index against the truth."""
+    body = memoryview(bytearray(1019))
+    for _ in range(records):
+        before = cursor.index
+        first_index = log.first_index
+        frame_type, length = log.read(cursor, body)
+        if not length:
+            return
+        if frame_type == GAP:
+            index, count, reason = wire_reader.gap(body[:length])
+            assert index == before
+            for i in range(index, index + count):
+                assert truth[i] == reason or (reason == EVICTED and i < first_index), i
+        else:
+            index, time_us, period_us, status, angles, late = wire_reader.samples(body[:length])
+            assert index == before
+            count = len(angles)
+            for i in range(count):
+                due_us, late_us, angle, sample_status = truth[index + i]
+                assert (due_us, angle, sample_status) == (
+                    time_us + i * period_us,
+                    angles[i],
+                    status,
+                )
+                assert (late is None and late_us <= 100) or late[i] == late_us
+        assert cursor.index == index + count
+
+
+def test_a_ring_too_small_for_a_frame_is_refused():
+    try:
+        AngleLog(4000, 4, Counters())
+    except ValueError as error:
+        assert "log_bytes" in str(error)
+    else:
+        raise AssertionError("a log of 4000 bytes was accepted")
