@@ -40,9 +40,18 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> VmFile | None:
-    if file_path.suffix == ".py" and file_path.name.startswith("vm_"):
+    # A file named on the command line is collected as a module whatever its name: see below.
+    if _is_for_board(file_path) and not parent.session.isinitpath(file_path):
         return VmFile.from_parent(parent, path=file_path)
     return None
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> VmFile | None:
+    return VmFile.from_parent(parent, path=module_path) if _is_for_board(module_path) else None
+
+
+def _is_for_board(path: Path) -> bool:
+    return path.suffix == ".py" and path.name.startswith("vm_")
 
 
 class VmFile(pytest.File):
@@ -86,10 +95,10 @@ class VmItem(pytest.Item):
         assert isinstance(self.parent, VmFile)
         failure = self.parent.results(self._engine)[self._function]
         if failure:
-            raise FailedOnBoard(failure)
+            raise BoardTestError(failure)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style=None):
-        if isinstance(excinfo.value, FailedOnBoard):
+        if isinstance(excinfo.value, BoardTestError):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
@@ -97,7 +106,7 @@ class VmItem(pytest.Item):
         return self.path, None, self.name
 
 
-class FailedOnBoard(AssertionError):
+class BoardTestError(AssertionError):
     """The traceback of the engine that failed."""
 
 
@@ -120,7 +129,7 @@ def run_on_board(engine: Engine, path: Path) -> dict[str, str]:
             env={**os.environ, "LEGCURL_VECTORS": str(HERE.parent / "vectors")},
         )
     if done.returncode != 0:
-        raise FailedOnBoard(done.stdout + done.stderr)
+        raise BoardTestError(done.stdout + done.stderr)
     return json.loads(done.stdout.splitlines()[-1])
 
 
