@@ -105,7 +105,7 @@ class TraceReader:
         if self.wild_angles:
             found.append(f"{_rows(self.wild_angles)} had an impossible angle: taken as unknown")
         if self.cut_short:
-            found.append(f"the file breaks off after line {self._line}: read up to there")
+            found.append(f"the file breaks off in line {self._line}: read up to there")
         if self.samples < MIN_SAMPLES:
             found.append(f"only {self.samples} samples: too short for a rep")
         if self.rate_hz and not RATE_HZ[0] <= self.rate_hz <= RATE_HZ[1]:

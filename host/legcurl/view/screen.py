@@ -35,8 +35,10 @@ HOLD_SCALE = bars.Scale(5.0, ((HOLD_TARGET_S, "3 s"),))  # room to overshoot the
 ROM_SCALE = bars.Scale(1.1, ((FULL_ROM, "90 %"),))
 SET_SCALE = bars.Scale(150.0, ((SET_WINDOW_S[0], "1:00"), (SET_WINDOW_S[1], "2:00")))
 
-WIDE_COLUMNS = 64  # from here on count and bars stand side by side
+WIDE_COLUMNS = 70  # from here on count and bars stand side by side
 WIDE_ROWS = 18
+COUNT_CELLS = 36  # two digits, eleven rows tall, where 80 columns are all there is
+BANNER_CELLS = width_of("SUCCESS", 1)
 FEWEST_REPS = 3
 MOST_REPS = 15  # more rows make the digits small and nobody reads the first rep any more
 PANEL_ROWS = 12  # phase word (4), three bars with their axes (6), a blank row above and between
@@ -83,7 +85,8 @@ def _wide(state: ViewState, canvas: Canvas) -> list[Text]:
     spare = canvas.height - others - PANEL_ROWS
     reps = max(FEWEST_REPS, min(MOST_REPS, spare, canvas.height // 3))
     main_height = canvas.height - others - reps
-    count = _count(state, canvas, max(36, int(canvas.width * 0.38)), main_height)
+    most = max(int(canvas.width * 0.38), min(COUNT_CELLS, canvas.width - BANNER_CELLS - 4))
+    count = _count(state, canvas, most, main_height)
     left = max(row.cell_len for row in count) + 3
     panel = _panel(state, canvas, canvas.width - left - 1, main_height)
     return [
@@ -108,7 +111,10 @@ def _narrow(state: ViewState, canvas: Canvas) -> list[Text]:
     rows.append(_foot(state, canvas))
     spare = canvas.height - len(rows) - 1
     scale = largest_scale("00", width - 2, spare)
-    if scale:
+    if _succeeded(state) and width >= BANNER_CELLS and spare >= 2 * height_of(1):
+        rows[1:1] = _banner(state, canvas, width, spare)
+        spare = 0
+    elif scale:
         digits = letter(str(state.completed_reps), scale, ascii_only=canvas.ascii_only)
         rows[1:1] = [Text(" " + row, "bold") for row in digits]
         spare -= len(digits)
@@ -162,7 +168,7 @@ def _panel(state: ViewState, canvas: Canvas, width: int, height: int) -> list[Te
     if _succeeded(state):
         return _banner(state, canvas, width, height)
     word, style = _word(state)
-    scale = largest_scale(word, width, height - 8)
+    scale = largest_scale(word, width, height - 7)
     lettered = letter(word, scale, ascii_only=canvas.ascii_only) if scale else [word]
     rows = [Text(), *[Text(row, style) for row in lettered]]
     if state.stage == "after" and state.result:

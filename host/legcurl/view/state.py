@@ -30,7 +30,7 @@ from legcurl.events import (
     SetResult,
     SetStarted,
 )
-from legcurl.view.words import CUE_WORDS
+from legcurl.view.words import CUE_WORDS, is_worth_telling
 
 NOTE_LASTS_S = 6.0  # of sensor time: long enough to read a sentence
 CUE_LASTS_S = 3.0  # a cue concerns the movement that is going on
@@ -189,8 +189,10 @@ class ViewState:
             reps = tuple(rep for rep in reps if rep.number != event.old.number)
         if event.new is not None:
             reps = _with_rep(reps, event.new)
-        what = f"Rep {event.new.number}" if event.new else "The last movement"
         seen = replace(self, reps=reps, completed_reps=event.completed_reps)
+        if not is_worth_telling(event):
+            return seen
+        what = f"Rep {event.new.number}" if event.new else "The last movement"
         return seen._noting(f"{what} was corrected: {event.reason}", "doubt")
 
     def _closed(self, result: SetResult) -> ViewState:

@@ -54,6 +54,8 @@ FAULT_WORDS = {  # what is wrong, and what to do about it
     "not_referenced": ("not referenced", "move the lever through its index mark once"),
     "unknown": ("unknown sensor fault", "update this program, it is older than the sensor"),
 }
+TOLD_HOLD_CHANGE_S = 0.2  # the last digit that is shown, and a little
+TOLD_ROM_CHANGE = 0.05
 
 
 def line(event: Event) -> str | None:
@@ -86,7 +88,7 @@ def _sentence(event: Event) -> str | None:
             return f"set began at {event.start_s:.1f}"
         case RepEnded():
             return f"{rep_line(event.rep)} [{event.completed_reps} done]"
-        case RepCorrected():
+        case RepCorrected() if is_worth_telling(event):
             what = _correction(event)
             return f"correction: {what} ({event.reason}) [{event.completed_reps} done]"
         case FailureSuspected():
@@ -142,8 +144,9 @@ def rep_line(rep: RepResult) -> str:
     """Give the attempt and its measures in one line."""
     stood = "stalled" if rep.failure == "mid_lift" else "hold"
     measures = (
-        f"rep {rep.number} {verdict(rep)}: up {rep.concentric_s:.1f} s, {stood} {rep.hold_s:.1f} s, "
-        f"down {rep.eccentric_s:.1f} s, range {percent(rep.rom_fraction)}"
+        f"rep {rep.number} {verdict(rep)}: up {rep.concentric_s:.1f} s, "
+        f"{stood} {rep.hold_s:.1f} s, down {rep.eccentric_s:.1f} s, "
+        f"range {percent(rep.rom_fraction)}"
     )
     return ", ".join([measures, *remarks(rep)])
 
@@ -226,6 +229,20 @@ def percent(fraction: float) -> str:
 
 def _reps(count: int) -> str:
     return f"{count} rep" if count == 1 else f"{count} reps"
+
+
+def is_worth_telling(event: RepCorrected) -> bool:
+    """Whether a correction changes what a coach would say, and not only a last digit."""
+    old, new = event.old, event.new
+    if old is None or new is None:
+        return True
+    return (
+        verdict(old) != verdict(new)
+        or old.failure != new.failure
+        or old.hold_met != new.hold_met
+        or abs(old.hold_s - new.hold_s) >= TOLD_HOLD_CHANGE_S
+        or abs(old.rom_fraction - new.rom_fraction) >= TOLD_ROM_CHANGE
+    )
 
 
 def _correction(event: RepCorrected) -> str:
