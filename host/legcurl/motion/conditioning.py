@@ -39,9 +39,12 @@ GLITCH_LASTS_US = 150_000
 """A larger jump is believed when it has lasted this long, in µs: electric spikes and bad transfers
 last a few samples, while a magnet that slipped stays where it went."""
 
-BRIDGE_US = 1_000_000
-"""Gaps up to here are bridged by a straight line, in µs: no rep fits into one, and half of a
-hold is still on either side."""
+BRIDGE_US = 3_000_000
+"""Gaps up to here are bridged by a straight line, in µs: no rep by the method fits into one (a
+hold alone is 3 s), so the line can hide none."""
+
+TOLD_US = 500_000
+"""Gaps from here on are told of, bridged or not, in µs: a hold measured across one is in doubt."""
 
 
 @dataclass(slots=True)
@@ -55,11 +58,10 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """The grid is not continuous before step `index`."""
+    """Samples are missing, or jumped, before step `index`."""
 
     index: int
-    lasted_us: int  # 0 where the time ran on and the angle jumped
-    jumped: bool  # the angle moved to where the lever cannot have gone: a slipped magnet
+    bridged: bool  # by a straight line; else nothing may be measured across it
 
 
 class Grid:
@@ -191,9 +193,9 @@ class Grid:
         lasted = t - self._t_us
         step = self._angle + _turn(raw - self._raw)
         if lasted > BRIDGE_US:
-            self._restart(t, raw, step, jumped=True)
+            self._restart(t, raw, step)
             return
-        self.breaks.append(Break(self.end, 0, jumped=True))
+        self.breaks.append(Break(self.end, bridged=False))
         while self._next_us <= t:
             self.angles.append(step)
             self._next_us += GRID_US
@@ -204,18 +206,20 @@ class Grid:
         period = t - self._t_us
         change = _turn(raw - self._raw)
         if period > BRIDGE_US:
-            self._restart(t, raw, self._angle + change, jumped=False)
+            self._restart(t, raw, self._angle + change)
             return
+        if period > TOLD_US:
+            self.breaks.append(Break(self.end, bridged=True))
         angle, t0 = self._angle, self._t_us
         while self._next_us <= t:
             self.angles.append(angle + change * (self._next_us - t0) / period)
             self._next_us += GRID_US
         self._t_us, self._raw, self._angle = t, raw, angle + change
 
-    def _restart(self, t: int, raw: float, angle: float, *, jumped: bool) -> None:
+    def _restart(self, t: int, raw: float, angle: float) -> None:
         """Go on after a gap too long to bridge."""
         step = self.end
-        self.breaks.append(Break(step, t - self._t_us, jumped=jumped))
+        self.breaks.append(Break(step, bridged=False))
         self._origins.append((step, t - step * GRID_US))
         self._t_us, self._raw, self._angle = t, raw, angle
         self.angles.append(angle)

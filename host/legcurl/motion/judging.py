@@ -8,7 +8,7 @@ state, so the same attempts always give the same set.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Literal
 
@@ -42,21 +42,44 @@ PARTIAL_FRACTION = 0.25
 FAILED_FRACTION = 0.08
 """Lower than this nothing was lifted, so nothing failed."""
 
-SLOWED, DROPPED = 0.5, 2.0
-"""A weight that sank at full effort: the lift took twice its usual time, as the last completed
-rep does (0.47 of the first three reps' speed, docs/detection.md), and it came down at twice the
-usual speed, which a lifter who still resists does not let it."""
+STRONG_CREEP_S = 1.0
+SOME_CREEP_S = 0.2
+"""Creeping for so long is trying and not getting on, in s. A chosen turn brakes within 0.1 s; the
+shorter figure asks for a drop as well."""
+
+DECAY = 1.25
+"""Second half of the ascent over the first, in time: an even lift has 1, one that a lifter cuts
+short 0.8 to 1.3, one that decays 1.4 and more."""
+
+DROP = 1.4
+DROP_DEG_S = 60.0
+"""Coming down this much faster than usual, or this fast, is dropping: nobody who still resists
+lets the weight do that (eccentrics are 10 to 35 °/s; the usual varies by 20 %)."""
+
+NEAR_FULL = 0.88
+"""From this fraction on the range is too uncertain to call a failure without a drop: learnt or
+calibrated, its ends are known to a few per cent."""
+
+LOW = 0.25
+"""Below this fraction a failure looks like fidgeting, so the set must speak for it too: the rep
+before was slow, or there was no pause."""
+
+TIRED = 0.8
+"""Speed over the usual, of a lifter who is tiring (0.73 two reps before failure)."""
+
+NO_PAUSE_S = 3.0
+"""An attempt this soon after a rep is one more try, in s: hands leave a machine more slowly."""
+
+SANK_SLOWED, SANK_DROPPED = 0.45, 1.5
+"""A weight that sank from the top at full effort: the lift took more than twice its usual time, as
+the last completed rep does (0.47 of the first three reps' speed), and it came down this much
+faster than any rep before it in the set."""
+
+DIP_HOLD_S, MEANT_HOLD_S, DIP_PAUSE_S = 0.3, 1.0, 1.5
+"""A full excursion that was not held, with a pause after it, before reps that are all held, is
+adjusting the machine: "motion before the first full rep" (docs/detection.md), in s."""
 
 Verdict = Literal["not_a_rep", "completed", "partial", "failed_mid_lift", "failed_in_hold"]
-
-
-@dataclass(frozen=True, slots=True)
-class Usual:
-    """What is usual for this lifter today, from the first completed reps."""
-
-    speed_deg_s: float
-    descent_deg_s: float
-    concentric_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +88,15 @@ class Effort:
 
     creep_s: float  # time spent rising below 35 % of the usual speed
     slowed: float  # mean speed over the usual
-    halves: float  # second half of the ascent over the first, in time
+    decay: float  # second half of the ascent over the first, in time
     dropped: float  # speed of the descent over the usual
+    record: float  # speed of the descent over the fastest of the set before it
+    descent_deg_s: float
+
+    @property
+    def dropping(self) -> bool:
+        """Whether the weight came down faster than a lifter lets it."""
+        return self.dropped > DROP or self.descent_deg_s > DROP_DEG_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,81 +111,107 @@ class Judged:
 
 def judge(attempts: Sequence[Attempt], lifter: LifterRange | None) -> list[Judged]:
     """Say what each attempt was."""
-    judged: list[Judged] = []
     if lifter is None:
         return [Judged(attempt, "not_a_rep", 0.0) for attempt in attempts]
+    judged: list[Judged] = []
     completed: list[Attempt] = []
-    for attempt in attempts:
+    first = _after_setting_up(attempts, lifter)
+    for number, attempt in enumerate(attempts):
         fraction = lifter.fraction(attempt.top_deg)
-        usual = usual_of(completed)
-        if usual is None:
-            verdict: Verdict = "completed" if fraction >= FULL_ROM else "not_a_rep"
-            effort = None
+        effort = None
+        if number < first or (not completed and fraction < FULL_ROM):
+            verdict: Verdict = "not_a_rep"
+        elif not completed:
+            verdict = "completed"
         else:
-            effort = effort_of(attempt, usual)
-            verdict = _verdict(fraction, effort, attempt)
+            effort = effort_of(attempt, completed)
+            verdict = _verdict(fraction, effort)
+            low = verdict == "failed_mid_lift" and fraction < LOW
+            if low and not _expected(attempt, completed, judged):
+                verdict = "not_a_rep"
         if verdict in ("completed", "failed_in_hold"):
             completed.append(attempt)
         judged.append(Judged(attempt, verdict, fraction, effort))
     return _settle_failures_in_the_hold(judged)
 
 
-def usual_of(completed: Sequence[Attempt]) -> Usual | None:
-    """What is usual, or None before the first completed rep."""
-    first = completed[:USUAL_OF]
-    if not first:
-        return None
-    return Usual(
-        speed_deg_s=median(a.speed_deg_s for a in first),
-        descent_deg_s=max(median(a.descent_deg_s for a in first), 1.0),
-        concentric_s=median(a.concentric_s for a in first),
-    )
-
-
-def effort_of(attempt: Attempt, usual: Usual) -> Effort:
-    """Measure an attempt against what is usual."""
-    slow = CREEP_FRACTION * usual.speed_deg_s
+def effort_of(attempt: Attempt, completed: Sequence[Attempt]) -> Effort:
+    """Measure an attempt against what is usual in this set; `completed` must not be empty."""
+    usual = completed[:USUAL_OF]
+    speed = median(a.speed_deg_s for a in usual)
+    descent = max(median(a.descent_deg_s for a in usual), 1.0)
     ascent = attempt.ascent
+    slow = CREEP_FRACTION * speed
     creeping = sum(v < slow for v in ascent.velocities[SETTING_OFF_LOOKS:])
     return Effort(
         creep_s=creeping * LOOK_S,
-        slowed=attempt.speed_deg_s / usual.speed_deg_s,
-        halves=ascent.second_half_s / max(ascent.first_half_s, LOOK_S),
-        dropped=attempt.descent_deg_s / usual.descent_deg_s,
+        slowed=attempt.speed_deg_s / speed,
+        decay=ascent.second_half_s / max(ascent.first_half_s, LOOK_S),
+        dropped=attempt.descent_deg_s / descent,
+        record=attempt.descent_deg_s / max(*(a.descent_deg_s for a in completed), 1.0),
+        descent_deg_s=attempt.descent_deg_s,
     )
-
-
-def failed_mid_lift(effort: Effort) -> bool:
-    """Whether an ascent that did not reach the top was one that could not."""
-    return effort.creep_s >= 1.0
 
 
 def could_fail(fraction: float, effort: Effort) -> bool:
     """Whether an attempt can still turn out a failure, whatever its descent shows."""
-    return failed_mid_lift(effort) if fraction < REACHED_TOP else effort.slowed < SLOWED
-
-
-def _verdict(fraction: float, effort: Effort, attempt: Attempt) -> Verdict:
     if fraction >= REACHED_TOP:
-        return "failed_in_hold" if _sank(effort) else "completed"
-    if fraction >= FAILED_FRACTION and failed_mid_lift(effort):
+        return effort.slowed < SANK_SLOWED and effort.decay > DECAY
+    return _struggled(effort)
+
+
+def _struggled(effort: Effort) -> bool:
+    """Whether the ascent decayed into a creep."""
+    return effort.creep_s >= SOME_CREEP_S and effort.decay >= DECAY
+
+
+def _verdict(fraction: float, effort: Effort) -> Verdict:
+    if fraction >= REACHED_TOP:
+        sank = could_fail(fraction, effort) and effort.record > SANK_DROPPED and effort.dropping
+        return "failed_in_hold" if sank else "completed"
+    if fraction >= FAILED_FRACTION and _failed_mid_lift(fraction, effort):
         return "failed_mid_lift"
     if fraction >= FULL_ROM:
         return "completed"
     return "partial" if fraction >= PARTIAL_FRACTION else "not_a_rep"
 
 
-def _sank(effort: Effort) -> bool:
-    """Whether the weight fell from the top after a lift that took all there was."""
-    return effort.slowed < SLOWED and effort.dropped > DROPPED
+def _failed_mid_lift(fraction: float, effort: Effort) -> bool:
+    """Whether an ascent that did not reach the top was one that could not."""
+    if effort.dropping:
+        return _struggled(effort)
+    return fraction < NEAR_FULL and effort.creep_s >= STRONG_CREEP_S and effort.decay >= DECAY
+
+
+def _expected(attempt: Attempt, completed: Sequence[Attempt], judged: Sequence[Judged]) -> bool:
+    """Whether the set so far makes a failure low in the range believable."""
+    reps = [j for j in judged if j.verdict != "not_a_rep"]
+    if attempt.start_s - reps[-1].attempt.end_s < NO_PAUSE_S:
+        return True
+    if reps[-1].verdict == "failed_mid_lift":
+        return True
+    usual = median(a.speed_deg_s for a in completed[:USUAL_OF])
+    return completed[-1].speed_deg_s < TIRED * usual
+
+
+def _after_setting_up(attempts: Sequence[Attempt], lifter: LifterRange) -> int:
+    """Number of leading attempts that only adjusted the machine."""
+    full = [i for i, a in enumerate(attempts) if lifter.fraction(a.top_deg) >= FULL_ROM]
+    for skipped in range(len(full) - 2, 0, -1):
+        dips, reps = full[:skipped], full[skipped:]
+        if (
+            all(attempts[i].hold_s < DIP_HOLD_S for i in dips)
+            and all(attempts[i].hold_s >= MEANT_HOLD_S for i in reps[:USUAL_OF])
+            and attempts[reps[0]].start_s - attempts[dips[-1]].end_s >= DIP_PAUSE_S
+        ):
+            return reps[0]
+    return 0
 
 
 def _settle_failures_in_the_hold(judged: list[Judged]) -> list[Judged]:
     """A lifter who completes another rep had not failed in the hold before it."""
     last = max((i for i, j in enumerate(judged) if j.verdict == "completed"), default=-1)
     return [
-        Judged(j.attempt, "completed", j.fraction, j.effort)
-        if j.verdict == "failed_in_hold" and i < last
-        else j
+        replace(j, verdict="completed") if j.verdict == "failed_in_hold" and i < last else j
         for i, j in enumerate(judged)
     ]

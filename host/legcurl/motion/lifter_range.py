@@ -29,6 +29,10 @@ first three repetitions as the reference for velocity)."""
 OUTGROWN = 1.12
 """A range is refuted by tops this far beyond it: what was taken for it was a test of the weight."""
 
+FRESH_REACH = 1.02
+"""A fresh lifter's tops lie this much beyond the range that he shows when asked (median over the
+first reps of calibrated sets)."""
+
 HELD_S = 0.5
 """A top held this long was meant, in s; a swing of the empty lever is not held."""
 
@@ -103,7 +107,7 @@ def learn_range(attempts: Sequence[Attempt]) -> Learnt | None:
         extended = median(a.bottom_deg for a in alike)
         if flexed - extended < MIN_LEARNT_ROM_DEG:
             continue
-        chosen = LifterRange(extended, flexed, "learnt")
+        chosen = LifterRange(extended, extended + (flexed - extended) / FRESH_REACH, "learnt")
         beyond = sum(chosen.fraction(a.top_deg) > OUTGROWN for a in attempts[first + 1 :])
         if beyond:
             continue

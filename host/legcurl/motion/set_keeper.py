@@ -266,7 +266,7 @@ def evidence_of(judged: Judged) -> str:
     height = f"{100 * judged.fraction:.0f} % of range"
     if effort is None:
         return f"came down from {height}"
-    down = "dropped" if effort.dropped > 1.5 else "came down"
+    down = "dropped" if effort.dropping else "came down"
     if judged.verdict == "failed_in_hold":
         return (
             f"rose at {100 * effort.slowed:.0f} % of the usual speed to {height}, held for "

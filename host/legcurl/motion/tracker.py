@@ -16,7 +16,7 @@ from legcurl.events import MotionEvent, PhaseChanged, Progress, SetEnded, SetRes
 from legcurl.motion.attempts import AttemptFinder, Excursion, Look
 from legcurl.motion.calibration import Calibration
 from legcurl.motion.compass import Compass
-from legcurl.motion.conditioning import GRID_S, Grid
+from legcurl.motion.conditioning import GRID_S, Break, Grid
 from legcurl.motion.descent import DescentWatch
 from legcurl.motion.kinematics import Curve
 from legcurl.motion.lifter_range import LifterRange
@@ -106,7 +106,7 @@ class SetTracker:
         angles, first, end = grid.angles, grid.first, grid.end
         while self._next_look < end:
             if grid.breaks and grid.breaks[0].index <= self._next_look:
-                self._break_off(grid.breaks.pop(0).index, events)
+                self._break_off(grid.breaks.pop(0), events)
                 continue
             now = self._next_look
             at = now + 1 - first
@@ -209,13 +209,16 @@ class SetTracker:
         if self._set.bottom is not None:
             self._finder.bottom = self._set.bottom
 
-    def _break_off(self, index: int, events: list[MotionEvent]) -> None:
-        """The grid is not continuous before `index`: nothing is measured across it."""
+    def _break_off(self, gap: Break, events: list[MotionEvent]) -> None:
+        """Samples are missing; if they were not bridged, nothing is measured across them."""
+        if self._finder.open is not None or self._set.under_way:
+            self._set.mark_incomplete()
+        if gap.bridged:
+            return
+        index = gap.index
         for excursion in self._measuring:
             self._measure(excursion, index - 1, events)
         self._measuring.clear()
-        if self._finder.open is not None or self._set.under_way:
-            self._set.mark_incomplete()
         self._finder.restart()
         self._compass.restart()
         self._next_look = index + 2 * LOOK_BACK

@@ -144,7 +144,7 @@ def test_two_failures_end_one_set_and_the_first_decides_when():
 
 
 def test_a_weight_that_sinks_from_the_top_after_a_grind_failed_in_the_hold():
-    lever = three_reps().lifts(97, 7).holds(1.5).drops().rests(22)
+    lever = three_reps().lifts(60, 2.5).creeps(97, 6).holds(1.5).drops().rests(22)
     result = only_set(lever)
     assert result.completed_reps == 4
     assert result.reps[-1].failure == "in_hold"
@@ -152,7 +152,7 @@ def test_a_weight_that_sinks_from_the_top_after_a_grind_failed_in_the_hold():
 
 
 def test_a_rep_after_a_failure_in_the_hold_says_there_was_none():
-    lever = three_reps().lifts(97, 7).holds(1.5).drops().rests(8).rep().rests(22)
+    lever = three_reps().lifts(60, 2.5).creeps(97, 6).holds(1.5).drops().rests(8).rep().rests(22)
     result = only_set(lever)
     assert (result.completed_reps, result.outcome) == (5, "stopped")
     assert not any(rep.failed for rep in result.reps)
