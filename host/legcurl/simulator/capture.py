@@ -34,7 +34,7 @@ class CaptureSpec:
     clock_s: float = 0.0  # the recorder's clock when the world's is 0
 
 
-def draw_capture(rng: Random, rate_hz: float | None) -> CaptureSpec:
+def draw_capture(rng: Random, rate_hz: float | None, loses_batches: bool) -> CaptureSpec:
     """A recorder as they come."""
     rate = rng.choice(RATES_HZ)
     return CaptureSpec(
@@ -42,7 +42,7 @@ def draw_capture(rng: Random, rate_hz: float | None) -> CaptureSpec:
         steps=rng.choice(STEPS_A_TURN),
         jitter_s=rng.choice((0.0, 0.1, 0.25)) / (rate_hz or rate),
         time_step_s=rng.choice((1e-3, 1e-4, 1e-4)),
-        lost_every_s=rng.choice((inf, inf, 40.0, 15.0)),
+        lost_every_s=6.0 if loses_batches else rng.choice((inf, inf, 40.0, 15.0)),
         lost_s=rng.uniform(0.04, 0.2),
         clock_s=round(rng.uniform(0.0, LATEST_START_S), 1),
     )

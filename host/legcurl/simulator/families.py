@@ -9,7 +9,7 @@ one set as a program would get it from some recorder, with its truth, for work o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -21,6 +21,8 @@ from legcurl.simulator.truth import SetTruth
 _WIDE = Traits()
 _TO_FAILURE = p.lifting(before=p.perhaps_fidgeting, after=p.fidgeting_afterwards)
 
+# Sticking in mid-range, so that a failure shows plainly.
+_MIDWAY = Traits(sticking=(0.3, 0.7), bump=(0.16, 0.32), bump_width=(0.14, 0.32))
 _FRESH = (10, 16)  # a lifter who has reps to spare
 _LOW = Traits(sticking=(0.1, 0.24), bump=(0.25, 0.4), bump_width=(0.1, 0.16))
 _FAST = Traits(
@@ -39,15 +41,19 @@ class Family:
     traits: Traits = _WIDE
     program: Program = _TO_FAILURE
     faults: Callable[[Random], list[FaultWindow]] | None = None
+    loses_batches: bool = False  # more than others, on the way to the recorder
     others_calibration: bool = False  # the installer's record is of another lifter
     begins_flexed: bool = False  # the lever is pinned near the top when the world begins
 
 
 FAMILIES: Mapping[str, Family] = {
     # Lifters to use `sim:` with.
-    "steady": Family("the method as it is meant: 7 to 10 reps, then one that does not go up"),
+    "steady": Family(
+        "the method as it is meant: 7 to 10 reps, then one that does not go up", _MIDWAY
+    ),
     "early": Family(
-        "too heavy a day: fails after 3 to 5 reps", Traits(reps=(3, 5), bump=(0.25, 0.4))
+        "too heavy a day: fails after 3 to 5 reps",
+        replace(_MIDWAY, reps=(3, 5), bump=(0.25, 0.4)),
     ),
     "sloppy": Family("fast, hardly a hold, never the same top twice", _FAST, p.lifting(p.sloppy)),
     "quits": Family(
@@ -74,7 +80,10 @@ FAMILIES: Mapping[str, Family] = {
         _FAST,
         p.lifting(p.sloppy, before=p.perhaps_fidgeting, after=p.fidgeting_afterwards),
     ),
-    "tremor": Family("shaking all along", Traits(tremor_deg=(0.1, 0.5), wander_deg=(0.3, 0.9))),
+    "tremor": Family(
+        "shaking all along",
+        Traits(tremor_deg=(0.06, 0.14), wander_deg=(0.4, 1.1), wobble=(0.15, 0.35)),
+    ),
     "short_rom": Family(
         "a short lifter, or a stiff one: 45 to 65 degrees",
         Traits(rom_deg=(45.0, 65.0), concentric_deg_s=(15.0, 28.0), rest_below_deg=(3.0, 20.0)),
@@ -114,23 +123,26 @@ FAMILIES: Mapping[str, Family] = {
         p.lifting(after=p.fidgeting_afterwards),
     ),
     "fail_in_hold": Family(
-        "heaviest at the top: gets there, and cannot hold it",
+        "hardest at the top: gets there, and holds on until it sinks",
         Traits(
-            sticking=(1.03, 1.15),
-            bump=(0.25, 0.4),
-            bump_width=(0.14, 0.2),
-            friction=(0.02, 0.05),
+            sticking=(0.98, 1.08),
+            bump=(0.15, 0.3),
+            bump_width=(0.3, 0.5),
+            cam_breadth=(1.0, 1.1),
+            gravity_nm=(1.0, 4.0),
+            friction=(0.0, 0.012),
             hold_s=(3.5, 5.5),
-            content=(0.955, 0.965),
+            content=(0.952, 0.96),
             patience_s=(3.0, 5.0),
         ),
+        p.lifting(p.squeezing_out),
     ),
     "ecc_catch": Family(
         "stops, or pulls up again a little, on the way down", program=p.lifting(p.catching)
     ),
     "end_stop_bounce": Family(
         "lets it fall: the lever bounces at the stop",
-        Traits(touches=1.0, stop_nm_rad=(800.0, 2500.0)),
+        Traits(reps=(4, 8), touches=1.0, stop_nm_rad=(800.0, 2500.0)),
         p.lifting(p.dropping),
     ),
     "fidget_before": Family(
@@ -151,7 +163,9 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "lifter_swap": Family("the calibration is of the lifter before him", others_calibration=True),
     "sensor_faults": Family(
-        "magnet losses, spikes, stuck values, all through the set", faults=troubled
+        "magnet losses, spikes, stuck values, all through the set",
+        faults=troubled,
+        loses_batches=True,
     ),
     # Nastier.
     "double_friction": Family(
@@ -241,7 +255,7 @@ def make_set(family: str, seed: int, rate_hz: float | None = None) -> SimulatedS
     world = World(SimOptions(seed=seed, lifter=family, pace="fast"))
     flexion, truth = world.played()
     rng = world.rng("capture")
-    spec = draw_capture(rng, rate_hz)
+    spec = draw_capture(rng, rate_hz, world.family.loses_batches)
     encoder = Encoder(world.scenario.encoder, world.rng("encoder"))
     times, angles, exact = captured(flexion, encoder, world.fault_schedule(), spec, rng)
     return SimulatedSet(

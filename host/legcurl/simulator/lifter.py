@@ -35,10 +35,17 @@ STARTING_DEG_S2 = 140.0
 STALLED_DEG_S = 2.5  # slower than this at full effort feels like not moving at all
 GRINDING_FRACTION = 0.35  # of the planned speed, at full effort: grinding
 SINKING_DEG = 2.5  # this much down at full effort, and he knows that it is over
-HOLD_LOST_DEG = 5.0  # this much below where he wanted to hold, at full effort: lost
+HOLD_LOST_DEG = 4.0  # this much below where he wanted to hold, at full effort: lost
+
+GIVING_WAY_S = 0.25  # of the weight, each second: how a lifter lets go of what he cannot hold
 
 HELP_AFTER_S = 1.0  # of standing still: then a coach steps in
 HELP_NM_S = 25.0  # how quickly his help grows
+
+LANDED_DEG = 2.5  # over the stop: from here on nobody carries anything
+
+LAST_REP_STRAIN = 0.955  # of what is left: a hold that hard feels like the last
+LONGEST_HOLD_S = 20.0
 
 TREMBLE_S = 0.35  # correlation time of the unsteadiness of a hand-made movement
 
@@ -95,6 +102,7 @@ class RepPlan:
     catches: tuple[Catch, ...] = ()
     pauses: tuple[Catch, ...] = ()  # stops on the way up
     chosen_short: bool = False  # he means to turn round below his range
+    squeezes_out: bool = False  # where holding is nearly all he has, he holds until it sinks
     drops: bool = False  # lets the weight fall after the hold
     assisted: bool = False  # the coach helps where he gets stuck
 
@@ -104,6 +112,7 @@ class Effort:
     """How a trial went, as the lifter felt it."""
 
     failed: Literal["mid_lift", "in_hold"] | None
+    lift_s: float  # from the bottom until he was up, or gave up
 
 
 @dataclass(slots=True)
@@ -138,6 +147,7 @@ class Lifter:
         self.asked_nm = 0.0
         self.outside_nm = 0.0
         self.diary = Diary()
+        self.lifts_s: list[float] = []  # of this set, in order
         self._helped = False
         self.helpings_left = 1  # a coach helps one rep up in a set
         self.rest_deg = degrees(machine.spec.rest_rad)
@@ -146,6 +156,12 @@ class Lifter:
         self._wander = 0.0
         self._wobble = 0.0
         self._phase = rng.uniform(0.0, 2.0 * pi)
+
+    def begin_set(self) -> None:
+        """A new set: an empty diary, and a coach with a hand to lend once."""
+        self.diary = Diary()
+        self.lifts_s.clear()
+        self.helpings_left = 1
 
     # What he feels.
 
@@ -204,11 +220,11 @@ class Lifter:
             yield
 
     def let_go(self, carried: float, until_below_deg: float) -> Behaviour:
-        """Let the weight down while carrying only this fraction of it."""
-        started = self.now_s
-        while self.angle_deg > until_below_deg and self.now_s - started < 8.0:
+        """Let the weight down while carrying less and less of it, from this fraction on."""
+        while self.angle_deg > until_below_deg:
+            carried -= GIVING_WAY_S * DECISION_S
             self._aim_from_here()
-            self.asked_nm = carried * self.machine.holding_torque(self.machine.angle_rad)
+            self.asked_nm = max(0.0, carried) * self.machine.holding_torque(self.machine.angle_rad)
             yield
         self.asked_nm = 0.0
 
@@ -230,7 +246,7 @@ class Lifter:
         yield from self.move(self.rest_deg + height_deg, speed_deg_s, 200.0)
         yield from self.stay(self._reference_deg, hold_s)
         if falls:
-            yield from self.let_go(self.rng.uniform(0.0, 0.5), self.rest_deg + 1.0)
+            yield from self.let_go(self.rng.uniform(0.0, 0.5), self.rest_deg + LANDED_DEG)
         else:
             yield from self.move(self.rest_deg, speed_deg_s, 200.0)
         yield from self.wait(self.rng.uniform(0.5, 1.2))
@@ -242,6 +258,8 @@ class Lifter:
         entry.chosen_short = plan.chosen_short
         self._helped = False
         reached = yield from self._lift(plan)
+        lift_s = self.now_s - entry.begin_s
+        self.lifts_s.append(lift_s)
         if not reached:
             entry.failed = "mid_lift"
         elif not (yield from self._hold(plan)):
@@ -250,14 +268,14 @@ class Lifter:
             entry.assisted = True
             self.helpings_left -= 1
         if entry.failed is not None:
-            yield from self.let_go(self.spec.letting_go, self.rest_deg + 1.0)
+            yield from self.let_go(self.spec.letting_go, self.rest_deg + LANDED_DEG)
             yield from self.wait(0.6)
         else:
             yield from self._lower(plan)
         entry.end_s = self.now_s
         if entry.failed is None:
             yield from self._turn_round(plan)
-        return Effort(entry.failed)
+        return Effort(entry.failed, lift_s)
 
     def rep_lifted_by_coach(self, plan: RepPlan) -> Behaviour:
         """A negative: the coach brings the weight up, the lifter holds and lowers it."""
@@ -323,25 +341,27 @@ class Lifter:
                 self.outside_nm = 0.0
                 return True
             if plan.assisted:
-                self._be_helped(stalled)
+                self._be_helped(stalled, velocity < 0.8 * plan.concentric_deg_s)
                 continue
             sinking = highest - angle > SINKING_DEG
             if stalled > spec.patience_s or grinding > spec.grind_s or (sinking and stalled > 0.3):
                 return False
 
-    def _be_helped(self, stalled_s: float) -> None:
-        """The coach waits until it does not move, then lifts a little more and more."""
+    def _be_helped(self, stalled_s: float, too_slow: bool) -> None:
+        """The coach waits until it does not move, then lifts just enough."""
         if stalled_s > HELP_AFTER_S:
             self._helped = True
-            most = 0.35 * self.machine.holding_torque(self.machine.angle_rad)
-            self.outside_nm = min(most, self.outside_nm + HELP_NM_S * DECISION_S)
+            more = HELP_NM_S * DECISION_S * (1.0 if too_slow else -4.0)
+            self.outside_nm = max(0.0, self.outside_nm + more)
 
     def _hold(self, plan: RepPlan) -> Generator[None, None, bool]:
         """Settle and hold; False when it sinks at full effort."""
         level = min(plan.top_deg, max(self.angle_deg, plan.top_deg - 1.5))
         start = self._reference_deg
         held = 0.0
-        while held < plan.hold_s:
+        while held < plan.hold_s or (
+            plan.squeezes_out and held < LONGEST_HOLD_S and self.muscle.strain > LAST_REP_STRAIN
+        ):
             held += DECISION_S
             if held < plan.settle_s:
                 blend = 0.5 - 0.5 * sin(pi * (0.5 + held / plan.settle_s))
@@ -373,7 +393,7 @@ class Lifter:
                 yield from self.move(catch.at_deg + catch.up_deg, 0.6 * plan.concentric_deg_s)
                 yield from self.stay(self._reference_deg, self.rng.uniform(0.5, 2.0))
         if plan.drops:
-            yield from self.let_go(self.rng.uniform(0.5, 0.85), self.rest_deg + 1.0)
+            yield from self.let_go(self.rng.uniform(0.5, 0.85), self.rest_deg + LANDED_DEG)
             yield from self.wait(0.7)
         elif self.spec.touches:
             yield from self.move(self.rest_deg, plan.eccentric_deg_s)

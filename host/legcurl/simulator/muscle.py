@@ -58,6 +58,11 @@ class Muscle:
         fresh = available_nm / self.capacity if self.capacity > 0.0 else 0.0
         self.effort = min(1.0, max(0.0, activation_nm) / fresh) if fresh > 0.0 else 1.0
 
+    @property
+    def strain(self) -> float:
+        """How much of what is left is being used, 0 to 1."""
+        return min(1.0, self.effort / self.capacity) if self.capacity > 0.0 else 1.0
+
     def relaxed(self) -> None:
         """Nothing is asked: the lever lies at rest."""
         self.activation_nm = self.effort = 0.0

@@ -83,14 +83,10 @@ def lifting(
 # Styles of reps.
 
 
-def holding(seconds: tuple[float, float]) -> Styling:
-    """Hold for about so long."""
-
-    def style(lifter: Lifter, number: int, plan: RepPlan) -> RepPlan:
-        del number
-        return replace(plan, hold_s=lifter.rng.uniform(*seconds))
-
-    return style
+def squeezing_out(lifter: Lifter, number: int, plan: RepPlan) -> RepPlan:
+    """Holds the rep that feels like the last for as long as it stays up."""
+    del lifter, number
+    return replace(plan, squeezes_out=True, sag_deg_s=0.0)
 
 
 def sloppy(lifter: Lifter, number: int, plan: RepPlan) -> RepPlan:
@@ -235,15 +231,10 @@ def stopping_near_failure(lifter: Lifter) -> Behaviour:
     """Feels the last rep coming and leaves it at that."""
     yield from lifter.take_up(READY_DEG)
     yield from lifter.stay(READY_DEG, 1.0)
-    fresh_s = lifter.spec.rom_deg / lifter.spec.concentric_deg_s
-    slow = lifter.rng.uniform(1.3, 2.0)
+    slow = lifter.rng.uniform(1.25, 1.7)
     for _ in range(MOST_REPS):
-        began = lifter.now_s
-        plan = replace(usual_rep(lifter), hold_s=lifter.spec.hold_s)
-        effort = yield from lifter.rep(plan)
-        lowering_s = (plan.top_deg - plan.bottom_deg) / plan.eccentric_deg_s
-        up_s = lifter.now_s - began - plan.hold_s - lowering_s - plan.turnaround_s
-        if effort.failed is not None or up_s > slow * fresh_s + 1.0:
+        effort = yield from lifter.rep(usual_rep(lifter))
+        if effort.failed is not None or effort.lift_s > slow * lifter.lifts_s[0]:
             break
     yield from lifter.set_down()
     yield from fidgeting_afterwards(lifter)

@@ -49,13 +49,14 @@ class Traits:
     letting_go: Range = (0.4, 0.97)
     touches: float = 0.4  # probability that the weight rests between reps
     content: Range = (0.96, 0.985)
-    sticking: Range = (0.35, 0.72)  # where on the way the load is hardest, of the ROM
-    bump: Range = (0.14, 0.32)  # how much harder there
-    bump_width: Range = (0.16, 0.32)  # of the ROM
+    sticking: Range = (0.35, 0.88)  # where on the way the load is hardest, of the ROM
+    bump: Range = (0.12, 0.32)  # how much harder there
+    bump_width: Range = (0.14, 0.45)  # of the ROM
     friction: Range = (0.01, 0.05)  # of the weight
     lever_inertia: Range = (0.8, 2.2)
     gravity_nm: Range = (5.0, 14.0)
     cam_m: Range = (0.13, 0.24)
+    cam_breadth: Range = (0.9, 1.15)  # of the muscle's: above 1, the ends of the way are harder
     strength_nm: Range = (120.0, 280.0)
     v_max_deg_s: Range = (600.0, 1000.0)
     rest_below_deg: Range = (3.0, 9.0)  # of the extended end
@@ -131,7 +132,7 @@ def draw(rng: Random, traits: Traits, load: float) -> Scenario:
         gravity_phase_rad=rng.uniform(-0.2, 0.2),
         cam_m=within(traits.cam_m),
         cam_best_rad=muscle.best_rad + radians(rng.uniform(-6.0, 6.0)),
-        cam_breadth_rad=muscle.breadth_rad * rng.uniform(0.9, 1.15),
+        cam_breadth_rad=muscle.breadth_rad * within(traits.cam_breadth),
         cam_bump=within(traits.bump),
         cam_bump_rad=rom * within(traits.sticking),
         cam_bump_width_rad=2.0 * rom * within(traits.bump_width),

@@ -152,8 +152,10 @@ def evaluate(track: Track, diary: Diary, rom_deg: float) -> SetTruth | None:
     if not measured:
         return None
     reps = _judged(measured, rom_deg, track)
-    not_reps = tuple((e.begin_s, e.end_s) for e in diary.entries if e.kind == "not_a_rep")
-    truth = _set_of(reps, not_reps, rom_deg, diary.broken_off)
+    others = [entry for entry in diary.entries if entry.kind == "not_a_rep"]
+    like_reps = sum(_up_and_down(track, entry) > FAILED_NEAR_TOP * rom_deg for entry in others)
+    not_reps = tuple((entry.begin_s, entry.end_s) for entry in others)
+    truth = _set_of(reps, not_reps, rom_deg, diary.broken_off, like_reps)
     unseen = attempts[-1] is not measured[-1].entry and attempts[-1].failed is not None
     return replace(truth, outcome_ambiguous=truth.outcome_ambiguous or unseen)
 
@@ -180,8 +182,8 @@ def _measure(track: Track, entry: DiaryEntry, until_s: float) -> _Measured | Non
     bottom = min(angle[first : highest + 1])
     if top_deg - bottom < ATTEMPT_DEG:
         return None
-    leave = first
-    while angle[leave] < bottom + ATTEMPT_DEG or leave < _lowest(angle, first, highest):
+    leave = min(range(first, highest + 1), key=angle.__getitem__)
+    while angle[leave] < bottom + ATTEMPT_DEG:
         leave += 1
     slow_start = velocity[leave] < V0_DEG_S
     i = leave
@@ -195,12 +197,14 @@ def _measure(track: Track, entry: DiaryEntry, until_s: float) -> _Measured | Non
         start = track.crossing(i, V0_DEG_S)
     hold_start = _hold_start(track, leave, last, top_deg)
     hold_end, doubtful = _descent(track, int(hold_start), last, top_deg)
-    end = _end(track, int(hold_end) + 1, last)
+    end = _end(track, int(hold_end) + 1, last, angle[track.index(entry.end_s)])
     return _Measured(entry, start, hold_start, hold_end, end, top_deg, slow_start, doubtful)
 
 
-def _lowest(angle: Sequence[float], first: int, highest: int) -> int:
-    return min(range(first, highest + 1), key=angle.__getitem__)
+def _up_and_down(track: Track, entry: DiaryEntry) -> float:
+    """How far the lever went up, and down again, in a movement that was meant as no rep."""
+    angle = track.angle[track.index(entry.begin_s) : track.index(entry.end_s) + 1]
+    return max(angle) - max(angle[0], angle[-1])
 
 
 def _running_median_top(angle: Sequence[float], first: int, last: int) -> float:
@@ -266,10 +270,9 @@ def _level_held(track: Track, hold_start: int, last: int, top_deg: float) -> flo
     return median(still) if still else top_deg
 
 
-def _end(track: Track, descent: int, last: int) -> float:
-    """First moment with velocity > -V0 at the bottom."""
+def _end(track: Track, descent: int, last: int, floor: float) -> float:
+    """First moment with velocity > -V0 at the bottom, which is where it then stayed."""
     angle, velocity = track.angle, track.velocity
-    floor = min(angle[descent : last + 1])
     for i in range(descent, last):
         if angle[i] <= floor + ATTEMPT_DEG and velocity[i] > -V0_DEG_S:
             return track.crossing(i - 1, -V0_DEG_S) if velocity[i - 1] <= -V0_DEG_S else float(i)
@@ -344,6 +347,7 @@ def _set_of(
     not_reps: tuple[tuple[float, float], ...],
     rom_deg: float,
     broken_off: bool,
+    like_reps: int,
 ) -> SetTruth:
     results = tuple(truth.rep for truth in reps)
     completed = [rep for rep in results if rep.completed]
@@ -368,6 +372,7 @@ def _set_of(
     most = len(completed) + sum(
         t.ambiguous and not t.rep.completed and t.rep.rom_fraction >= FAILED_NEAR_TOP for t in reps
     )
+    most += like_reps
     early = [rep.mean_velocity_deg_s for rep in completed[:3]]
     result = SetResult(
         start_s=start_s,

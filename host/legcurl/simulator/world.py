@@ -22,7 +22,7 @@ from legcurl.errors import ConfigError
 from legcurl.simulator.encoder import FULL_TURN_DEG, Encoder, quantised
 from legcurl.simulator.families import FAMILIES
 from legcurl.simulator.faults import POWER_CYCLE, RESTART_S, FaultSchedule, on_request
-from legcurl.simulator.lifter import Behaviour, Diary, Lifter
+from legcurl.simulator.lifter import Behaviour, Lifter
 from legcurl.simulator.machine import DECISION_S, STEP_S, STEPS_PER_DECISION, Machine
 from legcurl.simulator.muscle import Muscle
 from legcurl.simulator.options import SimOptions, parse_address
@@ -90,7 +90,7 @@ class World:
 
     def flexion(self) -> Iterator[float]:
         """The exact flexion angle in degrees every 2 ms, from t = 0 to the end of the world."""
-        for path in self._decisions(_Run()):
+        for path in self._decisions(None):
             yield from map(degrees, path)
 
     def records(self) -> Iterator[bytes]:
@@ -100,7 +100,7 @@ class World:
         pack = RECORD.pack
         chunk = bytearray()
         step = turn = 0
-        for path in self._decisions(_Run(), endless=self.options.pace != "fast"):
+        for path in self._decisions(None, endless=self.options.pace != "fast"):
             for angle in path:
                 t_s = step * STEP_S
                 trouble = suffering(t_s)
@@ -161,7 +161,7 @@ class World:
         encoder = self._encoder()
         return SimTruth(tuple(run.sets), encoder.still(extended), encoder.still(flexed))
 
-    def _decisions(self, run: _Run, endless: bool = False) -> Iterator[list[float]]:
+    def _decisions(self, run: _Run | None, endless: bool = False) -> Iterator[list[float]]:
         """The angle in radians after each step, in lists of one decision, set after set."""
         scenario = self.scenario
         machine = Machine(scenario.machine)
@@ -171,7 +171,7 @@ class World:
             machine.place(radians(scenario.lifter.rom_deg * lifter.rng.uniform(0.85, 1.0)))
         for number in range(self.options.sets):
             muscle.refresh()
-            lifter.diary = Diary()
+            lifter.begin_set()
             first = lifter.decisions
             kept: list[float] = []
             for behaviour in self._one_set(lifter, number):
@@ -180,14 +180,16 @@ class World:
                     machine.advance(muscle, lifter.asked_nm, lifter.outside_nm, path)
                     muscle.tire(DECISION_S)
                     lifter.decisions += 1
-                    kept.append(degrees(path[-1]))
+                    if run is not None:
+                        kept.append(degrees(path[-1]))
                     yield path
                 if lifter.diary.broken_off:
                     break
-            track = Track((first + 1) * DECISION_S, kept)
-            truth = evaluate(track, lifter.diary, scenario.lifter.rom_deg)
-            if truth is not None:
-                run.sets.append(truth)
+            if run is not None:
+                track = Track((first + 1) * DECISION_S, kept)
+                truth = evaluate(track, lifter.diary, scenario.lifter.rom_deg)
+                if truth is not None:
+                    run.sets.append(truth)
             if lifter.diary.broken_off:
                 return
         while endless:
