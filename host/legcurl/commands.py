@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import IntEnum
+from math import isfinite
 from typing import Any, TypeVar
 
 from legcurl.errors import FrameError, RequestRefusedError
@@ -20,6 +21,7 @@ LOWEST_MAJOR = 1  # the protocol versions that this host speaks
 HIGHEST_MAJOR = 1
 FROM_NOW = (1 << 64) - 1  # `start`: skip what the log holds
 ANY_BOOT = 0  # `start`: whichever boot the sensor is in
+BOOT_ID_MAX = (1 << 32) - 1
 OLDEST = 0  # `start`: all that the log still holds
 
 
@@ -143,19 +145,23 @@ def read_hello(answer: Answer) -> Hello:
     )
     if not hello.speaks_ours:
         return hello
+    boot_id = _need(fields, "boot_id", int)
+    if not 0 <= boot_id <= BOOT_ID_MAX:
+        raise FrameError(f"The sensor's boot id {boot_id} is none.")
+    rate_hz = float(_may(fields, "rate_hz", (int, float), 0.0))
     encoder = _may(fields, "encoder", dict, {})
     log = _may(fields, "log", dict, {})
     return Hello(
         protocol=hello.protocol,
         firmware=hello.firmware,
         sensor_id=hello.sensor_id,
-        boot_id=_need(fields, "boot_id", int),
+        boot_id=boot_id,
         boot_reason=_may(fields, "boot_reason", str, "unknown"),
         name=_may(fields, "name", str, ""),
         board=_may(fields, "board", str, "unknown"),
         encoder=_may(encoder, "kind", str, "unknown"),
         counts=_may(encoder, "counts", int, 0),
-        rate_hz=float(_may(fields, "rate_hz", (int, float), 0.0)),
+        rate_hz=rate_hz if isfinite(rate_hz) else 0.0,
         frame_ms=_may(fields, "frame_ms", int, 0),
         first=_may(log, "first", int, 0),
         next=_may(log, "next", int, 0),

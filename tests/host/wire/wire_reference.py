@@ -1,7 +1,7 @@
 """A second codec, written from docs/protocol.md alone, to hold the host's against.
 
-It is the sensor's half (the host never encodes samples) and a decoder that follows the text
-sentence by sentence, slow and plain. It shares no line with legcurl.frame.
+The sensor's half, since the host never encodes samples, and a reader of bodies that follows the
+text sentence by sentence, slow and plain. It shares no line with legcurl.frame.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 ANSWER, SAMPLES, GAP, BOOT = 0x02, 0x10, 0x11, 0x12
 
@@ -113,3 +114,97 @@ def start_payload(boot_id: int, first: int, upcoming: int) -> bytes:
     return (
         boot_id.to_bytes(4, "little") + first.to_bytes(8, "little") + upcoming.to_bytes(8, "little")
     )
+
+
+class Malformed(Exception):  # noqa: N818 - it is no error here
+    """The body breaks a rule of the text."""
+
+
+class Reader:
+    """Takes fields off the front of a body."""
+
+    def __init__(self, body: bytes) -> None:
+        self.rest = list(body)
+
+    def byte(self) -> int:
+        if not self.rest:
+            raise Malformed("bytes are missing")
+        return self.rest.pop(0)
+
+    def uvarint(self) -> int:
+        groups = []
+        while True:
+            byte = self.byte()
+            groups.append(byte % 128)
+            if byte < 128:
+                break
+        value = sum(group * 128**place for place, group in enumerate(groups))
+        if len(groups) > 10 or value >= 2**64:
+            raise Malformed("a uvarint is too long or too large")
+        return value
+
+    def zigzag(self) -> int:
+        return unzigzag(self.uvarint())
+
+    def end(self) -> None:
+        if self.rest:
+            raise Malformed("bytes are left over")
+
+
+def unzigzag(z: int) -> int:
+    return z // 2 if z % 2 == 0 else -(z + 1) // 2
+
+
+def read_samples(body: bytes) -> dict[str, Any]:
+    """What a SAMPLES body says. Raises Malformed."""
+    reader = Reader(body)
+    flags = reader.byte()
+    shift = flags % 16
+    if flags >= 64 or shift > 12:
+        raise Malformed("flags")
+    index, t_us, period_us = reader.uvarint(), reader.uvarint(), reader.uvarint()
+    count = reader.byte()
+    if not 1_000 <= period_us <= 1_000_000 or count < 1:
+        raise Malformed("a number is out of its range")
+    status = reader.byte() if flags & 16 else 0
+    angles = [reader.byte() + 256 * reader.byte()]
+    spare: list[int] = []  # the high half of a byte whose low half has been taken
+    for _ in range(count - 1):
+        z, place = 0, 0
+        while True:
+            if not spare:
+                byte = reader.byte()
+                spare = [byte % 16, byte // 16]
+            nibble = spare.pop(0)
+            if place == 6:
+                raise Malformed("a delta needs more than 6 nibbles")
+            z += nibble % 8 * 8**place
+            place += 1
+            if nibble < 8:
+                break
+        change = unzigzag(z) * 2**shift
+        if not -32768 <= change < 32768:
+            raise Malformed("a delta leaves 16 bits")
+        angles.append((angles[-1] + change) % 65536)
+    if spare not in ([], [0]):
+        raise Malformed("the spare nibble is not zero")
+    deviations_us = tuple(reader.zigzag() for _ in range(count)) if flags & 32 else None
+    reader.end()
+    return {
+        "index": index,
+        "t_us": t_us,
+        "period_us": period_us,
+        "status": status,
+        "angles": tuple(angles),
+        "deviations_us": deviations_us,
+    }
+
+
+def read_gap(body: bytes) -> dict[str, Any]:
+    """What a GAP body says. Raises Malformed."""
+    reader = Reader(body)
+    index, count, reason = reader.uvarint(), reader.uvarint(), reader.byte()
+    reader.end()
+    if count < 1:
+        raise Malformed("an empty gap")
+    return {"index": index, "count": count, "reason": reason}

@@ -1,0 +1,142 @@
+"""What a host asks, and how it reads the answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from fake_sensor import FakeSensor, decoded
+from legcurl.commands import (
+    FROM_NOW,
+    Hello,
+    Op,
+    Pong,
+    StreamStart,
+    hello_request,
+    ping_request,
+    read_hello,
+    read_json,
+    read_ping,
+    read_start,
+    refusal,
+    start_request,
+)
+from legcurl.errors import FrameError, RequestRefusedError
+from legcurl.frame import Answer, encode_request
+
+
+def answer(op: int, payload: bytes | dict, result: int = 0) -> Answer:
+    if isinstance(payload, dict):
+        payload = json.dumps(payload).encode()
+    return Answer(1, op, result, payload)
+
+
+def test_requests_are_written_by_the_letter():
+    assert hello_request(1) == encode_request(1, 0x01, b"\x01\x01")
+    assert start_request(2, 0x01020304, 5) == encode_request(
+        2, 0x02, b"\x04\x03\x02\x01" + b"\x05" + bytes(7)
+    )
+    assert start_request(3, 0, FROM_NOW) == encode_request(3, 0x02, bytes(4) + b"\xff" * 8)
+    assert ping_request(4, 0x0102) == encode_request(4, 0x04, b"\x02\x01" + bytes(6))
+
+
+def test_a_hello_is_read_as_the_protocol_lists_it():
+    (frame,) = decoded([FakeSensor([0] * 1234, boot_id=2881903541).hello()])
+    assert isinstance(frame, Answer)
+    assert read_hello(frame) == Hello(
+        protocol=(1, 0),
+        firmware="0.1.0",
+        sensor_id="e66058388317812f",
+        boot_id=2881903541,
+        boot_reason="power_on",
+        name="Leg curl 1",
+        board="pico_w",
+        encoder="as5600",
+        counts=4096,
+        rate_hz=100.0,
+        frame_ms=250,
+        first=0,
+        next=1234,
+        time_us=5_000_000,
+        calibration=None,
+    )
+
+
+def test_fields_that_are_new_are_ignored_and_those_that_may_lack_have_defaults():
+    hello = read_hello(
+        answer(1, {"protocol": [1, 9], "firmware": "9", "sensor_id": "x", "boot_id": 4, "new": []})
+    )
+    assert hello == Hello(protocol=(1, 9), firmware="9", sensor_id="x", boot_id=4)
+
+
+def test_a_rate_that_is_no_number_is_unknown():
+    payload = b'{"protocol": [1, 0], "firmware": "1", "sensor_id": "x", "boot_id": 1, "rate_hz": '
+    for rate in (b"NaN}", b"1e999}", b'"100"}', b"-Infinity}"):
+        assert read_hello(answer(1, payload + rate)).rate_hz == 0.0
+
+
+def test_of_a_newer_sensor_the_three_lasting_fields_are_read():
+    hello = read_hello(
+        answer(1, {"protocol": [2, 0], "firmware": "7.1", "sensor_id": "x", "boot_id": "changed"})
+    )
+    assert (hello.protocol, hello.firmware, hello.sensor_id) == ((2, 0), "7.1", "x")
+    assert not hello.speaks_ours
+
+
+def test_a_calibration_is_two_wire_angles():
+    fields = {"protocol": [1, 0], "firmware": "1", "sensor_id": "x", "boot_id": 1}
+    known = {"extended_raw": 16384, "flexed_raw": 36864}
+    assert read_hello(answer(1, {**fields, "calibration": known})).calibration == (16384, 36864)
+    assert read_hello(answer(1, {**fields, "calibration": {"extended_raw": 1}})).calibration is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff\xfe",
+        b"[" * 900,
+        b"[1]",
+        b"null",
+        b"{}",
+        b'{"protocol": 1, "firmware": "1", "sensor_id": "x", "boot_id": 1}',
+        b'{"protocol": ["1", 0], "firmware": "1", "sensor_id": "x", "boot_id": 1}',
+        b'{"protocol": [1, 0], "sensor_id": "x", "boot_id": 1}',
+        b'{"protocol": [1, 0], "firmware": "1", "sensor_id": 5, "boot_id": 1}',
+        b'{"protocol": [1, 0], "firmware": "1", "sensor_id": "x"}',
+        b'{"protocol": [1, 0], "firmware": "1", "sensor_id": "x", "boot_id": true}',
+        b'{"protocol": [1, 0], "firmware": "1", "sensor_id": "x", "boot_id": 4294967296}',
+    ],
+)
+def test_a_hello_that_is_none_is_an_error_of_the_frame(payload):
+    with pytest.raises(FrameError):
+        read_hello(answer(1, payload))
+
+
+def test_start_and_ping_answers_have_their_lengths():
+    assert read_start(answer(2, b"\x01\0\0\0" + b"\x02" + bytes(7) + b"\x03" + bytes(7))) == (
+        StreamStart(1, 2, 3)
+    )
+    assert read_ping(answer(4, b"\x01" + bytes(7) + b"\x02" + bytes(7))) == Pong(1, 2)
+    for length in (0, 19, 21):
+        with pytest.raises(FrameError, match=f"20 bytes, not {length}"):
+            read_start(answer(2, bytes(length)))
+    with pytest.raises(FrameError, match="16 bytes, not 15"):
+        read_ping(answer(4, bytes(15)))
+
+
+def test_json_that_is_none_is_an_error_of_the_frame():
+    assert read_json(answer(5, b'{"samples": 3}')) == {"samples": 3}
+    with pytest.raises(FrameError, match="no JSON"):
+        read_json(answer(5, b"{"))
+
+
+def test_a_refusal_says_what_was_refused_and_why():
+    assert refusal(answer(Op.SETTINGS_PUT, b"", 0)) is None
+    error = refusal(answer(Op.SETTINGS_PUT, b"rate_hz: 20 to 400", 2))
+    assert isinstance(error, RequestRefusedError)
+    assert str(error) == "The sensor refused settings put (bad request): rate_hz: 20 to 400."
+    assert str(refusal(answer(0x02, b"\x01\x02\x03\x04", 5))) == (
+        "The sensor refused start (stale boot id)."
+    )
+    assert str(refusal(answer(0xEE, b"\xff", 99))) == "The sensor refused 0xee (0x63): \ufffd."
