@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import sys
 
+EXIT_CTRL_C = 130  # as shells know it: 128 + SIGINT
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit code (see README, "Exit codes")."""
-    from legcurl.cli.app import run
-
+    try:
+        from legcurl.cli.app import run
+    except KeyboardInterrupt:  # before it could be arranged for
+        return EXIT_CTRL_C
     return run(sys.argv[1:] if arguments is None else arguments)

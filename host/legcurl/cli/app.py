@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -33,8 +34,6 @@ from legcurl.errors import LegCurlError
 
 EXIT_UNFORESEEN = 1
 EXIT_USAGE = 2
-EXIT_FILE_UNREADABLE = 6
-EXIT_CTRL_C = 128 + signal.SIGINT
 EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
 
 _HOMES = {  # verb -> module that defines a click command of that name
@@ -81,15 +80,12 @@ def run(arguments: list[str]) -> int:
     with _signals_as_exceptions():
         try:
             code = _run(arguments)
-            sys.stdout.flush()
         except (BrokenPipeError, OutputClosedError):
-            _silence_stdout()
-            return EXIT_PIPE_CLOSED
-        except KeyboardInterrupt:  # pressed again while a command was tidying up
-            return EXIT_CTRL_C
+            code = EXIT_PIPE_CLOSED
         except EndedBySignal as ended:
-            return 128 + ended.number
-        return code
+            code = 128 + ended.number
+    _settle_stdout()
+    return code
 
 
 def _run(arguments: list[str]) -> int:
@@ -101,31 +97,27 @@ def _run(arguments: list[str]) -> int:
         return EXIT_USAGE
     except click.UsageError as error:
         return _fail(_with_hint(error), EXIT_USAGE)
-    except click.FileError as error:
-        return _fail(error.format_message(), EXIT_FILE_UNREADABLE)
     except click.ClickException as error:
         return _fail(error.format_message(), EXIT_UNFORESEEN)
-    except (click.Abort, KeyboardInterrupt):
-        return EXIT_CTRL_C
-    except LegCurlError as error:
-        if debug:
-            raise
-        return _fail(str(error), error.exit_code)
     except (BrokenPipeError, OutputClosedError):
         raise
-    except OSError as error:
+    except Exception as error:  # noqa: BLE001 - here every error ends
         if debug:
-            raise
-        return _fail(f"The system refused: {error}.", EXIT_UNFORESEEN)
-    except Exception as error:
-        if debug:
-            raise
-        return _fail(
-            f"This is a bug: {type(error).__name__}: {error}. "
-            f"Please report it with what 'legcurl --debug {' '.join(arguments)}' prints.",
-            EXIT_UNFORESEEN,
-        )
-    return result if isinstance(result, int) else 0
+            traceback.print_exc()
+        return _fail(*_explained(error, arguments))
+    return result if isinstance(result, int) else 0  # --help and --version give a code
+
+
+def _explained(error: Exception, arguments: list[str]) -> tuple[str, int]:
+    if isinstance(error, LegCurlError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError):
+        return f"The system refused: {error}.", EXIT_UNFORESEEN
+    return (
+        f"This is a bug ({type(error).__name__}: {error}). "
+        f"Please report it with what 'legcurl --debug {' '.join(arguments)}' prints.",
+        EXIT_UNFORESEEN,
+    )
 
 
 def _fail(message: str, code: int) -> int:
@@ -140,7 +132,7 @@ def _with_hint(error: click.UsageError) -> str:
 
 @contextmanager
 def _signals_as_exceptions() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does, so that everything is put back."""
+    """Let signals unwind the stack, so that whatever was changed is put back on the way."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         raise EndedBySignal(number)
@@ -157,6 +149,9 @@ def _signals_as_exceptions() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _silence_stdout() -> None:
-    """Nobody reads stdout any more: let the interpreter's last flush go nowhere, quietly."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _settle_stdout() -> None:
+    """Let go of what cannot be written, or the interpreter complains about it when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

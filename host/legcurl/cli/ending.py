@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 from collections.abc import Coroutine
 from typing import Any
 
-ENDING_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class EndedBySignal(BaseException):
-    """SIGTERM or SIGHUP arrived; like KeyboardInterrupt it unwinds everything."""
+    """Ctrl-C, SIGTERM or SIGHUP; like KeyboardInterrupt it unwinds everything."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -23,14 +22,18 @@ class OutputClosedError(Exception):
 
 
 def run_until_ended(work: Coroutine[Any, Any, None]) -> None:
-    """Run an async command; Ctrl-C, SIGTERM and SIGHUP cancel it, and it tidies up before.
+    """Run an async command; one of ENDING_SIGNALS cancels it, and it tidies up before it ends.
 
-    A second Ctrl-C interrupts the tidying-up as well.
+    A second one interrupts the tidying-up too. Raises EndedBySignal.
     """
+    import asyncio
+
     asyncio.run(_cancelled_by_signals(work))
 
 
 async def _cancelled_by_signals(work: Coroutine[Any, Any, None]) -> None:
+    import asyncio
+
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
     arrived: list[int] = []

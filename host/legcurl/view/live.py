@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 
 from rich.console import Console
@@ -62,7 +62,8 @@ class LiveView:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._put_back.close()
+        with suppress(OSError):  # the terminal is gone: nothing is left to put back
+            self._put_back.close()
 
     def show(self, event: Event) -> None:
         """Take the event into the picture. Raises OSError once the terminal is gone."""
@@ -145,4 +146,5 @@ def _silent_keyboard() -> Iterator[None]:
     try:
         yield
     finally:
-        termios.tcsetattr(keyboard, termios.TCSAFLUSH, before)
+        with suppress(termios.error):  # the terminal is gone
+            termios.tcsetattr(keyboard, termios.TCSAFLUSH, before)

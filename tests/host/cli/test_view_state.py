@@ -8,6 +8,7 @@ from legcurl.events import (
     FailureWithdrawn,
     LinkChanged,
     MuscleSuccess,
+    Phase,
     Progress,
     RepCorrected,
     RepEnded,
@@ -35,7 +36,9 @@ def states():
         yield event, state
 
 
-def progress(t_s: float, phase="hold", hold_s: float = 0.0, fraction=0.5) -> Progress:
+def progress(
+    t_s: float, phase: Phase = "hold", hold_s: float = 0.0, fraction: float = 0.5
+) -> Progress:
     return Progress(t_s, 250.0, fraction, phase, 0, hold_s, t_s)
 
 

@@ -1,0 +1,376 @@
+"""Each command as it is typed: what it prints, and the exit code that README documents."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import legcurl
+import pytest
+from running import command, events_of, gone, processes_of, run
+
+FAST = "sim:?seed={}&pace=fast"
+
+
+@pytest.fixture(scope="module")
+def trace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A simulated set as a CSV file."""
+    file = tmp_path_factory.mktemp("trace") / "set.csv"
+    assert run("simulate", "sim:?seed=501", "--csv", file).returncode == 0
+    return file
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A simulated set as a recording, and the events that were printed while it was made."""
+    file = tmp_path_factory.mktemp("recording") / "set.legcurl"
+    made = run("record", FAST.format(502), file, "--sets", "1", "--json")
+    assert made.returncode == 0, made.stderr
+    return file, made.stdout
+
+
+def one_line(result: subprocess.CompletedProcess[str]) -> str:
+    """The error: exactly one line on stderr, and nothing on stdout."""
+    assert result.stdout == ""
+    assert result.stderr.startswith("legcurl: ")
+    assert result.stderr.count("\n") == 1
+    return result.stderr
+
+
+# --- What every command has in common
+
+
+def test_version_is_told_within_150_ms():
+    def told_s() -> float:
+        began = time.perf_counter()
+        result = run("--version")
+        assert result.stdout == f"legcurl {legcurl.__version__}\n"
+        return time.perf_counter() - began
+
+    assert min(told_s() for _ in range(7)) <= 0.150
+
+
+def test_nothing_heavy_is_imported_for_the_version():
+    code = "import sys, legcurl.cli.app; print(*sys.modules)"
+    python = str(Path(command()[0]).parent / "python")
+    done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True)
+    assert {"rich", "asyncio", "serial", "legcurl.motion"}.isdisjoint(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("anlyze",), 2, "No such command 'anlyze'"),
+        (("watch",), 2, "Missing argument 'ADDRESS'"),
+        (("watch", "sim:", "--sets", "none"), 2, "'none' is not a valid integer"),
+        (("watch", "sim:", "--sets", "0"), 2, "0"),
+        (("watch", "sim:", "--extended", "10"), 2, "--extended and --flexed"),
+        (("watch", "sim:", "--extended", "10", "--flexed", "12"), 2, "apart"),
+        (("watch", "sim:?lifter=nobody"), 2, "no lifter 'nobody'"),
+        (("watch", "nonsense"), 2, "neither an address nor"),
+        (("simulate", "sim:?seed=minus"), 2, "seed"),
+        (("simulate", "sim:", "--tcp", "70000"), 2, "70000"),
+        (("replay", "x.legcurl", "--pace", "slow"), 2, "realtime, fast or a factor"),
+        (("watch", "serial:/dev/ttyNONE"), 3, "no such port"),
+        (("watch", "tcp:127.0.0.1:1"), 3, "127.0.0.1:1"),
+        (("analyze", "none.csv"), 6, "none.csv cannot be read"),
+        (("analyze", "/"), 6, "cannot be read"),
+        (("replay", "none.legcurl"), 6, "none.legcurl cannot be read"),
+        (("simulate", "sim:", "--csv", "/no/folder/trace.csv"), 7, "cannot be written"),
+    ],
+)
+def test_an_error_is_one_line_and_a_documented_code(
+    arguments: tuple[str, ...], code: int, said: str
+):
+    result = run(*arguments)
+    assert said in one_line(result)
+    assert result.returncode == code
+
+
+def test_without_a_command_the_help_is_shown():
+    result = run()
+    assert result.returncode == 2
+    for verb in ("watch", "simulate", "analyze", "record", "replay", "sensors"):
+        assert verb in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["watch", "simulate", "analyze", "record", "replay", "sensors"])
+def test_every_command_explains_itself_and_takes_json(verb: str):
+    told = run(verb, "--help")
+    assert told.returncode == 0
+    assert "--json" in told.stdout
+
+
+def test_debug_shows_where_an_error_came_from():
+    result = run("--debug", "analyze", "none.csv")
+    assert "Traceback" in result.stderr
+    assert result.returncode == 6
+
+
+def test_a_full_disk_is_one_line():
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            command("simulate", "sim:", "--truth"), stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert result.stderr == "legcurl: The system refused: [Errno 28] No space left on device.\n"
+    assert result.returncode == 1
+
+
+def test_a_reader_that_stops_reading_is_no_error():
+    seed = 503
+    with subprocess.Popen(
+        command("watch", f"sim:?seed={seed}&pace=8", "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        assert json.loads(watching.stdout.readline())["event"] == "sensor"
+        watching.stdout.close()
+        assert watching.wait(20) == 141
+        assert watching.stderr.read() == ""
+    assert gone(seed)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("verb", ["watch", "simulate"])
+def test_a_signal_ends_it_quietly_and_leaves_no_process(
+    verb: str, number: signal.Signals, code: int
+):
+    seed = 510 + number
+    with subprocess.Popen(
+        command(verb, f"sim:?seed={seed}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.readline()
+        assert processes_of(seed)
+        running.send_signal(number)
+        assert running.wait(10) == code
+        assert running.stderr.read() == ""
+    assert gone(seed)
+
+
+def test_what_is_ignored_stays_ignored():
+    """`nohup legcurl record ...` must outlive its terminal."""
+    with subprocess.Popen(
+        ["nohup", *command("watch", "sim:?seed=504")], stdout=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout is not None
+        watching.stdout.readline()
+        watching.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            watching.wait(1)
+        watching.send_signal(signal.SIGTERM)
+        assert watching.wait(10) == 143
+    assert gone(504)
+
+
+# --- simulate
+
+
+def test_the_truth_is_in_the_schema_of_analyze():
+    truth = json.loads(run("simulate", "sim:?seed=501", "--truth", "--json").stdout)
+    assert truth["schema"] == 1
+    assert truth["sets"][0]["outcome"] == "muscle_success"
+    assert {"extended_deg", "flexed_deg"} == set(truth["calibration"])
+    told = run("simulate", "sim:?seed=501", "--truth").stdout
+    assert f"{truth['sets'][0]['completed_reps']} reps" in told
+
+
+def test_truth_and_trace_can_be_had_at_once(tmp_path: Path):
+    file = tmp_path / "set.csv.gz"
+    result = run("simulate", "sim:?seed=501&rate=200", "--csv", file, "--truth", "--json")
+    assert json.loads(result.stdout)["sets"]
+    with gzip.open(file, "rt") as text:
+        assert text.readline() == "t_s,angle_deg\n"
+        assert text.readline().startswith("0.000000,")
+        assert text.readline().startswith("0.005000,")
+
+
+def test_a_simulated_sensor_can_be_watched_through_its_port():
+    with subprocess.Popen(
+        command("simulate", FAST.format(505), "--tcp", "0", "--json"),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as simulating:
+        assert simulating.stdout is not None
+        where = json.loads(simulating.stdout.readline())
+        assert where["tcp"].startswith("tcp:127.0.0.1:")
+        watched = run("watch", where["serial"], "--sets", "1", "--json")
+        assert watched.returncode == 0, watched.stderr
+        assert events_of(watched.stdout)[-1]["event"] == "set_ended"
+        simulating.send_signal(signal.SIGINT)
+        simulating.wait(15)
+    assert gone(505)
+
+
+def test_it_says_so_when_the_firmware_does_not_run_on_the_real_vm():
+    result = run("watch", FAST.format(506), "--sets", "1", LEGCURL_ENGINE="cpython")
+    assert "warning" in result.stderr
+    assert "CPython" in result.stderr
+    assert "MUSCLE SUCCESS" in result.stdout
+
+
+# --- watch, record, replay
+
+
+def test_watch_agrees_with_the_truth():
+    watched = run("watch", "sim:?seed=501&pace=fast", "--sets", "1", "--json")
+    truth = json.loads(run("simulate", "sim:?seed=501", "--truth", "--json").stdout)["sets"][0]
+    assert watched.returncode == 0
+    last = events_of(watched.stdout)[-1]
+    assert last["event"] == "set_ended"
+    for field in ("outcome", "completed_reps"):
+        assert last["set"][field] == truth[field]
+
+
+def test_watch_ends_with_the_world_and_says_when_sets_are_lacking():
+    assert run("watch", FAST.format(501), "--json").returncode == 0
+    lacking = run("watch", FAST.format(501), "--sets", "2")
+    assert lacking.returncode == 3
+    assert "ended after 1 of 2 sets" in lacking.stderr
+
+
+def test_plain_lines_tell_what_matters_and_no_more():
+    result = run("watch", FAST.format(501), "--sets", "1")
+    lines = result.stdout.splitlines()
+    assert "sensor" in lines[0]
+    assert sum(" rep " in line for line in lines) >= 7
+    assert sum("MUSCLE SUCCESS" in line for line in lines) == 1
+    assert "set ended: Muscle Success" in lines[-1]
+    assert len(lines) < 60
+    assert "\x1b" not in result.stdout
+
+
+def test_a_recording_replays_to_the_same_bytes(recording: tuple[Path, str]):
+    file, live = recording
+    for pace in ("fast", "1000"):
+        again = run("replay", file, "--pace", pace, "--sets", "1", "--json")
+        assert again.returncode == 0, again.stderr
+        assert again.stdout == live
+
+
+def test_analyze_finds_in_a_recording_what_was_seen_live(recording: tuple[Path, str]):
+    file, live = recording
+    found = json.loads(run("analyze", file, "--json").stdout)
+    assert found["sets"] == [events_of(live)[-1]["set"]]
+
+
+def test_a_recording_is_never_overwritten(recording: tuple[Path, str]):
+    file, _ = recording
+    before = file.read_bytes()
+    result = run("record", FAST.format(507), file)
+    assert result.returncode == 7
+    assert "exists already" in one_line(result)
+    assert file.read_bytes() == before
+
+
+def test_a_cut_recording_is_read_up_to_there(recording: tuple[Path, str], tmp_path: Path):
+    file, _ = recording
+    cut = tmp_path / "cut.legcurl"
+    cut.write_bytes(file.read_bytes()[:-700])
+    result = run("analyze", cut, "--json")
+    assert result.returncode == 0
+    assert result.stderr.startswith("legcurl: warning: ")
+    assert len(json.loads(result.stdout)["sets"]) == 1
+
+
+def test_watch_can_record(tmp_path: Path):
+    file = tmp_path / "watched.legcurl"
+    watched = run("watch", FAST.format(501), "--sets", "1", "--record", file, "--json")
+    assert run("replay", file, "--sets", "1", "--json").stdout == watched.stdout
+
+
+# --- analyze
+
+
+def test_analyze_agrees_with_the_truth(trace: Path):
+    truth = json.loads(run("simulate", "sim:?seed=501", "--truth", "--json").stdout)
+    calibration = truth["calibration"]
+    ends = [
+        *("--extended", str(calibration["extended_deg"])),
+        *("--flexed", str(calibration["flexed_deg"])),
+    ]
+    for options in ([], ends, [*ends[2:], *ends[:2]]):
+        found = json.loads(run("analyze", trace, *options, "--json").stdout)
+        assert found["schema"] == 1
+        assert [one["completed_reps"] for one in found["sets"]] == [
+            truth["sets"][0]["completed_reps"]
+        ]
+        assert found["sets"][0]["outcome"] == "muscle_success"
+
+
+def test_analyze_prints_every_field_that_others_rely_on(trace: Path):
+    one = json.loads(run("analyze", trace, "--json").stdout)["sets"][0]
+    assert {
+        *("start_s", "end_s", "outcome", "outcome_s", "outcome_known_s", "time_under_load_s"),
+        *("completed_reps", "reps"),
+    } <= set(one)
+    assert {
+        *("number", "completed", "failed", "failure", "start_s", "hold_start_s", "hold_end_s"),
+        *("end_s", "known_s", "concentric_s", "hold_s", "eccentric_s", "rest_before_s"),
+        *("peak_deg", "rom_fraction", "hold_met", "full_rom"),
+    } <= set(one["reps"][0])
+
+
+def test_analyze_gives_a_table_for_people(trace: Path):
+    lines = run("analyze", trace).stdout.splitlines()
+    assert "Muscle Success" in lines[0]
+    assert lines[1].split() == ["rep", "result", "up", "hold", "down", "range", "remarks"]
+    assert lines[-1].endswith("failed mid lift") or lines[-1].endswith("failed in the hold")
+
+
+def test_analyze_of_too_little_finds_no_set_and_says_why(tmp_path: Path):
+    file = tmp_path / "short.csv"
+    file.write_text("t_s,angle_deg\n0.00,10\n0.01,10\n0.02,10\n")
+    result = run("analyze", file, "--json")
+    assert json.loads(result.stdout) == {"schema": 1, "sets": []}
+    assert "only 3 samples" in result.stderr
+    assert result.returncode == 0
+
+
+def test_warnings_are_on_stderr_and_the_result_is_still_json(trace: Path, tmp_path: Path):
+    rows = trace.read_text().splitlines()
+    rows[500:500] = rows[499:500] * 3
+    file = tmp_path / "repeated.csv"
+    file.write_text("\n".join(rows) + "\n")
+    result = run("analyze", file, "--json")
+    assert json.loads(result.stdout) == json.loads(run("analyze", trace, "--json").stdout)
+    assert "3 rows repeated a time" in result.stderr
+
+
+def test_a_file_that_is_no_trace_and_no_recording_is_refused(tmp_path: Path):
+    file = tmp_path / "noise"
+    file.write_bytes(os.urandom(5000))
+    result = run("analyze", file)
+    assert result.returncode == 6
+    one_line(result)
+
+
+# --- sensors
+
+
+def test_sensors_finds_the_sensor_behind_a_port():
+    with subprocess.Popen(
+        command("simulate", "sim:?seed=508", "--json"), stdout=subprocess.PIPE, text=True
+    ) as simulating:
+        assert simulating.stdout is not None
+        port = json.loads(simulating.stdout.readline())["serial"]
+        found = json.loads(run("sensors", port, "/dev/ttyNONE", "--json").stdout)["ports"]
+        assert found[0]["sensor"]["board"] == "pico_w"
+        assert found[1]["sensor"] is None
+        assert "no such port" in found[1]["problem"]
+        assert "Simulated leg curl (pico_w" in run("sensors", port).stdout
+        simulating.send_signal(signal.SIGINT)
+        assert simulating.wait(10) == 130
+    assert gone(508)
