@@ -193,7 +193,9 @@ class LiveFeed:
                 self._backoff.reset()
             items.append(frame)
         self._intake.take(items)
-        if self._streaming and (self._session.wants or self._session.next_index is None):
+        if self._streaming and (
+            self._session.wants is not None or self._session.next_index is None
+        ):
             self._attention.set()
 
     def _notes_before(self, answer: Answer, exchange: Exchange) -> list[Item]:
