@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import grp
 import os
 import stat
 import termios
@@ -184,8 +185,6 @@ def _ports_here() -> str:
 
 def _who_may(port: str) -> str:
     """Name the group that may open the device file, and the two ways into it."""
-    import grp
-
     rule = 'or give the sensor a udev rule with TAG+="uaccess"'
     try:
         status = os.stat(Path(port).resolve())

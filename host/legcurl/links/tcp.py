@@ -53,6 +53,8 @@ class TcpRoute:
             raise LinkError(
                 f"{self.name}: cannot connect ({error.strerror or error}). Check host and network."
             ) from error
+        # What the network holds for us is out of the sensor's log, and more cannot be asked again.
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_BYTES)
         return TcpLink(reader, writer, self.name)
 
     async def close(self) -> None:
