@@ -23,6 +23,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -89,7 +90,13 @@ class RecordingWriter:
                 raise StoreError(f"{target} cannot be written: {error.strerror}.") from error
         else:
             self._file = target
-        self._append(_header_packet(header or RecordingHeader()))
+        try:
+            self._append(_header_packet(header or RecordingHeader()))
+        except StoreError:
+            if self._owned:
+                with suppress(OSError):  # it tries once more to write what did not fit
+                    self._file.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
