@@ -50,11 +50,15 @@ def demand_of(machine: Machine, muscle: MuscleSpec, rom_deg: float) -> Demand:
     return Demand(lifting, carrying[-1], sum(lowering) / WAY_POINTS / yielding)
 
 
-def fatigue_rate(demand: Demand, muscle: MuscleSpec, lifter: LifterSpec, reps: int) -> float:
-    """The rate F at which the quick model completes exactly this many reps, in mid-bracket."""
-    slow = _rate_below_which(demand, muscle, lifter, reps + 1)
-    quick = _rate_below_which(demand, muscle, lifter, reps)
-    return sqrt(slow * quick)
+def fatigue_rate(demand: Demand, muscle: MuscleSpec, lifter: LifterSpec, reps: float) -> float:
+    """The rate F at which the quick model completes so many reps.
+
+    7.5 is in the middle of the rates that give 7; 7.9 nearly gives 8.
+    """
+    whole = int(reps)
+    slow = _rate_below_which(demand, muscle, lifter, whole + 1)
+    quick = _rate_below_which(demand, muscle, lifter, whole)
+    return quick * (slow / quick) ** (reps - whole)
 
 
 def reps_to_failure(demand: Demand, muscle: MuscleSpec, lifter: LifterSpec, rate: float) -> int:

@@ -22,8 +22,10 @@ _WIDE = Traits()
 _TO_FAILURE = p.lifting(before=p.perhaps_fidgeting, after=p.fidgeting_afterwards)
 
 # Sticking in mid-range, so that a failure shows plainly.
-_MIDWAY = Traits(sticking=(0.3, 0.7), bump=(0.16, 0.32), bump_width=(0.14, 0.32))
-_FRESH = (10, 16)  # a lifter who has reps to spare
+_MIDWAY = Traits(
+    reps=(7.65, 10.35), sticking=(0.3, 0.7), bump=(0.16, 0.32), bump_width=(0.14, 0.32)
+)
+_FRESH = (10.0, 16.0)  # a lifter who has reps to spare
 _LOW = Traits(sticking=(0.1, 0.24), bump=(0.25, 0.4), bump_width=(0.1, 0.16))
 _FAST = Traits(
     concentric_deg_s=(45.0, 75.0),
@@ -53,7 +55,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "early": Family(
         "too heavy a day: fails after 3 to 5 reps",
-        replace(_MIDWAY, reps=(3, 5), bump=(0.25, 0.4)),
+        replace(_MIDWAY, reps=(3.5, 5.4), bump=(0.25, 0.4)),
     ),
     "sloppy": Family("fast, hardly a hold, never the same top twice", _FAST, p.lifting(p.sloppy)),
     "quits": Family(
@@ -99,7 +101,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "long_grind": Family(
         "does not give up: the last reps and the failure take very long",
-        Traits(reps=(3, 6), patience_s=(4.0, 9.0), grind_s=(14.0, 28.0), bump=(0.2, 0.4)),
+        Traits(reps=(3.0, 7.0), patience_s=(4.0, 9.0), grind_s=(14.0, 28.0), bump=(0.2, 0.4)),
     ),
     "two_fails": Family("fails, and tries once more", program=p.lifting(attempts=2)),
     "voluntary_stop": Family(
@@ -109,7 +111,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "near_failure_stop": Family(
         "stops when the next rep would be the last",
-        Traits(reps=(6, 12)),
+        Traits(reps=(6.0, 12.5)),
         p.stopping_near_failure,
     ),
     "rest_mid_set": Family(
@@ -142,7 +144,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "end_stop_bounce": Family(
         "lets it fall: the lever bounces at the stop",
-        Traits(reps=(4, 8), touches=1.0, stop_nm_rad=(800.0, 2500.0)),
+        Traits(reps=(4.0, 8.0), touches=1.0, stop_nm_rad=(800.0, 2500.0)),
         p.lifting(p.dropping),
     ),
     "fidget_before": Family(
