@@ -1,0 +1,49 @@
+"""Draws the pictures of the live view that the README shows, and puts them in.
+
+`python tests/docs/pictures.py` after a change of the view; a test holds the README to it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "host" / "cli"))
+
+from legcurl.events import Event, Progress, SetEnded  # noqa: E402
+from legcurl.view.screen import Canvas, draw  # noqa: E402
+from legcurl.view.state import ViewState  # noqa: E402
+from scripted_set import a_set  # noqa: E402 - found by the line above
+
+README = ROOT / "README.md"
+CANVAS = Canvas(80, 24)
+MOMENTS: dict[str, Callable[[Event], bool]] = {
+    "hold": lambda event: (
+        isinstance(event, Progress) and event.completed_reps == 2 and event.hold_s > 3.25
+    ),
+    "success": lambda event: isinstance(event, SetEnded),
+}
+BLOCK = re.compile(r"(<!-- picture: (\w+) -->\n```text\n).*?(```\n)", re.DOTALL)
+
+
+def picture(name: str) -> str:
+    """The screen at the moment of that name, without trailing blanks."""
+    state = ViewState()
+    for event in a_set():
+        state = state.apply(event)
+        if MOMENTS[name](event):
+            rows = draw(state, CANVAS).plain.split("\n")
+            return "".join(row.rstrip() + "\n" for row in rows)
+    raise LookupError(f"the scripted set has no moment {name!r}")
+
+
+def with_pictures(text: str) -> str:
+    """The text with every marked block redrawn."""
+    return BLOCK.sub(lambda block: block[1] + picture(block[2]) + block[3], text)
+
+
+if __name__ == "__main__":
+    README.write_text(with_pictures(README.read_text()))
