@@ -252,7 +252,7 @@ def _expect(payload, length):
 def _parse(payload):
     try:
         return json.loads(payload)
-    except ValueError:
+    except (ValueError, RuntimeError):  # CPython: nested too deep
         raise ValueError("the payload is not JSON") from None
 
 

@@ -6,12 +6,14 @@ keeps no 64-bit time: it stores, with each sample, how many due ticks before it 
 and how late it was; the main loop (`drain`) turns these into index and time.
 
 Ticks are due at base + n · period, where base is the first tick's `ticks_us()`: timer and
-ticks_us run on the same crystal. Three things can happen to a tick:
+ticks_us run on the same crystal, and what lies between starting the timer and reading the clock
+is not known any better. Three things can happen to a tick:
 
 - late, by less than a period: sampled, and its lateness is kept.
 - so late that later ticks fell due (interrupts were off while flash was erased, a soft timer
   waited for a collection): the latest due tick is sampled, those before it count as missed.
-  The timer may then fire for each missed tick at once; such calls come early and are ignored.
+  The timer may then fire for each missed tick at once (rp2 does); such calls come before the next
+  tick is due and are ignored.
 - the ring is full, because the main loop hangs: it counts as overrun.
 
 The ring is single-producer, single-consumer: the interrupt alone moves `_head`, the main loop
@@ -28,6 +30,11 @@ from micropython import const
 # reading blocks for 0.5 s, erasing a flash sector for 0.4 s.
 _SLOTS = const(512)
 _MASK = const(_SLOTS - 1)
+
+# A call that comes earlier than this is not for the tick that is due next; and a first tick that
+# comes later than this was held up, and is no base for those to come. Less than half of the
+# shortest period (2500 µs), more than an interrupt is ever delayed by other interrupts.
+_TOLERANCE_US = const(1000)
 
 
 class Sampler:
@@ -51,7 +58,6 @@ class Sampler:
         self._due = 0  # ticks_us() at which the next tick is due
         self._base = 0  # ticks_us() of the first tick
         self._period = 0
-        self._half = 0
         self._missed_now = 0
         self._overrun_now = 0
         self._begun = False  # the log knows the base
@@ -65,7 +71,6 @@ class Sampler:
         period = 1_000_000 // rate_hz
         self.period_us = period
         self._period = period
-        self._half = period // 2
         self._missed_now = 0
         self._overrun_now = 0
         self._begun = False
@@ -87,14 +92,15 @@ class Sampler:
         now = ticks_us()
         late = ticks_diff(now, self._due)
         period = self._period
-        if late < -self._half or not self._running:
+        if late < -_TOLERANCE_US or not self._running:
             return
         if self._fresh:
             self._fresh = False
-            self._base = now
-            self._due = now
-            late = 0
-        elif late >= period:
+            if late < _TOLERANCE_US:
+                self._due = now
+                late = 0
+            self._base = self._due
+        if late >= period:
             missed = late // period
             late -= missed * period
             self._missed_now += missed

@@ -79,8 +79,15 @@ class Settings:
         self.rate_hz = 100
         self.frame_ms = 250
         stored = record.load()
-        if stored is not None:
-            self._take(stored)
+        if isinstance(stored, dict):
+            for field in stored:
+                # Another firmware may have stored fields or values that this one does not know:
+                # those keep their defaults, and the sensor starts.
+                try:
+                    _check_setting(field, stored[field])
+                except ValueError:
+                    continue
+                setattr(self, field, stored[field])
 
     def fields(self):
         """All settings, as the host reads them."""
@@ -95,27 +102,15 @@ class Settings:
         """
         if not isinstance(changes, dict):
             raise ValueError("settings must be a JSON object")  # noqa: TRY004
-        fields = self.fields()
         for field in changes:
-            value = changes[field]
-            if field == "name":
-                _check_name(value)
-            elif field == "rate_hz":
-                _check_integer(field, value, _RATE_HZ)
-            elif field == "frame_ms":
-                _check_integer(field, value, _FRAME_MS)
-            else:
-                raise ValueError("no such setting: " + str(field))
+            _check_setting(field, changes[field])
         before = self.fields()
-        fields.update(changes)
-        if fields != before:
-            self._record.store(fields)
-            self._take(fields)
-
-    def _take(self, fields):
-        self.name = fields["name"]
-        self.rate_hz = fields["rate_hz"]
-        self.frame_ms = fields["frame_ms"]
+        after = self.fields()
+        after.update(changes)
+        if after != before:
+            self._record.store(after)
+            for field in changes:
+                setattr(self, field, changes[field])
 
 
 class CalibrationRecord:
@@ -123,31 +118,42 @@ class CalibrationRecord:
 
     def __init__(self, record):
         self._record = record
-        self.value = _in_order(record.load())
+        self.value = None
+        stored = record.load()
+        try:
+            _check_calibration(stored)
+        except ValueError:  # another firmware's idea of one
+            return
+        self.value = _in_order(stored)
 
     def change(self, calibration):
         """Check and store; ValueError names what is wrong, OSError is the flash's."""
-        if calibration is not None:
-            if not isinstance(calibration, dict):
-                raise ValueError("calibration must be a JSON object or null")
-            for field in calibration:
-                value = calibration[field]
-                if field in ("extended_raw", "flexed_raw"):
-                    _check_integer(field, value, _RAW)
-                elif field == "direction":
-                    if type(value) is not int or value not in (1, -1):
-                        raise ValueError("direction must be 1 or -1")
-                else:
-                    raise ValueError("no such calibration field: " + str(field))
-            for field in ("extended_raw", "flexed_raw"):
-                if field not in calibration:
-                    raise ValueError(field + " is missing")
-            if calibration["extended_raw"] == calibration["flexed_raw"]:
-                raise ValueError("extended_raw and flexed_raw are the same angle")
+        _check_calibration(calibration)
         calibration = _in_order(calibration)
         if calibration != self.value:
             self._record.store(calibration)
             self.value = calibration
+
+
+def _check_calibration(calibration):
+    if calibration is None:
+        return
+    if not isinstance(calibration, dict):
+        raise ValueError("calibration must be a JSON object or null")  # noqa: TRY004
+    for field in calibration:
+        value = calibration[field]
+        if field in ("extended_raw", "flexed_raw"):
+            _check_integer(field, value, _RAW)
+        elif field == "direction":
+            if type(value) is not int or value not in (1, -1):
+                raise ValueError("direction must be 1 or -1")
+        else:
+            raise ValueError("no such calibration field: " + str(field))
+    for field in ("extended_raw", "flexed_raw"):
+        if field not in calibration:
+            raise ValueError(field + " is missing")
+    if calibration["extended_raw"] == calibration["flexed_raw"]:
+        raise ValueError("extended_raw and flexed_raw are the same angle")
 
 
 def _in_order(calibration):
@@ -155,6 +161,17 @@ def _in_order(calibration):
         return None
     fields = ("extended_raw", "flexed_raw", "direction")
     return OrderedDict([(field, calibration[field]) for field in fields if field in calibration])
+
+
+def _check_setting(field, value):
+    if field == "name":
+        _check_name(value)
+    elif field == "rate_hz":
+        _check_integer(field, value, _RATE_HZ)
+    elif field == "frame_ms":
+        _check_integer(field, value, _FRAME_MS)
+    else:
+        raise ValueError("no such setting: " + str(field))
 
 
 def _check_integer(field, value, bounds):

@@ -25,7 +25,7 @@ from legcurl.simulator.runner import Engine, find_engine
 HERE = Path(__file__).parent
 FILE_TIMEOUT_S = 100
 # The tests remember all that ever happened, which no board could.
-ROOMY_HEAP = {"micropython": ("-X", "heapsize=64M"), "cpython": ()}
+ROOMY_HEAP = {"micropython": ("-X", "heapsize=16M"), "cpython": ()}
 
 
 def available_engines() -> list[Engine]:

@@ -3,6 +3,11 @@
 import struct
 from binascii import crc32
 
+SAMPLES_FRAME = 0x10
+GAP_FRAME = 0x11
+BOOT_FRAME = 0x12
+ANSWER_FRAME = 0x02
+
 
 def uvarint(body, at):
     value = 0
@@ -66,6 +71,25 @@ def gap(body):
     count, at = uvarint(body, at)
     assert at + 1 == len(body)
     return index, count, body[at]
+
+
+def read_all(log, cursor):
+    """All that a log has from the cursor on, as (index, (time, angle, status) or gap's reason)."""
+    body = bytearray(1019)
+    entries = []
+    while True:
+        frame_type, length = log.read(cursor, memoryview(body))
+        if not length:
+            return entries
+        assert length <= 1019
+        if frame_type == GAP_FRAME:
+            index, count, reason = gap(body[:length])
+            entries.extend((index + i, reason) for i in range(count))
+        else:
+            index, time_us, period_us, status, angles, late = samples(body[:length])
+            for i, angle in enumerate(angles):
+                read_us = time_us + i * period_us + (late[i] if late else 0)
+                entries.append((index + i, (read_us, angle, status)))
 
 
 def unstuff(packet):
