@@ -304,23 +304,17 @@ def _delta_of(digits: str) -> int:
     return _unzigzag(value)
 
 
-class _DeltaTable(dict[str, int]):
-    """The deltas of up to three nibbles, which is all that a lever's motion ever needs."""
-
-    def __missing__(self, digits: str) -> int:
-        return _delta_of(digits)
-
-
+# The deltas of up to three nibbles, which is all that a lever's motion ever needs.
 _CONTINUED = "89abcdef"
-_DELTAS = _DeltaTable(
-    (digits, _delta_of(digits))
+_DELTAS = {
+    digits: _delta_of(digits)
     for last in "01234567"
     for digits in (
         last,
         *(first + last for first in _CONTINUED),
         *(first + second + last for first in _CONTINUED for second in _CONTINUED),
     )
-)
+}
 
 
 def _parse_samples(raw: bytes) -> Samples:
@@ -381,7 +375,11 @@ def _read_deltas(body: bytes, at: int, count: int, *, exact: bool) -> tuple[list
             if digits[used] != "0":
                 raise FrameError("The spare nibble of a SAMPLES frame is not zero.")
             used += 1
-    return [_DELTAS[digits] for digits in found], at + used // 2
+    try:
+        deltas = [_DELTAS[digits] for digits in found]
+    except KeyError:
+        deltas = [_delta_of(digits) for digits in found]
+    return deltas, at + used // 2
 
 
 def _parse_gap(raw: bytes) -> Gap:
