@@ -39,9 +39,6 @@ USUAL_OF = 3
 PARTIAL_FRACTION = 0.25
 """A chosen turn below this is putting the weight down or testing it, not a partial rep."""
 
-FAILED_FRACTION = 0.08
-"""Lower than this nothing was lifted, so nothing failed."""
-
 STRONG_CREEP_S = 1.0
 SOME_CREEP_S = 0.2
 """Creeping for so long is trying and not getting on, in s. A chosen turn brakes within 0.1 s; the
@@ -69,6 +66,9 @@ TIRED = 0.8
 
 NO_PAUSE_S = 3.0
 """An attempt this soon after a rep is one more try, in s: hands leave a machine more slowly."""
+
+BARELY = 0.12
+"""Below this fraction it is believed only of a tired lifter who did not pause at all."""
 
 SANK_SLOWED, SANK_DROPPED = 0.45, 1.5
 """A weight that sank from the top at full effort: the lift took more than twice its usual time, as
@@ -127,7 +127,7 @@ def judge(attempts: Sequence[Attempt], lifter: LifterRange | None) -> list[Judge
             effort = effort_of(attempt, completed)
             verdict = _verdict(fraction, effort)
             low = verdict == "failed_mid_lift" and fraction < LOW
-            if low and not _expected(attempt, completed, judged):
+            if low and not _expected(attempt, fraction, completed, judged):
                 verdict = "not_a_rep"
         if verdict in ("completed", "failed_in_hold"):
             completed.append(attempt)
@@ -161,15 +161,16 @@ def could_fail(fraction: float, effort: Effort) -> bool:
 
 
 def _struggled(effort: Effort) -> bool:
-    """Whether the ascent decayed into a creep."""
-    return effort.creep_s >= SOME_CREEP_S and effort.decay >= DECAY
+    """Whether the ascent decayed into a creep, or crept all the way."""
+    some = effort.creep_s >= SOME_CREEP_S and effort.decay >= DECAY
+    return some or effort.creep_s >= STRONG_CREEP_S
 
 
 def _verdict(fraction: float, effort: Effort) -> Verdict:
     if fraction >= REACHED_TOP:
         sank = could_fail(fraction, effort) and effort.record > SANK_DROPPED and effort.dropping
         return "failed_in_hold" if sank else "completed"
-    if fraction >= FAILED_FRACTION and _failed_mid_lift(fraction, effort):
+    if _failed_mid_lift(fraction, effort):
         return "failed_mid_lift"
     if fraction >= FULL_ROM:
         return "completed"
@@ -178,20 +179,24 @@ def _verdict(fraction: float, effort: Effort) -> Verdict:
 
 def _failed_mid_lift(fraction: float, effort: Effort) -> bool:
     """Whether an ascent that did not reach the top was one that could not."""
+    if fraction >= NEAR_FULL:
+        return effort.dropped > DROP and _struggled(effort)
     if effort.dropping:
         return _struggled(effort)
-    return fraction < NEAR_FULL and effort.creep_s >= STRONG_CREEP_S and effort.decay >= DECAY
+    return effort.creep_s >= STRONG_CREEP_S and effort.decay >= DECAY
 
 
-def _expected(attempt: Attempt, completed: Sequence[Attempt], judged: Sequence[Judged]) -> bool:
+def _expected(
+    attempt: Attempt, fraction: float, completed: Sequence[Attempt], judged: Sequence[Judged]
+) -> bool:
     """Whether the set so far makes a failure low in the range believable."""
-    reps = [j for j in judged if j.verdict != "not_a_rep"]
-    if attempt.start_s - reps[-1].attempt.end_s < NO_PAUSE_S:
-        return True
-    if reps[-1].verdict == "failed_mid_lift":
+    before = next(j for j in reversed(judged) if j.verdict != "not_a_rep")
+    if before.verdict == "failed_mid_lift" and fraction >= BARELY:
         return True
     usual = median(a.speed_deg_s for a in completed[:USUAL_OF])
-    return completed[-1].speed_deg_s < TIRED * usual
+    tired = completed[-1].speed_deg_s < TIRED * usual
+    at_once = attempt.start_s - before.attempt.end_s < NO_PAUSE_S
+    return (tired and at_once) if fraction < BARELY else (tired or at_once)
 
 
 def _after_setting_up(attempts: Sequence[Attempt], lifter: LifterRange) -> int:
