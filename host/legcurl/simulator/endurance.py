@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import radians, sqrt
 
-from legcurl.simulator.lifter import LifterSpec
+from legcurl.simulator.intent import LifterSpec
 from legcurl.simulator.machine import Machine
 from legcurl.simulator.muscle import MuscleSpec, shortening_speed, strength_at
 

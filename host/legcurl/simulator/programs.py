@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from legcurl.simulator.lifter import Behaviour, Catch, Lifter, RepPlan
+from legcurl.simulator.intent import Catch, RepPlan
+from legcurl.simulator.lifter import Behaviour, Lifter
 from legcurl.simulator.scenario import Program
 
 READY_DEG = 0.0  # where the lifter's own range begins

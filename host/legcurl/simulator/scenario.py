@@ -16,7 +16,8 @@ from random import Random
 
 from legcurl.simulator.encoder import EncoderSpec
 from legcurl.simulator.endurance import demand_of, fatigue_rate
-from legcurl.simulator.lifter import Behaviour, Lifter, LifterSpec
+from legcurl.simulator.intent import LifterSpec
+from legcurl.simulator.lifter import Behaviour, Lifter
 from legcurl.simulator.machine import GRAVITY_M_S2, Machine, MachineSpec
 from legcurl.simulator.muscle import MuscleSpec
 

@@ -24,10 +24,11 @@ from legcurl.simulator.families import FAMILIES
 from legcurl.simulator.faults import POWER_CYCLE, RESTART_S, FaultSchedule, on_request
 from legcurl.simulator.lifter import Behaviour, Lifter
 from legcurl.simulator.machine import DECISION_S, STEP_S, STEPS_PER_DECISION, Machine
+from legcurl.simulator.measure import GRID_S, Track
 from legcurl.simulator.muscle import Muscle
 from legcurl.simulator.options import SimOptions, parse_address
 from legcurl.simulator.scenario import draw
-from legcurl.simulator.truth import GRID_S, SetTruth, Track, evaluate
+from legcurl.simulator.truth import SetTruth, evaluate
 
 MAGIC = b"LCW1"
 STREAM_VERSION = 1
