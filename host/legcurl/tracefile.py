@@ -52,10 +52,14 @@ class TraceChunk:
 
 
 class TraceReader:
-    """Iterate once over a trace's chunks; afterwards `samples` and `warnings()` tell the rest."""
+    """Iterate once over a trace's chunks; afterwards `samples` and `warnings()` tell the rest.
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    `source` is a file's name, or a file that is open already (a pipe, for example).
+    """
+
+    def __init__(self, source: str | Path | BufferedReader) -> None:
+        self._source = source
+        self.name = str(source.name if isinstance(source, BufferedReader) else source)
         self.samples = 0
         self.repeated_times = 0
         self.backward_times = 0
@@ -71,7 +75,7 @@ class TraceReader:
 
     def __iter__(self) -> Iterator[TraceChunk]:
         try:
-            with self.path.open("rb") as file:
+            with self._opened() as file:
                 self._file = file
                 if file.peek(2)[:2] == _GZIP_MAGIC:
                     with gzip.open(file, "rb") as unpacked:
@@ -80,18 +84,19 @@ class TraceReader:
                     yield from self._chunks(file)
         except (gzip.BadGzipFile, zlib.error) as error:
             raise InputError(
-                f"{self.path}: the gzip data is damaged after line {self._line} ({error}): "
+                f"{self.name}: the gzip data is damaged after line {self._line} ({error}): "
                 "copy the file again from where it came."
             ) from error
         except OSError as error:
-            raise InputError(f"{self.path} cannot be read: {error.strerror or error}.") from error
+            raise InputError(f"{self.name} cannot be read: {error.strerror or error}.") from error
         if not self.samples:
-            raise InputError(f"{self.path} holds no samples below its header.")
+            raise InputError(f"{self.name} holds no samples below its header.")
 
     @property
     def bytes_read(self) -> int:
-        """How much of the file, as it is on disk, has been read."""
-        return self._file.tell() if self._file and not self._file.closed else 0
+        """How much of the file, as it is on disk, has been read; 0 where nobody can tell."""
+        file = self._file
+        return file.tell() if file and not file.closed and file.seekable() else 0
 
     def warnings(self) -> list[str]:
         """What was skipped or is doubtful, one sentence each; complete after the last chunk."""
@@ -114,6 +119,11 @@ class TraceReader:
                 f"with {RATE_HZ[0]:.0f} to {RATE_HZ[1]:.0f}: take its times with care"
             )
         return found
+
+    def _opened(self) -> BufferedReader:
+        if isinstance(self._source, BufferedReader):
+            return self._source
+        return open(self._source, "rb")
 
     def _chunks(self, file: BufferedReader | gzip.GzipFile) -> Iterator[TraceChunk]:
         """Cut the bytes into lines, a block at a time; the unfinished line waits for the next."""
@@ -236,12 +246,12 @@ class TraceReader:
         self.rate_hz = 1.0 / interval_s
         if self.rate_hz < MIN_RATE_HZ:
             raise InputError(
-                f"{self.path}: samples are {interval_s:.3g} s apart, too far to time a rep. "
+                f"{self.name}: samples are {interval_s:.3g} s apart, too far to time a rep. "
                 f"{TIME_COLUMN} must be in seconds; divide it by 1000 if it is in milliseconds."
             )
 
     def _error(self, line: int, what: str) -> InputError:
-        return InputError(f"{self.path}: line {line} {what}.")
+        return InputError(f"{self.name}: line {line} {what}.")
 
 
 class TraceWriter:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,7 @@ from legcurl.cli.output import warn, write_json, write_line, write_set
 from legcurl.cli.progress import progress
 from legcurl.errors import InputError
 from legcurl.events import Event, SetEnded, SetResult, plain
+from legcurl.tracefile import TIME_COLUMN, TraceReader
 
 if TYPE_CHECKING:
     from legcurl.motion import Calibration
@@ -24,20 +28,19 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @click.command(short_help="Find the sets in a trace or a recording.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @calibration_options
 @json_option
 def analyze(file: Path, extended: float | None, flexed: float | None, as_json: bool) -> None:
     """Find the sets in FILE, causally, as they would have been seen live.
 
     FILE is CSV with the columns t_s (seconds) and angle_deg (raw sensor degrees), plain or
-    gzipped, or a recording made by 'legcurl record'.
+    gzipped, or a recording made by 'legcurl record'; - reads it from stdin.
     """
     calibration = calibration_from(extended, flexed)
-    events = (
-        _of_recording(file, calibration) if _is_recording(file) else _of_trace(file, calibration)
-    )
-    sets = [event.set for event in events if isinstance(event, SetEnded)]
+    with _opened(file) as source:
+        events = (_of_recording if _is_recording(source) else _of_trace)(source, calibration)
+        sets = [event.set for event in events if isinstance(event, SetEnded)]
     if as_json:
         write_json(sets_document(sets))
         return
@@ -52,37 +55,42 @@ def sets_document(sets: list[SetResult]) -> dict[str, Any]:
     return {"schema": SCHEMA, "sets": plain(sets)}
 
 
-def _is_recording(file: Path) -> bool:
-    """Tell by the bytes, not the name: frames are separated by zeros, text has none."""
+def _opened(file: Path) -> BufferedReader:
     try:
-        with file.open("rb") as opened:
-            head = opened.read(_HEAD_BYTES)
+        return open(sys.stdin.fileno() if str(file) == "-" else file, "rb")
     except OSError as error:
         raise InputError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _is_recording(source: BufferedReader) -> bool:
+    """Tell by the first bytes, not the name: frames are separated by zeros, text has none."""
+    try:
+        head = source.peek(_HEAD_BYTES)
+    except OSError as error:
+        raise InputError(f"{source.name} cannot be read: {error.strerror}.") from error
     if head.startswith((_GZIP_MAGIC, *_UTF16_BOMS)):
         return False
-    return b"\0" in head
+    return b"\0" in head and TIME_COLUMN.encode() not in head.partition(b"\n")[0]
 
 
-def _of_trace(file: Path, calibration: Calibration | None) -> Iterator[Event]:
+def _of_trace(source: BufferedReader, calibration: Calibration | None) -> Iterator[Event]:
     from legcurl.motion import SetTracker
-    from legcurl.tracefile import TraceReader
 
-    reader = TraceReader(file)
+    reader = TraceReader(source)
     tracker = SetTracker(calibration)
-    with progress(f"Reading {file.name}", file.stat().st_size) as report:
+    with progress(f"Reading {Path(reader.name).name}", os.fstat(source.fileno()).st_size) as report:
         for chunk in reader:
             yield from tracker.push(chunk.t_us, chunk.angle_deg)
             report(reader.bytes_read)
         yield from tracker.finish()
     for warning in reader.warnings():
-        warn(f"{file}: {warning}.")
+        warn(f"{reader.name}: {warning}.")
 
 
-def _of_recording(file: Path, calibration: Calibration | None) -> Iterator[Event]:
-    from legcurl.recording import read_recording, replay
+def _of_recording(source: BufferedReader, calibration: Calibration | None) -> Iterator[Event]:
+    from legcurl.recording import Recording, replay
 
-    with read_recording(file) as recording:
+    with Recording(source) as recording:
         yield from replay(recording, calibration, progress_s=None)
         if recording.damage:
-            warn(f"{file}: {recording.damage}; the rest was read.")
+            warn(f"{recording.name}: {recording.damage}; the rest was read.")

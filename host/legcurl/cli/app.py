@@ -74,6 +74,8 @@ def legcurl(debug: bool) -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command line; every way in which it can end comes out here as an exit code."""
+    if sys.stdout is None:  # closed by the shell: >&-
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - it stays open
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a letter that the terminal lacks must not kill
             stream.reconfigure(errors="replace")
@@ -121,7 +123,9 @@ def _explained(error: Exception, arguments: list[str]) -> tuple[str, int]:
 
 
 def _fail(message: str, code: int) -> int:
-    click.echo(f"legcurl: {' '.join(message.split())}", err=True)
+    from legcurl.cli.output import tell
+
+    tell(message)
     return code
 
 

@@ -179,7 +179,14 @@ def write_set(result: SetResult) -> None:
 
 def warn(message: str) -> None:
     """Tell on stderr what went other than expected without ending the command."""
-    sys.stderr.write(f"legcurl: warning: {' '.join(message.split())}\n")
+    tell(f"warning: {message}")
+
+
+def tell(message: str) -> None:
+    """Write one line to stderr, whatever the message is made of."""
+    from legcurl.view.words import printable
+
+    sys.stderr.write(f"legcurl: {printable(' '.join(message.split()))}\n")
     sys.stderr.flush()
 
 

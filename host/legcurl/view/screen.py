@@ -26,6 +26,7 @@ from legcurl.view.words import (
     aligned,
     fault_words,
     percent,
+    printable,
     rep_cells,
     summary,
     verdict,
@@ -74,6 +75,7 @@ def draw(state: ViewState, canvas: Canvas) -> Text:
     rows = _wide(state, canvas) if wide else _narrow(state, canvas)
     rows = (rows + [Text()] * canvas.height)[: canvas.height]
     for row in rows:
+        row.plain = printable(row.plain)
         row.truncate(canvas.width)
     if canvas.ascii_only:
         rows = [_in_ascii(row) for row in rows]

@@ -82,9 +82,9 @@ class ViewState:
             case PhaseChanged():
                 return self._at(event.t_s)._in_phase(event.phase)
             case SetStarted():
-                return self._at(event.t_s)._opened()
+                return self._at(event.t_s)._open()
             case RepEnded():
-                seen = self._at(event.t_s)._open_for_rep()
+                seen = self._at(event.t_s)._open()
                 return replace(
                     seen,
                     completed_reps=event.completed_reps,
@@ -167,8 +167,10 @@ class ViewState:
             set_s=event.set_s if during else seen.set_s,
         )
 
-    def _opened(self) -> ViewState:
-        """Clear the last set's picture for the next."""
+    def _open(self) -> ViewState:
+        """Clear the last set's picture for the next, unless that has begun."""
+        if self.stage == "during":
+            return self
         return replace(
             self,
             stage="during",
@@ -179,9 +181,6 @@ class ViewState:
             success=None,
             result=None,
         )
-
-    def _open_for_rep(self) -> ViewState:
-        return self if self.stage == "during" else self._opened()
 
     def _corrected(self, event: RepCorrected) -> ViewState:
         reps = self.reps

@@ -64,7 +64,7 @@ def line(event: Event) -> str | None:
     if told is None:
         return None
     t_s = getattr(event, "t_s", None)
-    return f"{'':10}{told}" if t_s is None else f"{t_s:8.1f}  {told}"
+    return printable(f"{'':10}{told}" if t_s is None else f"{t_s:8.1f}  {told}")
 
 
 def _sentence(event: Event) -> str | None:
@@ -220,6 +220,11 @@ def summary(result: SetResult) -> list[str]:
     if result.incomplete:
         told.append("samples are missing")
     return told
+
+
+def printable(text: str) -> str:
+    """Replace what would move the cursor or worse: names and reasons come from outside."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def percent(fraction: float) -> str:

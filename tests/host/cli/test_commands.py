@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import resource
 import signal
 import subprocess
 import time
@@ -43,14 +44,16 @@ def one_line(result: subprocess.CompletedProcess[str]) -> str:
 # --- What every command has in common
 
 
-def test_version_is_told_within_150_ms():
-    def told_s() -> float:
-        began = time.perf_counter()
-        result = run("--version")
-        assert result.stdout == f"legcurl {legcurl.__version__}\n"
-        return time.perf_counter() - began
+def test_the_version_costs_no_more_than_150_ms():
+    """Of processor time, so that a busy machine proves nothing; `make bench` has the clock's."""
 
-    assert min(told_s() for _ in range(7)) <= 0.150
+    def cost_s() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert run("--version").stdout == f"legcurl {legcurl.__version__}\n"
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(cost_s() for _ in range(5)) <= 0.150
 
 
 def test_nothing_heavy_is_imported_for_the_version():
@@ -173,6 +176,23 @@ def test_what_is_ignored_stays_ignored():
         watching.send_signal(signal.SIGTERM)
         assert watching.wait(10) == 143
     assert gone(504)
+
+
+def test_ctrl_c_ends_even_what_waits_for_a_file(tmp_path: Path):
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    with subprocess.Popen(command("analyze", pipe), stderr=subprocess.PIPE, text=True) as analyzing:
+        assert analyzing.stderr is not None
+        time.sleep(0.5)
+        analyzing.send_signal(signal.SIGINT)
+        assert analyzing.wait(5) == 130
+        assert analyzing.stderr.read() == ""
+
+
+def test_a_closed_stdout_is_no_bug():
+    script = f"{command()[0]} simulate sim: --truth >&-"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # --- simulate
@@ -347,6 +367,15 @@ def test_warnings_are_on_stderr_and_the_result_is_still_json(trace: Path, tmp_pa
     result = run("analyze", file, "--json")
     assert json.loads(result.stdout) == json.loads(run("analyze", trace, "--json").stdout)
     assert "3 rows repeated a time" in result.stderr
+
+
+def test_analyze_reads_from_a_pipe(trace: Path, recording: tuple[Path, str]):
+    for file in (trace, recording[0]):
+        piped = subprocess.run(
+            command("analyze", "-", "--json"), input=file.read_bytes(), capture_output=True
+        )
+        assert piped.returncode == 0, piped.stderr
+        assert piped.stdout.decode() == run("analyze", file, "--json").stdout
 
 
 def test_a_file_that_is_no_trace_and_no_recording_is_refused(tmp_path: Path):

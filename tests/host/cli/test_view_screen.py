@@ -18,6 +18,7 @@ from legcurl.events import (
 from legcurl.view.lettering import height_of, letter, width_of
 from legcurl.view.screen import Canvas, draw
 from legcurl.view.state import ViewState
+from legcurl.view.words import line
 from rich.console import Console
 from scripted_set import FIRST_REP_S, SENSOR, a_set
 
@@ -229,6 +230,14 @@ def test_resting_in_a_set_is_shown_after_a_second():
     for event in resting:
         state = state.apply(event)
     assert "resting" in shown(state)
+
+
+def test_a_name_cannot_take_over_the_terminal():
+    named = replace(SENSOR, name="\x1b[2Jevil\x07")
+    assert "?[2Jevil" in shown(ViewState().apply(named))
+    told = line(named)
+    assert told is not None
+    assert told.isprintable()
 
 
 def test_before_the_sensor_answers_the_picture_says_what_it_waits_for():
