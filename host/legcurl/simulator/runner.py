@@ -9,8 +9,8 @@ open the slave as they would a USB port; with a TCP port as well, bytes are brid
 at a time.
 
 Nothing is left behind. `close` kills both processes. Should this process die before it can, the
-world notices at once (lifeline.py), its pipe ends, and the firmware ends with the world. Both run
-in sessions of their own, so that Ctrl-C in the terminal reaches only us, and teardown stays ours.
+world notices at once (lifeline.py) and kills the process group that the two share. Being a group
+of their own, they do not get the terminal's Ctrl-C: teardown stays ours.
 
 When a world of pace=fast is over, the firmware exits with code 0. A pseudo-terminal throws away
 what was not read when its master closes, so the master stays open here, and the runner writes
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+START_VM = "import sys, micropython_unix; sys.exit(micropython_unix.main())"  # as its script does
 END_OF_STREAM = bytes(64)  # the firmware itself never sends more than two zeros in a row
 BOARD = "pico_w"
 HEAP = "512K"  # a Pico's 235 kB, and as much again since pointers have 64 bits here
@@ -81,7 +82,7 @@ def find_engine(wanted: str | None = None) -> Engine:
         raise ConfigError(f"{FORCED_ENGINE}={wanted}: must be micropython or cpython.")
     has_vm = find_spec("micropython_unix") is not None and find_spec("micropython_run") is not None
     if has_vm and wanted != "cpython":
-        command = (sys.executable, "-P", "-m", "micropython_unix", "-X", f"heapsize={HEAP}")
+        command = (sys.executable, "-P", "-c", START_VM, "-X", f"heapsize={HEAP}")
         return Engine("micropython", command, "MICROPYPATH")
     if wanted == "micropython":
         raise ConfigError(
@@ -222,7 +223,7 @@ class SimulatedSensor:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=world_end,
                 stderr=asyncio.subprocess.PIPE,
-                start_new_session=True,
+                process_group=0,
             )
             self._firmware = await asyncio.create_subprocess_exec(
                 *self.engine.command,
@@ -232,7 +233,7 @@ class SimulatedSensor:
                 stderr=asyncio.subprocess.PIPE,
                 pass_fds=(encoder_end,),
                 env=self._environment(encoder_end, shims, firmware),
-                start_new_session=True,
+                process_group=self._world.pid,
             )
         finally:
             os.close(world_end)

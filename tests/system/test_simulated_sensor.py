@@ -1,0 +1,308 @@
+"""The simulated sensor end to end: what the encoder sees is what the host says."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from time import monotonic
+
+import pytest
+import serial
+from legcurl.address import SerialAddress, SimAddress, parse
+from legcurl.commands import OLDEST, Op, start_request
+from legcurl.errors import ConfigError
+from legcurl.events import (
+    Event,
+    LinkChanged,
+    Progress,
+    SamplesMissing,
+    SensorTrouble,
+    SetEnded,
+    as_json,
+)
+from legcurl.exchange import Exchange
+from legcurl.feed import LiveFeed
+from legcurl.frame import FrameDecoder, Samples
+from legcurl.intake import Intake
+from legcurl.links import Link
+from legcurl.links.serial import SerialRoute
+from legcurl.links.simulated import SimulatedRoute
+from legcurl.race import until_first
+from legcurl.session import SensorSession
+from legcurl.simulator.runner import SimulatedSensor, find_engine
+from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
+from legcurl.station import Station, open_station
+
+FIRST_ANGLE_S = 3.0  # promised to whoever types `make run`
+
+
+def options_of(address: str):
+    parsed = parse(address)
+    assert isinstance(parsed, SimAddress)
+    return parsed.options
+
+
+async def events_of(address: str, **options) -> list[Event]:
+    async with open_station(address, **options) as station:
+        return [event async for event in station.events()]
+
+
+async def samples_of(link: Link) -> list[Samples]:
+    """Everything that a sensor samples until it ends, by the wire alone."""
+    exchange = Exchange(link, name="sim", patience_s=30.0)
+    runs: list[Samples] = []
+
+    async def receive() -> None:
+        while (frames := await exchange.receive()) is not None:
+            runs.extend(frame for frame in frames if isinstance(frame, Samples))
+
+    async def start() -> None:
+        await exchange.granted(Op.START, lambda number: start_request(number, 0, OLDEST))
+        await asyncio.Event().wait()
+
+    await until_first(receive(), start())
+    assert exchange.decoder.counts.dropped == 0
+    return runs
+
+
+def without_link(events: list[Event]) -> list[dict]:
+    return [as_json(event) for event in events if not isinstance(event, LinkChanged)]
+
+
+@pytest.mark.parametrize("rate_hz", [20, 100, 400])
+async def test_every_sample_is_what_the_encoder_saw_at_its_time(rate_hz: int) -> None:
+    address = f"sim:?pace=fast&lifter=aborted&rate={rate_hz}"
+    parsed = parse(address)
+    assert isinstance(parsed, SimAddress)
+    route = SimulatedRoute(parsed)
+    try:
+        link = await route.connect()
+        runs = await samples_of(link)
+        await link.close()
+    finally:
+        await route.close()
+    period_us = 1_000_000 // rate_hz
+    got: dict[int, int] = {}
+    index = 0
+    for run in runs:
+        assert run.index == index, "indexes go up by one"
+        assert run.period_us == period_us
+        for place, angle in enumerate(run.angles):
+            got[run.t_us + place * period_us] = angle
+        index += len(run.angles)
+    seen = encoder_counts(World(options_of(address)))
+    assert index > 30 * rate_hz
+    assert sorted(got) == list(range(min(got), max(got) + 1, period_us)), "no tick is lacking"
+    assert min(got) <= period_us
+    assert max(got) >= max(seen) - 2 * period_us
+    for t_us, angle in got.items():
+        if t_us in seen:
+            assert angle >> 4 == seen[t_us], f"at {t_us} µs"
+        else:  # between two of the world's records
+            ends = sorted(seen[t_us // 2000 * 2000 + side] for side in (0, 2000))
+            assert ends[0] <= angle >> 4 <= ends[1], f"at {t_us} µs"
+
+
+def encoder_counts(world: World) -> dict[int, int]:
+    """What a 12-bit encoder reads at the times, in µs, of the world's records."""
+    stream = b"".join(world.records())
+    angles = [angle for angle, _, _ in RECORD.iter_unpack(stream[HEADER.size :])]
+    return {number * 1_000_000 // RATE_HZ: angle >> 4 for number, angle in enumerate(angles)}
+
+
+async def test_the_first_live_angle_comes_within_three_seconds() -> None:
+    began_s = monotonic()
+    async with open_station("sim:") as station:
+        async for event in station.events():
+            if isinstance(event, Progress) and event.angle_deg is not None:
+                break
+    assert monotonic() - began_s < FIRST_ANGLE_S
+
+
+async def test_a_fast_set_takes_seconds_and_is_the_same_each_time() -> None:
+    began_s = monotonic()
+    first = await events_of("sim:?pace=fast&seed=11&lifter=early")
+    assert monotonic() - began_s < 10.0
+    second = await events_of("sim:?pace=fast&seed=11&lifter=early")
+    other = await events_of("sim:?pace=fast&seed=12&lifter=early")
+    assert [as_json(event) for event in first] == [as_json(event) for event in second]
+    assert [as_json(event) for event in first] != [as_json(event) for event in other]
+    assert [event.set.outcome for event in first if isinstance(event, SetEnded)] == [
+        "muscle_success"
+    ]
+
+
+async def test_a_slow_host_loses_nothing_of_a_fast_set() -> None:
+    address = "sim:?pace=fast&seed=11&lifter=early"
+    slow = []
+    async with open_station(address) as station:
+        async for event in station.events():
+            slow.append(event)
+            if len(slow) % 100 == 0:
+                await asyncio.sleep(0.05)
+    assert without_link(slow) == without_link(await events_of(address))
+
+
+async def test_tcp_gives_the_events_of_the_serial_port() -> None:
+    serial_events = await events_of("sim:?pace=fast&seed=11&lifter=early")
+    tcp_events = await events_of("sim:?pace=fast&seed=11&lifter=early&link=tcp")
+    assert [as_json(e) for e in tcp_events] == [as_json(e) for e in serial_events]
+
+
+async def test_cpython_runs_the_same_firmware_to_the_same_events(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where no VM is to be had, and it says so."""
+    address = "sim:?pace=fast&seed=11&lifter=early"
+    usual = await events_of(address)
+    assert "CPython" not in caplog.text or find_engine().name == "cpython"
+    monkeypatch.setenv("LEGCURL_ENGINE", "cpython")
+    assert [as_json(e) for e in await events_of(address)] == [as_json(e) for e in usual]
+    assert "runs on CPython" in caplog.text
+
+
+def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEGCURL_ENGINE", "pypy")
+    with pytest.raises(ConfigError, match="must be micropython or cpython"):
+        find_engine()
+
+
+async def test_a_recorded_set_replays_to_identical_events(tmp_path: Path) -> None:
+    file = tmp_path / "set.legcurl"
+    address = "sim:?pace=fast&seed=11&lifter=early&fault=corrupt,drop,reboot,no_magnet"
+    live = await events_of(address, record=file)
+    replayed = await events_of(f"replay:{file}?pace=fast")
+    assert [as_json(event) for event in replayed] == [as_json(event) for event in live]
+
+
+@pytest.mark.parametrize("fault", ["no_magnet", "weak_magnet", "strong_magnet", "bus_error"])
+async def test_a_fault_of_the_encoder_is_told_with_its_end(fault: str) -> None:
+    events = await events_of(f"sim:?pace=fast&seed=3&lifter=early&fault={fault}")
+    troubles = [event for event in events if isinstance(event, SensorTrouble)]
+    assert [(trouble.fault, trouble.active) for trouble in troubles] == [
+        (fault, True),
+        (fault, False),
+    ]
+    assert 0.3 < troubles[1].t_s - troubles[0].t_s < 6.0
+
+
+@pytest.mark.parametrize("fault", ["host_stall", "corrupt", "drop"])
+async def test_a_fault_of_the_link_changes_no_event(fault: str) -> None:
+    address = "sim:?pace=fast&seed=3&lifter=early"
+    route = SimulatedRoute(SimAddress(options_of(f"{address}&fault={fault}")))
+    intake = Intake(SensorSession())
+    feed = LiveFeed(route, intake)
+    async with Station(route.name, feed, intake) as station:
+        events = [event async for event in station.events()]
+    if fault != "host_stall":
+        assert station.session.log.counts.refused > 0, "something was lost and asked for again"
+    assert without_link(events) == without_link(await events_of(address))
+
+
+async def test_a_stuck_encoder_invents_no_rep() -> None:
+    stuck = await events_of("sim:?pace=fast&seed=3&lifter=early&fault=stuck")
+    whole = await events_of("sim:?pace=fast&seed=3&lifter=early")
+
+    def reps(events: list[Event]) -> int:
+        return sum(event.set.completed_reps for event in events if isinstance(event, SetEnded))
+
+    assert reps(stuck) <= reps(whole)
+
+
+async def test_a_sensor_that_restarts_in_mid_set_tells_the_gap() -> None:
+    events = await events_of("sim:?pace=fast&seed=3&lifter=early&fault=reboot")
+    (gap,) = [event for event in events if isinstance(event, SamplesMissing)]
+    assert gap.reason == "reboot"
+    assert gap.duration_s == pytest.approx(1.5, abs=0.1)
+    boots = {as_json(event)["boot_id"] for event in events if event.event == "sensor"}
+    assert len(boots) <= 2
+
+
+async def test_at_a_pace_sensor_time_goes_by_as_fast_as_asked() -> None:
+    pace = 8.0
+    marks: list[tuple[float, float]] = []  # ours, the sensor's
+    async with open_station(f"sim:?pace={pace:g}") as station:
+        async for event in station.events():
+            if isinstance(event, Progress):
+                marks.append((monotonic(), event.t_s))
+                if event.t_s > 24.0:
+                    break
+    # What was sampled while the processes started comes at once.
+    (began_s, began_t_s), (ended_s, ended_t_s) = marks[len(marks) // 2], marks[-1]
+    assert (ended_t_s - began_t_s) / (ended_s - began_s) == pytest.approx(pace, rel=0.25)
+
+
+async def test_any_program_can_open_the_port() -> None:
+    """pyserial alone, as somebody's own script would: no event loop, no legcurl link."""
+
+    def frames_of(port: str) -> int:
+        decoder = FrameDecoder()
+        with serial.Serial(port, timeout=2.0) as opened:
+            opened.write(start_request(1, 0, OLDEST))
+            count = 0
+            while count < 10:
+                count += len(decoder.push(opened.read(64)))
+        assert decoder.counts.dropped == 0
+        return count
+
+    async with SimulatedSensor(options_of("sim:?pace=8")) as sensor:
+        assert await asyncio.to_thread(frames_of, sensor.port) >= 10
+        assert await asyncio.to_thread(frames_of, sensor.port) >= 10, "and open it again"
+
+
+async def test_a_host_that_goes_and_comes_back_finds_the_whole_log() -> None:
+    """The first leaves in mid-set without a word; the second takes up from the sensor's log."""
+    async with SimulatedSensor(options_of("sim:?pace=20&seed=11&lifter=early")) as sensor:
+        address = f"serial:{sensor.port}"
+        async with open_station(address) as station:
+            async for event in station.events():
+                if isinstance(event, Progress) and event.t_s > 40.0:
+                    break
+        await asyncio.sleep(0.5)
+        resumed = []
+        async with open_station(address) as station:
+            async for event in station.events():
+                resumed.append(event)
+                if isinstance(event, SetEnded):
+                    break
+    whole = await events_of("sim:?pace=fast&seed=11&lifter=early")
+    upto = next(at for at, event in enumerate(whole) if isinstance(event, SetEnded))
+    assert without_link(resumed)[1:] == without_link(whole[: upto + 1])[1:], "but for the boot id"
+
+
+async def test_a_second_host_is_turned_away_from_the_tcp_port() -> None:
+    async with SimulatedSensor(options_of("sim:?pace=8"), tcp_port=0) as sensor:
+        assert sensor.tcp_address is not None
+        async with open_station(str(sensor.tcp_address)) as station:
+            assert station.hello is not None
+            reader, writer = await asyncio.open_connection(
+                sensor.tcp_address.host, sensor.tcp_address.port
+            )
+            assert await reader.read() == b"", "closed at once"
+            writer.close()
+            await writer.wait_closed()
+        async with open_station(str(sensor.tcp_address)) as station:
+            assert station.hello is not None, "the place is free again"
+
+
+async def test_a_sensor_that_is_waited_for_ends_with_its_world() -> None:
+    async with SimulatedSensor(options_of("sim:?pace=fast&lifter=aborted")) as sensor:
+        link = await SerialRoute(SerialAddress(sensor.port)).connect()
+        reading = asyncio.create_task(_read_until_lost(link))
+        await link.write(start_request(1, 0, OLDEST))
+        await sensor.wait()
+        await link.close()
+        received = await reading
+    decoder = FrameDecoder()
+    runs = [frame for frame in decoder.push(received) if isinstance(frame, Samples)]
+    assert sum(len(run.angles) for run in runs) > 3000
+    assert decoder.counts.dropped == 0
+
+
+async def _read_until_lost(link: Link) -> bytes:
+    received = b""
+    try:
+        while True:
+            received += await link.read()
+    except ConnectionError:
+        return received
