@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import radians, sqrt
+from math import fsum, radians, sqrt
 
 from legcurl.simulator.intent import LifterSpec
 from legcurl.simulator.machine import Machine
@@ -47,7 +47,7 @@ def demand_of(machine: Machine, muscle: MuscleSpec, rom_deg: float) -> Demand:
     lifting = [load + extra for load, extra in zip(carrying, friction, strict=True)]
     lowering = [load - extra for load, extra in zip(carrying, friction, strict=True)]
     yielding = 1.0 + 0.5 * (muscle.eccentric_gain - 1.0)
-    return Demand(lifting, carrying[-1], sum(lowering) / WAY_POINTS / yielding)
+    return Demand(lifting, carrying[-1], fsum(lowering) / WAY_POINTS / yielding)
 
 
 def fatigue_rate(demand: Demand, muscle: MuscleSpec, lifter: LifterSpec, reps: float) -> float:

@@ -19,9 +19,16 @@ from random import Random
 from typing import Any
 
 from legcurl.errors import ConfigError
-from legcurl.simulator.encoder import FULL_TURN_DEG, Encoder, quantised
+from legcurl.simulator.encoder import AS5600_STEPS, FULL_TURN_DEG, Encoder
 from legcurl.simulator.families import FAMILIES
-from legcurl.simulator.faults import POWER_CYCLE, RESTART_S, FaultSchedule, on_request
+from legcurl.simulator.faults import (
+    POWER_CYCLE,
+    RESTART_S,
+    WELL,
+    FaultSchedule,
+    Suffering,
+    on_request,
+)
 from legcurl.simulator.lifter import Behaviour, Lifter
 from legcurl.simulator.machine import DECISION_S, STEP_S, STEPS_PER_DECISION, Machine
 from legcurl.simulator.measure import GRID_S, Track
@@ -36,6 +43,9 @@ RATE_HZ = round(1.0 / STEP_S)
 HEADER = struct.Struct("<4sHHII")  # magic, rate in Hz, version, seed, zero
 RECORD = struct.Struct("<HBB")  # magnet angle as a fraction of a turn, AS5600 STATUS, faults
 TURN = 65536  # of the record's angle
+STEP_US = round(STEP_S * 1e6)
+CHIP_STEP = TURN // AS5600_STEPS
+CHIP_STEP_DEG = FULL_TURN_DEG / AS5600_STEPS
 
 BEFORE_FIRST_SET_S = (3.0, 6.0)
 BETWEEN_SETS_S = (35.0, 60.0)  # longer than any rest within a set
@@ -97,47 +107,38 @@ class World:
     def records(self) -> Iterator[bytes]:
         """The world stream in chunks, header first. Unless the pace is `fast` it never ends."""
         yield HEADER.pack(MAGIC, RATE_HZ, STREAM_VERSION, self.options.seed, 0)
-        read, suffering = self._encoder().read, self.fault_schedule().at
         pack = RECORD.pack
         chunk = bytearray()
-        step = turn = 0
-        for path in self._decisions(None, endless=self.options.pace != "fast"):
-            for angle in path:
-                t_s = step * STEP_S
-                trouble = suffering(t_s)
-                shown = read(degrees(angle), t_s)
-                if trouble.wild_deg is not None:
-                    shown = trouble.wild_deg
-                if not trouble.stuck:
-                    turn = round(shown * (TURN / FULL_TURN_DEG)) & (TURN - 1)
-                chunk += pack(turn, trouble.status, trouble.flags)
-                step += 1
-            if len(chunk) >= CHUNK_RECORDS * RECORD.size:
+        for turn, trouble in self._shown(endless=self.options.pace != "fast"):
+            chunk += pack(turn, trouble.status, trouble.flags)
+            if len(chunk) == CHUNK_RECORDS * RECORD.size:
                 yield bytes(chunk)
                 chunk.clear()
         if chunk:
             yield bytes(chunk)
 
     def sensor_trace(self, rate_hz: float) -> Iterator[tuple[float, float]]:
-        """Samples (t_s, raw degrees in 12 bits) at the sensor's ticks; nan under faults."""
-        read, suffering = self._encoder().read, self.fault_schedule().at
-        before = kept = nan
-        due_s, tick, dark_until_s = 0.0, 0, -1.0
-        for step, angle in enumerate(self.flexion()):
-            now_s = step * STEP_S
-            while due_s <= now_s + 1e-9:
-                flexion = angle + (before - angle) * ((now_s - due_s) / STEP_S) if step else angle
-                trouble = suffering(due_s)
-                if trouble.flags & POWER_CYCLE:
-                    dark_until_s = due_s + RESTART_S
-                shown = read(flexion, due_s) if trouble.wild_deg is None else trouble.wild_deg
-                if not trouble.stuck:
-                    kept = quantised(shown)
-                if due_s >= dark_until_s:
-                    yield due_s, nan if trouble.blind else kept
-                tick += 1
-                due_s = tick / rate_hz
-            before = angle
+        """Samples (t_s, raw degrees in 12 bits) at the sensor's ticks; nan under faults.
+
+        Reads the records as the simulated chip does, integer for integer: these are the samples
+        that the firmware delivers when it ticks at these times.
+        """
+        period_us = round(1e6 / rate_hz)
+        due_us = 0
+        dark_until_us = -1
+        before, trouble_before = 0, WELL
+        for step, (turn, trouble) in enumerate(self._shown()):
+            now_us = step * STEP_US
+            while due_us < now_us:
+                way = (turn - before + TURN // 2) % TURN - TURN // 2
+                fraction = (due_us - now_us + STEP_US) * 1_000_000 // STEP_US
+                shown = (before + way * fraction // 1_000_000) % TURN // CHIP_STEP
+                if due_us >= dark_until_us:
+                    yield due_us / 1e6, nan if trouble_before.blind else shown * CHIP_STEP_DEG
+                due_us += period_us
+            if trouble.flags & POWER_CYCLE:
+                dark_until_us = now_us + round(RESTART_S * 1e6)
+            before, trouble_before = turn, trouble
 
     def rng(self, part: str) -> Random:
         """A source of chance for one part, so that parts do not disturb each other."""
@@ -149,6 +150,22 @@ class World:
         if self.family.faults is not None:
             windows += self.family.faults(self.rng("trouble"))
         return FaultSchedule(windows)
+
+    def _shown(self, endless: bool = False) -> Iterator[tuple[int, Suffering]]:
+        """What the magnet shows (65536 to the turn), and what is wrong, at every step."""
+        read, suffering = self._encoder().read, self.fault_schedule().at
+        step = turn = 0
+        for path in self._decisions(None, endless):
+            for angle in path:
+                t_s = step * STEP_S
+                trouble = suffering(t_s)
+                shown = read(degrees(angle), t_s)
+                if trouble.wild_deg is not None:
+                    shown = trouble.wild_deg
+                if not trouble.stuck:
+                    turn = round(shown * (TURN / FULL_TURN_DEG)) % TURN
+                yield turn, trouble
+                step += 1
 
     def _encoder(self) -> Encoder:
         return Encoder(self.scenario.encoder, self.rng("encoder"))
