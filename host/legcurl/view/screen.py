@@ -20,6 +20,7 @@ from legcurl.view.lettering import height_of, largest_scale, letter, width_of
 from legcurl.view.method import FULL_ROM, HOLD_TARGET_S, REMINDER, REST_SHOWN_S, SET_WINDOW_S
 from legcurl.view.state import ViewState
 from legcurl.view.words import (
+    BLINDING_FAULTS,
     FAILURE_WORDS,
     PHASE_WORDS,
     REP_HEAD,
@@ -53,7 +54,7 @@ _PHASE_STYLES = {
 }
 _TONE_STYLES = {"plain": "bold", "good": "bold green", "doubt": "yellow", "bad": "bold red"}
 _VERDICT_STYLES = {"done": "green", "failed": "bold", "partial": "yellow"}
-_BANNER = "bold black on green"
+_BANNER = "bold reverse green"  # reverse, so that it stands out without colour too
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +188,7 @@ def _panel(state: ViewState, canvas: Canvas, width: int, height: int) -> list[Te
 
 
 def _banner(state: ViewState, canvas: Canvas, width: int, height: int) -> list[Text]:
-    """MUSCLE SUCCESS over the whole panel, in reverse, so that it shows without colour too."""
+    """MUSCLE SUCCESS over the whole panel, and below it how the set was, once it is over."""
     lines = ("MUSCLE", "SUCCESS")
     told = summary(state.result)[1:] if state.result else []  # its first line is the banner's
     scale = max(1, largest_scale(lines[1], width, (height - len(told)) // 2))
@@ -205,10 +206,12 @@ def _word(state: ViewState) -> tuple[str, str]:
         return "WAIT", "dim"
     if state.link == "lost":
         return "NO LINK", "bold red"
+    if not BLINDING_FAULTS.isdisjoint(state.faults):
+        return "FAULT", "bold red"
     if state.doubt:
         return "FAIL?", "bold yellow"
     if state.stage == "after":
-        return "SET OVER", "bold"
+        return "OVER", "bold"
     if state.stage == "before" and state.phase in ("unknown", "bottom"):
         return "READY", "bold"
     if state.phase == "hold" and state.hold_s >= HOLD_TARGET_S:

@@ -54,6 +54,7 @@ FAULT_WORDS = {  # what is wrong, and what to do about it
     "not_referenced": ("not referenced", "move the lever through its index mark once"),
     "unknown": ("unknown sensor fault", "update this program, it is older than the sensor"),
 }
+BLINDING_FAULTS = frozenset({"no_magnet", "bus_error", "not_referenced"})  # no angle meanwhile
 TOLD_HOLD_CHANGE_S = 0.2  # the last digit that is shown, and a little
 TOLD_ROM_CHANGE = 0.05
 

@@ -180,7 +180,7 @@ def test_muscle_success_cannot_be_missed(width: int, height: int):
     with console.capture() as capture:
         console.print(draw(state, Canvas(width, height)))
     coloured = capture.get()
-    green = coloured.count("\x1b[1;30;42m")
+    green = coloured.count("\x1b[1;7;32m")
     assert green >= height // 3, "its place is filled with colour"
 
 
@@ -215,6 +215,29 @@ def test_a_sensor_fault_is_shown_with_its_remedy():
     picture = shown(until(holding(2.0)).apply(SensorTrouble(9.0, "no_magnet", active=True)))
     assert "no magnet: put the magnet back over the encoder" in picture
     assert "sensor ok" not in picture
+    assert is_lettered("FAULT", picture), "the phase would be a guess"
+
+
+def test_a_weak_magnet_is_told_while_the_set_goes_on():
+    picture = shown(until(holding(2.0)).apply(SensorTrouble(9.0, "weak_magnet", active=True)))
+    assert "magnet too weak: bring the magnet closer" in picture
+    assert is_lettered("HOLD", picture)
+
+
+def test_muscle_success_stands_out_without_colour_too():
+    console = Console(width=80, height=24, force_terminal=True, no_color=True, file=io.StringIO())
+    with console.capture() as capture:
+        console.print(draw(until(lambda event: isinstance(event, MuscleSuccess)), Canvas(80, 24)))
+    assert capture.get().count("\x1b[1;7m") >= 8
+
+
+def test_a_set_that_was_stopped_is_summed_up_without_a_banner():
+    stopped = list(a_set(failed=None))[-1]
+    assert isinstance(stopped, SetEnded)
+    picture = shown(ViewState().apply(SENSOR).apply(stopped))
+    assert is_lettered("OVER", picture)
+    assert "stopped before failure" in picture
+    assert not is_lettered("SUCCESS", picture)
 
 
 def test_while_no_range_is_known_the_angle_shows_that_the_sensor_lives():
