@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from legcurl.commands import INDEX_MAX
 from legcurl.frame import Gap, Samples
 
 UNKNOWN_REASON = 0  # of a gap that no sensor declared: the recording is damaged there
@@ -28,6 +29,7 @@ class AssemblerCounts:
     trimmed: int = 0  # known in part
     refused: int = 0  # beyond the expected index: something before it is lacking
     unasked: int = 0  # before any start was granted
+    absurd: int = 0  # of indexes that no sensor can reach
 
 
 class LogAssembler:
@@ -74,6 +76,9 @@ class LogAssembler:
             expected = frame.index
         count = frame.count if isinstance(frame, Gap) else len(frame.angles)
         end = frame.index + count
+        if end > INDEX_MAX:
+            self.counts.absurd += 1
+            return []
         if end <= expected:
             self.counts.repeated += 1
             return []

@@ -11,17 +11,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import IntEnum
-from math import isfinite
 from typing import Any, TypeVar
 
 from legcurl.errors import FrameError, RequestRefusedError
-from legcurl.frame import Answer, encode_request
+from legcurl.frame import PERIOD_MIN_US, TURN, Answer, encode_request
 
 LOWEST_MAJOR = 1  # the protocol versions that this host speaks
 HIGHEST_MAJOR = 1
 FROM_NOW = (1 << 64) - 1  # `start`: skip what the log holds
 ANY_BOOT = 0  # `start`: whichever boot the sensor is in
 BOOT_ID_MAX = (1 << 32) - 1
+INDEX_MAX = (1 << 63) - 1  # no sensor counts so far: at 1 kHz it takes 300 million years
+RATE_MAX_HZ = 1e6 / PERIOD_MIN_US
 OLDEST = 0  # `start`: all that the log still holds
 
 
@@ -148,7 +149,6 @@ def read_hello(answer: Answer) -> Hello:
     boot_id = _need(fields, "boot_id", int)
     if not 0 <= boot_id <= BOOT_ID_MAX:
         raise FrameError(f"The sensor's boot id {boot_id} is none.")
-    rate_hz = float(_may(fields, "rate_hz", (int, float), 0.0))
     encoder = _may(fields, "encoder", dict, {})
     log = _may(fields, "log", dict, {})
     return Hello(
@@ -160,12 +160,12 @@ def read_hello(answer: Answer) -> Hello:
         name=_may(fields, "name", str, ""),
         board=_may(fields, "board", str, "unknown"),
         encoder=_may(encoder, "kind", str, "unknown"),
-        counts=_may(encoder, "counts", int, 0),
-        rate_hz=rate_hz if isfinite(rate_hz) else 0.0,
-        frame_ms=_may(fields, "frame_ms", int, 0),
-        first=_may(log, "first", int, 0),
-        next=_may(log, "next", int, 0),
-        time_us=_may(fields, "time_us", int, 0),
+        counts=_whole(encoder, "counts"),
+        rate_hz=_rate_of(fields.get("rate_hz")),
+        frame_ms=_whole(fields, "frame_ms"),
+        first=_whole(log, "first"),
+        next=_whole(log, "next"),
+        time_us=_whole(fields, "time_us"),
         calibration=_calibration_of(fields.get("calibration")),
     )
 
@@ -175,11 +175,14 @@ def read_start(answer: Answer) -> StreamStart:
     payload = answer.payload
     if len(payload) != 20:
         raise FrameError(f"The answer to start has 20 bytes, not {len(payload)}.")
-    return StreamStart(
+    start = StreamStart(
         boot_id=int.from_bytes(payload[:4], "little"),
         first=int.from_bytes(payload[4:12], "little"),
         next=int.from_bytes(payload[12:], "little"),
     )
+    if not start.first <= start.next <= INDEX_MAX:
+        raise FrameError(f"The stream cannot start at {start.first} of {start.next} samples.")
+    return start
 
 
 def read_ping(answer: Answer) -> Pong:
@@ -210,20 +213,30 @@ def _need(fields: dict[str, Any], name: str, kind: type[_T]) -> _T:
     return value
 
 
-def _may(
-    fields: dict[str, Any], name: str, kind: type[_T] | tuple[type[_T], ...], default: _T
-) -> _T:
+def _may(fields: dict[str, Any], name: str, kind: type[_T], default: _T) -> _T:
     value = fields.get(name)
-    return value if isinstance(value, kind) and not isinstance(value, bool) else default
+    return value if isinstance(value, kind) else default
+
+
+def _whole(fields: dict[str, Any], name: str) -> int:
+    """A count or time that fits 64 bits, else 0."""
+    value = fields.get(name)
+    return value if type(value) is int and 0 <= value < 1 << 64 else 0
+
+
+def _rate_of(value: Any) -> float:
+    if type(value) in (int, float) and 0 < value <= RATE_MAX_HZ:
+        return float(value)
+    return 0.0
 
 
 def _calibration_of(record: Any) -> tuple[int, int] | None:
     if not isinstance(record, dict):
         return None
     extended, flexed = record.get("extended_raw"), record.get("flexed_raw")
-    if type(extended) is int and type(flexed) is int:
-        return extended, flexed
-    return None
+    if type(extended) is not int or type(flexed) is not int:
+        return None
+    return (extended, flexed) if 0 <= extended < TURN and 0 <= flexed < TURN else None
 
 
 def _name_of(kind: type[IntEnum], number: int) -> str:

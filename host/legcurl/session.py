@@ -53,6 +53,8 @@ RESTART_GUESS_US = 1_500_000
 # flickers with every sample, and that is one trouble, not a hundred.
 FAULT_QUIET_US = 500_000
 
+GAPS_WAITING = 8  # gaps in a row that are told apart; a sensor declares one, seldom two
+
 DEGREES = 360 / TURN  # of one wire step; exact in binary
 FAULTS: tuple[tuple[int, str], ...] = (
     (Status.NO_MAGNET.value, "no_magnet"),
@@ -152,7 +154,7 @@ class SensorSession:
             events: list[Event] = []
             for part in self.log.push(item):
                 if isinstance(part, Gap):
-                    self._gaps.append((part.count, GAP_REASONS.get(part.reason, "unknown")))
+                    self._note_gap(part)
                 else:
                     events += self._take(part)
             return events
@@ -316,6 +318,15 @@ class SensorSession:
         missing_s = (zero_us + run.t_us - due_us) / 1e6
         events.append(SamplesMissing(due_us / 1e6, missing_s, 0, "reboot" if told else "unknown"))
         return events
+
+    def _note_gap(self, gap: Gap) -> None:
+        """Keep a gap until it shows where it ends; those of one reason in a row are one."""
+        reason = GAP_REASONS.get(gap.reason, "unknown")
+        samples = gap.count
+        if self._gaps and (self._gaps[-1][1] == reason or len(self._gaps) == GAPS_WAITING):
+            before, reason = self._gaps.pop()
+            samples += before
+        self._gaps.append((samples, reason))
 
     def _tell_gaps(self, run: Samples | None) -> list[Event]:
         """Say what is missing between the last sample and the run that follows, if one does."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import wire_reference as wire
 from legcurl.events import Event, as_json
@@ -24,7 +24,7 @@ class FakeSensor:
 
     def __init__(
         self,
-        angles: list[int],
+        angles: Sequence[int],
         *,
         boot_id: int = 77,
         sensor_id: str = "e66058388317812f",

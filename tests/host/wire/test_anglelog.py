@@ -120,6 +120,12 @@ def test_after_a_reset_the_next_start_decides():
     assert pushed(log, run(0, 25)) == [run(0, 25)]
 
 
+def test_an_index_that_no_sensor_can_reach_is_not_believed():
+    log = LogAssembler(0)
+    assert pushed(log, Gap(0, 2**64 - 1, 1)) == []
+    assert (log.expected, log.counts.absurd) == (0, 1)
+
+
 def test_damage_makes_a_gap_of_unknown_reason():
     log = LogAssembler(0)
     log.skip_damage()

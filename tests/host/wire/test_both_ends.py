@@ -23,7 +23,7 @@ FILTER = Path(__file__).resolve().parents[2] / "firmware" / "codec_filter.py"
 U64 = 2**64 - 1
 WORTH_TELLING_US = 100  # a smaller deviation needs no telling: SAMPLES in docs/protocol.md
 LONGEST_RUN = 160  # so many samples fit a frame at their worst
-many = settings(max_examples=300, deadline=None)  # a process may be slow to answer
+many = settings(max_examples=300)
 
 
 class SensorCodec:

@@ -6,6 +6,8 @@ import json
 
 import pytest
 from fake_sensor import FakeSensor, decoded
+from hypothesis import given
+from hypothesis import strategies as st
 from legcurl.commands import (
     FROM_NOW,
     Hello,
@@ -23,6 +25,11 @@ from legcurl.commands import (
 )
 from legcurl.errors import FrameError, RequestRefusedError
 from legcurl.frame import Answer, encode_request
+
+FIELDS = (
+    *("protocol", "firmware", "sensor_id", "boot_id", "boot_reason", "name", "board", "encoder"),
+    *("rate_hz", "frame_ms", "log", "time_us", "calibration"),
+)
 
 
 def answer(op: int, payload: bytes | dict, result: int = 0) -> Answer:
@@ -67,6 +74,35 @@ def test_fields_that_are_new_are_ignored_and_those_that_may_lack_have_defaults()
         answer(1, {"protocol": [1, 9], "firmware": "9", "sensor_id": "x", "boot_id": 4, "new": []})
     )
     assert hello == Hello(protocol=(1, 9), firmware="9", sensor_id="x", boot_id=4)
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**400), 10**400) | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), ANY_JSON), st.booleans())
+def test_whatever_a_hello_says_it_is_read_in_bounds_or_refused(fields, ours):
+    if ours:
+        fields.update(protocol=[1, 0], firmware="1", sensor_id="x", boot_id=1)
+    try:
+        hello = read_hello(answer(1, fields))
+    except FrameError:
+        assert not ours
+        return
+    assert 0 <= hello.boot_id < 2**32
+    assert 0 <= hello.time_us < 2**64
+    assert 0.0 <= hello.rate_hz <= 1000.0
+    assert all(0 <= angle < 65536 for angle in hello.calibration or ())
+
+
+def test_a_stream_that_starts_beyond_its_end_is_an_error_of_the_frame():
+    for first, upcoming in ((5, 4), (2**63, 2**63)):
+        payload = bytes(4) + first.to_bytes(8, "little") + upcoming.to_bytes(8, "little")
+        with pytest.raises(FrameError, match="cannot start"):
+            read_start(answer(2, payload))
 
 
 def test_a_rate_that_is_no_number_is_unknown():

@@ -21,7 +21,13 @@ from legcurl.events import (
 from legcurl.frame import Answer, Boot, FrameDecoder, Gap, Samples
 from legcurl.motion import Calibration, SetTracker
 from legcurl.notes import LinkNote, RestartNote
-from legcurl.session import FAULT_QUIET_US, PROGRESS_S, RESTART_GUESS_US, SensorSession
+from legcurl.session import (
+    FAULT_QUIET_US,
+    GAPS_WAITING,
+    PROGRESS_S,
+    RESTART_GUESS_US,
+    SensorSession,
+)
 
 LIFT = leg_curls(count=4)
 MID_SET = 2100  # index in LIFT: at the top of the second rep
@@ -284,6 +290,17 @@ def test_gaps_in_a_row_are_told_one_by_one():
         SamplesMissing(6.0, 0.5, 50, "evicted"),
         SamplesMissing(6.5, 0.5, 50, "overrun"),
     ]
+
+
+def test_a_sensor_that_declares_gap_after_gap_fills_no_memory():
+    session = streaming(FakeSensor(STILL))
+    session.push(run(0, STILL[:100]))
+    for index in range(100, 1100):
+        session.push(Gap(index, 1, 1 + index % 2))
+    missing = only(SamplesMissing, session.push(run(1100, STILL[:25])))
+    assert len(missing) == GAPS_WAITING
+    assert sum(event.samples for event in missing) == 1000
+    assert sum(event.duration_s for event in missing) == pytest.approx(10.0)
 
 
 def test_a_gap_at_the_very_end_is_told_by_its_ticks():
