@@ -34,7 +34,7 @@ def available_engines() -> list[Engine]:
     return engines if engines[0].name != engines[1].name else engines[1:]
 
 
-@pytest.fixture(params=available_engines(), ids=lambda engine: engine.name)
+@pytest.fixture(scope="session", params=available_engines(), ids=lambda engine: engine.name)
 def engine(request: pytest.FixtureRequest) -> Engine:
     return request.param
 

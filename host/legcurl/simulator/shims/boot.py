@@ -40,19 +40,20 @@ def main():
             clock.world = World(open(int(world_fd), "rb"))  # noqa: SIM115 - until the end
         with open(firmware + "/main.py") as file:
             program = compile(file.read(), firmware + "/main.py", "exec")
+        dark_us = 0
         while True:
             try:
+                if dark_us:
+                    clock.power_on(dark_us)
                 exec(program, {"__name__": "__main__", "__file__": firmware + "/main.py"})
+                raise RuntimeError("main.py returned")
             except Restart as restart:
                 simboard.reset_cause = restart.cause
                 dark_us = restart.dark_us
-            else:
-                raise RuntimeError("main.py returned")
             for name in list(sys.modules):
                 if name == _PURGED or name.startswith(_PURGED + "."):
                     del sys.modules[name]
             gc.collect()
-            clock.power_on(dark_us)
     except WorldEnded:
         return
     except Exception as error:  # noqa: BLE001 - whatever the firmware died of, stdout is no place for it

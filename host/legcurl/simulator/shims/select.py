@@ -11,8 +11,10 @@ POLLOUT = uselect.POLLOUT
 POLLERR = uselect.POLLERR
 POLLHUP = uselect.POLLHUP
 
-_HANGUP_MS = 20  # a look at a port that nobody has open
-_ABANDONED_LOOKS = 500  # 10 s of these: nobody will
+# While nobody has the terminal open there is nothing to wait for; and when nobody had it open for
+# ten seconds, whoever ran the simulation has gone.
+_HANGUP_MS = 20
+_ABANDONED_LOOKS = 500
 
 
 class poll:  # noqa: N801 - MicroPython's name
@@ -41,24 +43,31 @@ class poll:  # noqa: N801 - MicroPython's name
         return clock.wait(self._look, self._blocked, 1000 * timeout_ms)
 
     def _look(self, real_ms):
+        """The events now, or within `real_ms` of real time (-1: for ever)."""
+        while True:
+            found, hung_up = self._look_once(real_ms)
+            if not hung_up:
+                self._hangups = 0
+                return found
+            self._hangups += 1
+            if self._hangups > _ABANDONED_LOOKS:
+                raise WorldEnded
+            utime.sleep_ms(_HANGUP_MS)  # poll would return at once, again and again
+            if not clock.fast:
+                return found
+
+    def _look_once(self, real_ms):
         stalled = clock.world is not None and clock.world.faults & HOST_STALLS
         found = []
         hung_up = False
         for event in self._real.poll(real_ms):
-            fd, events = event[0], event[1]
-            stream, _ = self._streams[fd]
-            if stalled:
-                events &= ~POLLOUT
+            stream, _ = self._streams[event[0]]
+            events = event[1] & ~POLLOUT if stalled else event[1]
             if events:
                 found.append((stream, events))
             if events & (POLLHUP | POLLERR):
                 hung_up = True
-        self._hangups = self._hangups + 1 if hung_up else 0
-        if hung_up:
-            if self._hangups > _ABANDONED_LOOKS:
-                raise WorldEnded
-            utime.sleep_ms(_HANGUP_MS)
-        return found
+        return found, hung_up
 
     def _blocked(self):
         """Whether the firmware waits to write and the real host does not take it."""

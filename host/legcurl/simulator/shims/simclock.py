@@ -7,9 +7,9 @@ interrupt. The firmware's own work takes no time.
 
 Paces:
 
-- fast: a wait is over at once. Time stands still until the host's first start request, and
-  whenever the firmware has something to send and the host does not take it. So the samples depend
-  on the seed alone, not on how fast anybody is.
+- fast: a wait is over at once. Time stands still from each start of the sensor until the host's
+  start request, and whenever the firmware has something to send and the host does not take it.
+  So the samples depend on the seed alone, not on how fast anybody is.
 - a factor: world time follows the monotonic clock times the factor. A wait never moves time
   beyond its own end, so after a hiccup of the computer the firmware catches up turn by turn.
 """
@@ -39,21 +39,22 @@ class SimClock:
 
     def __init__(self):
         self.now = 0  # world time, µs
+        self.fast = False
         self.booted = 0  # world time at which the sensor last started
         self.frozen = False
         self.powered = True
+        self._restart = None
         self.boots = 0
         self.world = None
-        self._factor = None
+        self._factor = 1.0
         self._wall_origin = 0
         self._timers = []
         self._in_timer = False
 
     def set_pace(self, pace):
         """`pace` is "fast" or a positive number as text."""
-        if pace == "fast":
-            self._factor = None
-            self.frozen = True
+        self.fast = self.frozen = pace == "fast"
+        if self.fast:
             return
         factor = float(pace)
         if not factor > 0:
@@ -76,26 +77,25 @@ class SimClock:
             self._timers.remove(timer)
 
     def power_off(self, cause, dark_us):
-        """The sensor stops where it stands: nothing that it still does comes out."""
+        """The sensor stops where it stands: nothing that it still does comes out or takes time."""
         self.powered = False
-        raise Restart(cause, dark_us)
+        self._restart = Restart(cause, dark_us)
+        raise self._restart
 
     def power_on(self, dark_us):
         """The sensor comes back `dark_us` later, with no timers and its ticks at 0."""
         self._timers.clear()
-        if self._factor is not None:
-            self.sleep(dark_us)
-        else:
-            self._advance(self.now + dark_us)
+        self.powered = True
+        self.sleep(dark_us)
         self.booted = self.now
         self.boots += 1
-        self.powered = True
+        self.frozen = self.fast
 
     def sleep(self, us):
         """Let `us` pass."""
         deadline = self.now + us
         while self.now < deadline:
-            if self._factor is None:
+            if self.fast:
                 self._advance(deadline)
                 return
             self._advance(min(deadline, max(self.now, self._wall_now())))
@@ -113,7 +113,7 @@ class SimClock:
         if events or timeout_us == 0:
             return events
         deadline = self.now + timeout_us
-        if self._factor is None:
+        if self.fast:
             while True:
                 if self.frozen or blocked():
                     return look(-1)
@@ -132,6 +132,8 @@ class SimClock:
 
     def _advance(self, until):
         """Move time to `until`, firing what falls due on the way."""
+        if not self.powered:
+            raise self._restart
         if self._in_timer:
             raise RuntimeError("a timer callback must not wait")
         while True:
