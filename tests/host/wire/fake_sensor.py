@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
 
 import wire_reference as wire
-from legcurl.events import Event, as_json
-from legcurl.frame import Frame, FrameDecoder
+from legcurl.events import Event, SetEnded, as_json
+from legcurl.frame import Frame, FrameDecoder, Samples
 from legcurl.session import Item, SensorSession
+
+_T = TypeVar("_T")
 
 PERIOD_US = 10_000
 STEP = 16  # wire units of one count of a 12-bit encoder
@@ -149,3 +152,27 @@ def told(items: Iterable[Item], session: SensorSession | None = None) -> list[Ev
 def lines(events: Iterable[Event]) -> list[str]:
     """What `--json` prints."""
     return [json.dumps(as_json(event)) for event in events]
+
+
+def only(kind: type[_T], events: Iterable[Event]) -> list[_T]:
+    """The events of one kind."""
+    return [event for event in events if isinstance(event, kind)]
+
+
+def counted(events: Iterable[Event]) -> list[tuple[int, str, bool]]:
+    """Sets: completed reps, outcome, whether samples are missing."""
+    ended = only(SetEnded, events)
+    return [(event.set.completed_reps, event.set.outcome, event.set.incomplete) for event in ended]
+
+
+def streaming(sensor: FakeSensor) -> SensorSession:
+    session = SensorSession()
+    for frame in decoded([sensor.hello(), sensor.start()]):
+        session.push(frame)
+    return session
+
+
+def run(index: int, angles: list[int], **fields: Any) -> Samples:
+    """A frame of the fake sensor's time base."""
+    fields = {"t_us": 5_000_000 + index * PERIOD_US, "period_us": PERIOD_US, "status": 0, **fields}
+    return Samples(index=index, angles=tuple(angles), **fields)
