@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import traceback
@@ -117,7 +118,7 @@ def _explained(error: Exception, arguments: list[str]) -> tuple[str, int]:
         return f"The system refused: {error}.", EXIT_UNFORESEEN
     return (
         f"This is a bug ({type(error).__name__}: {error}). "
-        f"Please report it with what 'legcurl --debug {' '.join(arguments)}' prints.",
+        f"Please report it with what this prints: legcurl --debug {shlex.join(arguments)}",
         EXIT_UNFORESEEN,
     )
 

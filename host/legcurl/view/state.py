@@ -30,7 +30,7 @@ from legcurl.events import (
     SetResult,
     SetStarted,
 )
-from legcurl.view.words import CUE_WORDS, is_worth_telling
+from legcurl.view.words import CUE_WORDS, is_worth_telling, missing_words
 
 NOTE_LASTS_S = 6.0  # of sensor time: long enough to read a sentence
 CUE_LASTS_S = 3.0  # a cue concerns the movement that is going on
@@ -116,8 +116,7 @@ class ViewState:
                 faults = (*others, event.fault) if event.active else others
                 return replace(self._at(event.t_s), faults=faults)
             case SamplesMissing():
-                span = f" of {event.duration_s:.1f} s" if event.samples else ""
-                return self._at(event.t_s)._noting(f"Samples{span} lost: {event.reason}", "bad")
+                return self._at(event.t_s)._noting(missing_words(event), "bad")
         return self
 
     def ended(self) -> ViewState:

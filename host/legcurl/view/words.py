@@ -54,6 +54,13 @@ FAULT_WORDS = {  # what is wrong, and what to do about it
     "not_referenced": ("not referenced", "move the lever through its index mark once"),
     "unknown": ("unknown sensor fault", "update this program, it is older than the sensor"),
 }
+GAP_WORDS = {
+    "evicted": "the sensor's log was full",
+    "overrun": "the sensor could not keep up",
+    "paused": "sampling was restarted",
+    "reboot": "the sensor restarted",
+    "unknown": "nobody knows why",
+}
 BLINDING_FAULTS = frozenset({"no_magnet", "bus_error", "not_referenced"})  # no angle meanwhile
 TOLD_HOLD_CHANGE_S = 0.2  # the last digit that is shown, and a little
 TOLD_ROM_CHANGE = 0.05
@@ -81,10 +88,8 @@ def _sentence(event: Event) -> str | None:
             return f"{what}: {remedy}"
         case SensorTrouble():
             return f"{fault_words(event.fault)[0]}: over"
-        case SamplesMissing(samples=0):
-            return f"samples missing: {event.reason}"
         case SamplesMissing():
-            return f"{event.samples} samples missing ({event.duration_s:.1f} s): {event.reason}"
+            return missing_words(event)
         case SetStarted():
             return f"set began at {event.start_s:.1f}"
         case RepEnded():
@@ -115,6 +120,11 @@ def sensor_title(sensor: SensorSeen) -> str:
 def fault_words(fault: str) -> tuple[str, str]:
     """Give the fault in words, and its remedy."""
     return FAULT_WORDS.get(fault, FAULT_WORDS["unknown"])
+
+
+def missing_words(event: SamplesMissing) -> str:
+    """Say how long nothing was recorded, and why."""
+    return f"{event.duration_s:.1f} s not recorded: {GAP_WORDS[event.reason]}"
 
 
 def verdict(rep: RepResult) -> str:
