@@ -39,7 +39,7 @@ check: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/pyright -p host/pyrightconfig.json
-	$(BIN)/pyright -p firmware/pyrightconfig.json
+	$(BIN)/pyright -p firmware/pyrightconfig.json -t "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
 format: $(STAMP)
 	$(BIN)/ruff format .

@@ -55,8 +55,8 @@ class Sampler:
         self._tail = 0
         self._running = False
         self._fresh = False  # no tick since start()
-        self._due = 0  # ticks_us() at which the next tick is due
-        self._base = 0  # ticks_us() of the first tick
+        self._due = ticks_us()  # when the next tick is due
+        self._base = self._due  # when the first tick was
         self._period = 0
         self._missed_now = 0
         self._overrun_now = 0
@@ -146,21 +146,18 @@ class Sampler:
 
     def _start_timer(self, period_us):
         timer = Timer(self._timer_number)
+        options = {
+            "mode": Timer.PERIODIC,
+            "period": period_us,
+            "tick_hz": 1_000_000,
+            "callback": self._callback,
+        }
         try:
-            timer.init(
-                mode=Timer.PERIODIC,
-                period=period_us,
-                tick_hz=1_000_000,
-                callback=self._callback,
-                hard=True,
-            )
+            timer.init(hard=True, **options)
+            self.hard = True
         except (TypeError, ValueError):
             # ESP32, and rp2 before MicroPython 1.26: the callback is scheduled, may come late,
             # and each sample says by how much.
+            timer.init(**options)
             self.hard = False
-            timer.init(
-                mode=Timer.PERIODIC, period=period_us, tick_hz=1_000_000, callback=self._callback
-            )
-        else:
-            self.hard = True
         return timer

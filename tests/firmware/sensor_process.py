@@ -152,8 +152,9 @@ class LiveSensor:
         came = self._read_until(
             lambda frame: isinstance(frame, Answer) and frame.id == number, ANSWER_TIMEOUT_S
         )
-        answer = came[-1] if came else None
-        assert isinstance(answer, Answer), "no answer came"
+        assert came, "no answer came"
+        answer = came[-1]
+        assert isinstance(answer, Answer)
         assert (answer.id, answer.op) == (number, op)
         return answer
 
