@@ -7,6 +7,7 @@ thing said about each rep is what the finished set contains.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
@@ -88,6 +89,23 @@ class SetKeeper:
         """The data end at `t_s`."""
         settled_s = self.closes_s - REST_IN_SET_S + SETTLED_END_S
         return self._close(t_s, interrupted=lifting or t_s < settled_s)
+
+    @property
+    def attempts(self) -> Sequence[Attempt]:
+        """The measured attempts of the open set."""
+        return self._attempts
+
+    def retract(self, t_s: float) -> list[MotionEvent]:
+        """Take back all that was said of the open set: it was seen the wrong way round."""
+        events: list[MotionEvent] = []
+        if self._confirmed is not None or self._doubted is not None:
+            events.append(FailureWithdrawn(t_s, "the set was seen the wrong way round"))
+        left = self.completed
+        for rep in self._said.values():
+            left -= rep.completed
+            events.append(RepCorrected(t_s, rep, None, left, "seen the wrong way round"))
+        self._forget_set()
+        return events
 
     @property
     def under_way(self) -> bool:
@@ -188,11 +206,14 @@ class SetKeeper:
         reps = tuple(self._said.values())
         if reps and self.lifter is not None:
             events.append(SetEnded(t_s, self._set_result(reps, t_s, interrupted=interrupted)))
+        self._forget_set()
+        return events
+
+    def _forget_set(self) -> None:
         calibrated = self._calibrated
         self.__init__()
         if calibrated is not None:
             self.calibrate(calibrated)
-        return events
 
     def _set_result(
         self, reps: tuple[RepResult, ...], t_s: float, *, interrupted: bool

@@ -15,9 +15,9 @@ from legcurl.errors import CalibrationError, InputError
 from legcurl.events import MotionEvent, PhaseChanged, Progress, SetEnded, SetResult
 from legcurl.motion.attempts import AttemptFinder, Excursion, Look
 from legcurl.motion.calibration import Calibration
-from legcurl.motion.compass import Compass
 from legcurl.motion.conditioning import GRID_S, Break, Grid
 from legcurl.motion.descent import DescentWatch
+from legcurl.motion.direction import Direction
 from legcurl.motion.kinematics import Curve
 from legcurl.motion.lifter_range import LifterRange
 from legcurl.motion.live import LiveView
@@ -50,15 +50,15 @@ class SetTracker:
     ) -> None:
         self._calibration = calibration
         self._grid = Grid()
-        self._compass = Compass()
+        self._direction = Direction()
         self._finder = AttemptFinder()
-        self._direction = 0
         self._calibrated: LifterRange | None = None
         self._set = SetKeeper()
         self._live = LiveView()
         self._descent = DescentWatch()
         self._measuring: list[Excursion] = []
         self._next_look = 2 * LOOK_BACK
+        self._backwards = False  # the direction has just proved wrong
         self._progress = None if progress_s is None else max(round(progress_s / GRID_S), 1)
         self._next_progress = 0
 
@@ -93,10 +93,10 @@ class SetTracker:
         events: list[MotionEvent] = []
         end = self._grid.end
         for excursion in self._measuring:
-            self._measure(excursion, end - 1, events)
+            self._measure(excursion, end - 1, self._grid.time_s(end - 1), events)
         self._measuring.clear()
         if end > 0:
-            open_attempt = self._finder.open is not None and self._direction != 0
+            open_attempt = self._finder.open is not None
             events.extend(self._set.finish(self._grid.time_s(end - 1), lifting=open_attempt))
         return events
 
@@ -111,18 +111,13 @@ class SetTracker:
             now = self._next_look
             at = now + 1 - first
             middle = at - LOOK_BACK
-            sign = self._direction or 1
             look = Look(
                 now - LOOK_BACK,
-                sign * sum(angles[middle - 2 : middle + 3]) / 5,
-                sign
-                * (sum(angles[middle:at]) - sum(angles[middle - LOOK_BACK : middle]))
+                sum(angles[middle - 2 : middle + 3]) / 5,
+                (sum(angles[middle:at]) - sum(angles[middle - LOOK_BACK : middle]))
                 / (LOOK_BACK * LOOK_BACK * GRID_S),
             )
-            if self._direction == 0:
-                self._find_direction(look, now, events)
-            else:
-                self._follow(look, now, events)
+            self._take(look, now, events)
             if self._progress is not None:
                 while self._next_progress <= now:
                     events.append(self._progress_at(self._next_progress))
@@ -130,49 +125,82 @@ class SetTracker:
             self._next_look = now + LOOK_EVERY
         self._forget()
 
-    def _find_direction(self, look: Look, now: int, events: list[MotionEvent]) -> None:
-        calibration = self._calibration
-        if calibration is not None:
-            signed = calibration.signed_rom_deg
-            self._direction = 1 if signed > 0 else -1
-            here = look.angle
-            extended = here + (calibration.extended_deg - here + 180.0) % 360.0 - 180.0
-            bottom = self._direction * extended
-            self._calibrated = LifterRange(bottom, bottom + abs(signed), "calibrated")
-            self._set.calibrate(self._calibrated)
-            self._finder.bottom = bottom
-            waiting = [look]
-        else:
-            self._direction = self._compass.look(look)
-            if self._direction == 0:
-                return
-            waiting = self._compass.looks
-        sign = self._direction
-        for kept in waiting:
-            self._follow(Look(kept.step, sign * kept.angle, sign * kept.velocity), now, events)
-        self._compass.restart()
+    def _take(self, look: Look, now: int, events: list[MotionEvent]) -> None:
+        """One look, on the sensor's own axis."""
+        direction = self._direction
+        known = direction.sign != 0
+        if not known and self._calibration is not None:
+            self._begin_calibrated(self._calibration, look)
+            known = True
+        direction.look(look)
+        told_s = self._grid.time_s(now)
+        if known:
+            self._follow(_turned(look, direction.sign), now, told_s, events)
+        elif direction.sign:
+            self._follow_again(now, events)
+        if self._backwards:
+            self._backwards = False
+            events.extend(self._set.retract(told_s))
+            direction.reverse()
+            self._finder = AttemptFinder()
+            self._measuring.clear()
+            self._follow_again(now, events)
 
-    def _follow(self, look: Look, now: int, events: list[MotionEvent]) -> None:
-        """One look, in degrees of flexion."""
+    def _begin_calibrated(self, calibration: Calibration, look: Look) -> None:
+        """Place the calibrated range on the unwrapped axis: the lever is within half a turn."""
+        signed = calibration.signed_rom_deg
+        self._direction.settle(1 if signed > 0 else -1)
+        here = look.angle
+        extended = here + (calibration.extended_deg - here + 180.0) % 360.0 - 180.0
+        bottom = self._direction.sign * extended
+        self._calibrated = LifterRange(bottom, bottom + abs(signed), "calibrated")
+        self._set.calibrate(self._calibrated)
+        self._finder.bottom = bottom
+
+    def _follow_again(self, now: int, events: list[MotionEvent]) -> None:
+        """Follow all looks that were kept, by the direction that is known now."""
+        told_s = self._grid.time_s(now)
+        followed: list[MotionEvent] = []
+        for kept in list(self._direction.kept):
+            look = _turned(kept, self._direction.sign)
+            self._follow(look, kept.step + LOOK_BACK, told_s, followed)
+        self._backwards = False
+        events.extend(event for event in followed if not isinstance(event, PhaseChanged))
+        events.append(PhaseChanged(told_s, self._live.phase))
+
+    def _follow(self, look: Look, now: int, told_s: float, events: list[MotionEvent]) -> None:
+        """One look, in degrees of flexion; `told_s` is when what it says is said."""
         while self._measuring and now - self._measuring[0].closed >= VELOCITY_WAIT:
-            self._measure(self._measuring.pop(0), now, events)
+            self._measure(self._measuring.pop(0), now, told_s, events)
         finder = self._finder
         ended = finder.look(look)
         if ended is not None:
             self._measuring.append(ended)
-        t_s = self._grid.time_s(now)
         attempt = finder.open
         if self._live.look(look, attempt, self._set.lifter):
-            events.append(PhaseChanged(t_s, self._live.phase))
-        if attempt is not None:
-            if self._live.phase == "eccentric":
-                self._watch_descent(attempt, look, now, events)
-        elif t_s > self._set.closes_s and not self._measuring:
-            events.extend(self._set.rest(t_s))
-            self._finder.bottom = None if self._calibrated is None else self._calibrated.extended
+            events.append(PhaseChanged(told_s, self._live.phase))
+        if attempt is None:
+            if not self._measuring and self._grid.time_s(now) > self._set.closes_s:
+                self._close_set(told_s, events)
+        elif self._live.phase == "eccentric":
+            self._watch_descent(attempt, look, now, told_s, events)
+        elif self._direction.parked_up(attempt, look):
+            self._backwards = True
+
+    def _close_set(self, told_s: float, events: list[MotionEvent]) -> None:
+        """Nobody can add to the set any more; the next may be another lifter's."""
+        if self._set.under_way and not self._direction.sure:
+            self._direction.settle(self._direction.sign)
+        events.extend(self._set.rest(told_s))
+        self._finder.bottom = None if self._calibrated is None else self._calibrated.extended
 
     def _watch_descent(
-        self, excursion: Excursion, look: Look, now: int, events: list[MotionEvent]
+        self,
+        excursion: Excursion,
+        look: Look,
+        now: int,
+        told_s: float,
+        events: list[MotionEvent],
     ) -> None:
         """Ask, while the lever comes down, whether the attempt is failing."""
         base = self._base(excursion)
@@ -184,8 +212,7 @@ class SetTracker:
             return
         curve = self._curve(excursion.looks[0].step, now)
         so_far = measure_so_far(excursion, curve, base, self._grid.time_s)
-        t_s = self._grid.time_s(now)
-        said = self._set.watch(so_far, t_s, certain=asking == "certain")
+        said = self._set.watch(so_far, told_s, certain=asking == "certain")
         if said is None:
             self._descent.cannot_fail()
         else:
@@ -200,14 +227,18 @@ class SetTracker:
         grid = self._grid
         at = max(first - BEFORE_START - grid.first, 0)
         angles = grid.angles[at : now + 1 - grid.first]
-        return Curve(grid.first + at, angles if self._direction > 0 else [-a for a in angles])
+        return Curve(grid.first + at, angles if self._direction.sign > 0 else [-a for a in angles])
 
-    def _measure(self, excursion: Excursion, now: int, events: list[MotionEvent]) -> None:
+    def _measure(
+        self, excursion: Excursion, now: int, told_s: float, events: list[MotionEvent]
+    ) -> None:
         curve = self._curve(excursion.looks[0].step, now)
         attempt = measure(excursion, curve, self._base(excursion), self._grid.time_s)
-        events.extend(self._set.add(attempt, self._grid.time_s(now)))
+        events.extend(self._set.add(attempt, told_s))
         if self._set.bottom is not None:
             self._finder.bottom = self._set.bottom
+        if not self._direction.sure:
+            self._backwards = self._direction.refuted_by(self._set.attempts)
 
     def _break_off(self, gap: Break, events: list[MotionEvent]) -> None:
         """Samples are missing; if they were not bridged, nothing is measured across them."""
@@ -217,23 +248,21 @@ class SetTracker:
             return
         index = gap.index
         for excursion in self._measuring:
-            self._measure(excursion, index - 1, events)
+            self._measure(excursion, index - 1, self._grid.time_s(index - 1), events)
         self._measuring.clear()
         self._finder.restart()
-        self._compass.restart()
+        self._direction.restart()
         self._next_look = index + 2 * LOOK_BACK
 
     def _forget(self) -> None:
         """Free what no rule can ask for any more."""
         needed = self._next_look - 2 * LOOK_BACK
-        if self._direction == 0:
-            if self._compass.looks:
-                needed = min(needed, self._compass.looks[0].step)
-        else:
-            if self._finder.needs_from is not None:
-                needed = min(needed, self._finder.needs_from)
-            if self._measuring:
-                needed = min(needed, self._measuring[0].looks[0].step)
+        if self._direction.kept:
+            needed = min(needed, self._direction.kept[0].step)
+        if self._finder.needs_from is not None:
+            needed = min(needed, self._finder.needs_from)
+        if self._measuring:
+            needed = min(needed, self._measuring[0].looks[0].step)
         self._grid.forget_before(needed - BEFORE_START)
 
     def _progress_at(self, step: int) -> Progress:
@@ -245,12 +274,16 @@ class SetTracker:
         return Progress(
             t_s=t_s,
             angle_deg=angle % 360.0,
-            rom_fraction=None if lifter is None else lifter.fraction(self._direction * angle),
+            rom_fraction=None if lifter is None else lifter.fraction(self._direction.sign * angle),
             phase=self._live.phase,
             completed_reps=self._set.completed,
             hold_s=(self._live.hold_until - self._live.hold_from) * GRID_S,
             set_s=0.0 if start_s is None else t_s - start_s,
         )
+
+
+def _turned(look: Look, sign: int) -> Look:
+    return look if sign > 0 else Look(look.step, -look.angle, -look.velocity)
 
 
 def analyze(

@@ -213,6 +213,28 @@ class TestRange:
         assert result.rom_deg == pytest.approx(100.0, abs=3)
 
 
+class TestDirection:
+    def test_a_lifter_who_begins_from_the_top_is_counted_the_right_way_round(self):
+        lever = Lever(100).rests(4).lowers(0, 4).rests(0.3)
+        result = only_set(lever.rep().rep().rep().rep().failed_rep().rests(22))
+        assert (result.completed_reps, result.outcome) == (4, "muscle_success")
+        assert all(rep.hold_s > 2.5 for rep in result.reps[:4])
+
+    def test_waiting_with_the_weight_half_up_does_not_turn_the_set_round(self):
+        lever = Lever().rests(3).lifts(26, 1).rests(2.5).lowers(0, 1).rests(2)
+        result = only_set(lever.rep().rep().rep().rests(22))
+        assert result.completed_reps == 3
+        assert all(rep.hold_s > 2.5 for rep in result.reps)
+
+    def test_a_lifter_who_rests_below_and_never_holds_is_not_turned_round(self):
+        lever = Lever().rests(3)
+        for _ in range(6):
+            lever.lifts(100, 1.5).lowers(0, 1.5).rests(1.6)
+        result = only_set(lever.rests(22))
+        assert result.completed_reps == 6
+        assert result.reps[0].concentric_s == pytest.approx(1.5, abs=0.2)
+
+
 class TestSensor:
     @pytest.mark.parametrize("direction", [1, -1])
     @pytest.mark.parametrize("offset", [0.0, 90.0, 200.0, 300.0, 359.9])
