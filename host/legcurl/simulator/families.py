@@ -116,7 +116,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "rest_mid_set": Family(
         "sets the weight down for 4 to 15 s, and goes on",
-        program=p.lifting(between=p.resting((3.0, 14.0), 0.4, 2)),
+        program=p.lifting(between=p.resting((3.0, 12.0), 0.4, 2)),
     ),
     "top_pulses": Family("pulses at the top of some reps", program=p.lifting(p.pulsing)),
     "hold_sag": Family(
@@ -178,7 +178,7 @@ FAMILIES: Mapping[str, Family] = {
         program=p.lifting(p.assisted_last, after=p.fidgeting_afterwards),
     ),
     "phone_check": Family(
-        "one long look at the phone at the bottom: 8 to 16 s, same set",
+        "one long look at the phone at the bottom: 8 to 17 s, same set",
         program=p.lifting(between=p.phone_check),
     ),
     "negatives": Family(

@@ -220,7 +220,7 @@ def phone_check(lifter: Lifter, number: int) -> Behaviour:
     """Once, a look at the phone: long at the bottom, shorter than a set's end."""
     if number == 3:
         yield from lifter.set_down()
-        yield from lifter.wait(lifter.rng.uniform(8.0, 16.5))
+        yield from lifter.wait(lifter.rng.uniform(7.0, 13.0))
         if not lifter.spec.touches:
             yield from lifter.take_up(READY_DEG, 8.0)
 
