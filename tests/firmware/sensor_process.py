@@ -60,6 +60,7 @@ def run_to_the_end(
     requests: bytes = b"",
     read: Callable[[int], bytes] | None = None,
     heap: str | None = None,
+    board: str = "pico_w",
 ) -> bytes:
     """Everything that the sensor sends in a world at full speed.
 
@@ -67,7 +68,7 @@ def run_to_the_end(
     """
     with tempfile.TemporaryDirectory() as flash:
         inward, outward = os.pipe(), os.pipe()
-        process = _spawn(engine, stream, flash, inward[0], outward[1], "fast", seed, heap)
+        process = _spawn(engine, stream, flash, inward[0], outward[1], "fast", seed, heap, board)
         received = bytearray()
         decoder = FrameDecoder()
         try:
@@ -115,7 +116,15 @@ class LiveSensor:
         self.master, self.slave = os.openpty()
         tty.setraw(self.slave)
         self.process = _spawn(
-            engine, stream, str(flash), os.dup(self.master), os.dup(self.master), pace, seed, None
+            engine,
+            stream,
+            str(flash),
+            os.dup(self.master),
+            os.dup(self.master),
+            pace,
+            seed,
+            None,
+            "pico_w",
         )
         self.decoder = FrameDecoder()
         self.frames: list[Frame] = []
@@ -203,6 +212,7 @@ def _spawn(
     pace: str,
     seed: int,
     heap: str | None,
+    board: str,
 ) -> subprocess.Popen[bytes]:
     world_end, encoder_end = os.pipe()[::-1]
     try:
@@ -223,7 +233,7 @@ def _spawn(
                 "LEGCURL_PACE": pace,
                 "LEGCURL_SEED": str(seed),
                 "LEGCURL_FLASH": flash,
-                "LEGCURL_BOARD": "pico_w",
+                "LEGCURL_BOARD": board,
             },
         )
     finally:

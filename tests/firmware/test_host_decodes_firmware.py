@@ -112,7 +112,7 @@ AT_REST = {
 }
 
 
-@settings(max_examples=600, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(asked=runs())
 @example(asked=AT_REST)
 @example(asked=AT_REST | {"angles": [65520, 0] * 80})

@@ -2,8 +2,9 @@
 
 A host may stop reading at any moment, with the port open. Then a board's `write` blocks for half
 a second and throws the rest away, without saying so (`shared/tinyusb/mp_usbd_cdc.c`: "writable"
-promises a single byte). So a write is a packet at most, after a stall a single byte, and one that
-took long reports a stall: whoever sent it cannot know what arrived, and sends the frame again.
+promises a single byte). So a write is a packet at most, and a single byte after one that had to
+wait. One that took so long that it may have been cut short reports a stall: nobody can know what
+arrived, so the frame is sent again.
 """
 
 import select
@@ -13,6 +14,7 @@ from time import sleep_ms, ticks_diff, ticks_ms
 from micropython import const
 
 _PACKET = const(64)  # of full-speed USB bulk
+_SLOW_MS = const(5)  # the host was not there to take the packet
 _STALL_MS = const(400)  # the USB stack gives up after 500
 STALLED = const(-1)
 
@@ -74,10 +76,12 @@ class UsbLink:
         except OSError:
             self.hung_up = True
             return 0
-        if ticks_diff(ticks_ms(), begun) >= _STALL_MS:
+        took_ms = ticks_diff(ticks_ms(), begun)
+        if took_ms >= _SLOW_MS:
             self._chunk = 1
-            return STALLED
-        if self._chunk < _PACKET:
+            if took_ms >= _STALL_MS:
+                return STALLED
+        elif self._chunk < _PACKET:
             self._chunk *= 2
         return sent or 0
 

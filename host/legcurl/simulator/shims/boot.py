@@ -9,84 +9,101 @@ LEGCURL_PACE      "fast", or how many times as fast as real time (1)
 LEGCURL_WORLD_FD  file descriptor of the world stream; without it the magnet never moves
 
 The host's bytes come on stdin and go to stdout. Exit code 0 at the end of the world, 1 with a
-traceback on stderr if the firmware failed.
+traceback on stderr if anything failed.
 """
 
 import sys
 
-_PURGED = "sensor"
+_APPLICATION = "sensor"  # the package that a restart forgets
 
 
 def main():
-    """Prepare the board and run main.py, again after each restart."""
-    shims, firmware = _directories()
+    """Run the board to the end of its world; the exit code."""
+    if len(sys.argv) != 2:
+        return _complain("usage: boot.py FIRMWARE_DIRECTORY")
+    shims = sys.argv[0].rpartition("/")[0] or "."
+    firmware = sys.argv[1].rstrip("/")
     sys.path.insert(0, shims)
     import simimports
 
     simimports.install(shims, firmware)
-    import gc
+    from simclock import WorldEnded
 
+    try:
+        _power_up(firmware)
+    except WorldEnded:
+        return 0
+    except Exception as error:  # noqa: BLE001 - whatever it died of, stdout is no place for it
+        return _complain(error)
+
+
+def _power_up(firmware):
+    """Prepare the board and run main.py, again after each restart."""
     import simboard
     import uos
-    from simclock import Restart, WorldEnded, clock
+    from simclock import clock
     from simworld import World
 
     simboard.seed = int(uos.getenv("LEGCURL_SEED") or 0)
-    _install_board_file(uos, firmware, uos.getenv("LEGCURL_BOARD") or "pico_w")
+    _install_board_file(firmware, uos.getenv("LEGCURL_BOARD") or "pico_w")
     clock.set_pace(uos.getenv("LEGCURL_PACE") or "1")
     world_fd = uos.getenv("LEGCURL_WORLD_FD")
+    if world_fd:
+        clock.world = World(open(int(world_fd), "rb"))  # noqa: SIM115 - until the end
+    with open(firmware + "/main.py") as file:
+        program = compile(file.read(), firmware + "/main.py", "exec")
+    restart = None
+    while True:
+        restart = _run(program, firmware, restart)
+
+
+def _run(program, firmware, restart):
+    """One life of the sensor, after `restart` if that is not None; returns what ended it."""
+    import gc
+
+    import simboard
+    from simclock import Restart, clock
+
+    for name in list(sys.modules):
+        if name == _APPLICATION or name.startswith(_APPLICATION + "."):
+            del sys.modules[name]
+    gc.collect()
     try:
-        if world_fd:
-            clock.world = World(open(int(world_fd), "rb"))  # noqa: SIM115 - until the end
-        with open(firmware + "/main.py") as file:
-            program = compile(file.read(), firmware + "/main.py", "exec")
-        dark_us = 0
-        while True:
-            try:
-                if dark_us:
-                    clock.power_on(dark_us)
-                exec(program, {"__name__": "__main__", "__file__": firmware + "/main.py"})
-                raise RuntimeError("main.py returned")
-            except Restart as restart:
-                simboard.reset_cause = restart.cause
-                dark_us = restart.dark_us
-            for name in list(sys.modules):
-                if name == _PURGED or name.startswith(_PURGED + "."):
-                    del sys.modules[name]
-            gc.collect()
-    except WorldEnded:
-        return
-    except Exception as error:  # noqa: BLE001 - whatever the firmware died of, stdout is no place for it
-        _print_exception(error)
-        raise SystemExit(1)  # noqa: B904
+        if restart is not None:
+            simboard.reset_cause = restart.cause
+            clock.power_on(restart.dark_us)
+        exec(program, {"__name__": "__main__", "__file__": firmware + "/main.py"})
+    except Restart as ended:
+        return ended
+    raise RuntimeError("main.py returned")
 
 
-def _print_exception(error):
-    if sys.implementation.name == "micropython":
-        sys.print_exception(error, sys.stderr)
-    else:
-        import traceback
-
-        traceback.print_exception(error)
-
-
-def _directories():
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: boot.py FIRMWARE_DIRECTORY")
-    shims = sys.argv[0].rpartition("/")[0] or "."
-    return shims, sys.argv[1].rstrip("/")
-
-
-def _install_board_file(uos, firmware, board):
+def _install_board_file(firmware, board):
     """Do what the installer does: put the board's file into flash."""
-    with open(firmware + "/boards/" + board + ".json") as file:
-        wiring = file.read()
+    import uos
+
     flash = uos.getenv("LEGCURL_FLASH")
     if not flash:
-        raise SystemExit("LEGCURL_FLASH must name a directory for the sensor's settings")
+        raise ValueError("LEGCURL_FLASH must name a directory for the sensor's settings")
+    with open(firmware + "/boards/" + board + ".json") as file:
+        wiring = file.read()
     uos.chdir(flash)
     with open("board.json", "w") as file:
         file.write(wiring)
 
 
-main()
+def _complain(what):
+    """Say on stderr what is wrong; the exit code for it."""
+    if not isinstance(what, Exception):
+        sys.stderr.write(what + "\n")
+        return 2
+    if sys.implementation.name == "micropython":
+        sys.print_exception(what, sys.stderr)
+    else:
+        import traceback
+
+        traceback.print_exception(what)
+    return 1
+
+
+sys.exit(main())

@@ -109,10 +109,13 @@ class SimClock:
         whether the firmware wants to send and the host does not take it; timeout_us < 0 means
         no end.
         """
+        deadline = self.now + timeout_us
+        if timeout_us > 0 and not self.fast:
+            # Even a wait that is over at once takes the time that the firmware took before it.
+            self._advance(min(max(self.now, self._wall_now()), deadline))
         events = look(0)
         if events or timeout_us == 0:
             return events
-        deadline = self.now + timeout_us
         if self.fast:
             while True:
                 if self.frozen or blocked():
