@@ -11,12 +11,13 @@ import subprocess
 import sys
 import termios
 import time
+from itertools import count
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 LEGCURL = Path(sys.executable).parent / "legcurl"
 PATIENCE_S = 30.0
+ENDING_TAKES_S = 5.0
 
 
 def command(*arguments: str | Path) -> list[str]:
@@ -39,31 +40,84 @@ def events_of(output: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in output.splitlines()]
 
 
-def processes_of(seed: int) -> list[int]:
-    """Processes of simulated sensors with this seed, which tests choose to be unique."""
-    marks = (f"seed={seed}".encode(), f"LEGCURL_SEED={seed}\0".encode())
+class Running:
+    """The command in the background, its stdout and stderr in pipes.
+
+    Leaving the context kills what is still running. Every process that it starts inherits a mark
+    of this run, by which `leftovers` finds it.
+    """
+
+    def __init__(self, *arguments: str | Path, through: tuple[str, ...] = ()) -> None:
+        self._mark = _new_mark()
+        self.process = subprocess.Popen(
+            [*through, *command(*arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=dict([*os.environ.items(), self._mark]),
+        )
+
+    def __enter__(self) -> Running:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def line(self) -> str:
+        """Wait for the next line on stdout."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+    def stop_reading(self) -> None:
+        """Close the reading end of its stdout, as `head` does."""
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def send(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> int:
+        """Wait for its end; give the exit code."""
+        return self.process.wait(PATIENCE_S)
+
+    def complaints(self) -> str:
+        """What it wrote to stderr, once it has ended."""
+        assert self.process.stderr is not None
+        return self.process.stderr.read()
+
+    def leftovers(self) -> list[int]:
+        """Its processes that have not ended within a short while."""
+        return _leftovers(self._mark)
+
+
+_marks = count()
+
+
+def _new_mark() -> tuple[str, str]:
+    return "LEGCURL_TEST", f"{os.getpid()}-{next(_marks)}"
+
+
+def _marked(mark: tuple[str, str]) -> list[int]:
+    wanted = "=".join(mark).encode()
     found = []
     for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+        if not folder.name.isdigit():
             continue
         try:
-            about = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
-            running = (folder / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
-        except OSError:  # it has just ended
+            if wanted in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:  # it has just ended, or is somebody else's
             continue
-        if running and any(mark in about for mark in marks):
-            found.append(int(folder.name))
     return found
 
 
-def gone(seed: int, within_s: float = 5.0) -> bool:
-    """Whether nothing is left of the simulated sensor within a short while."""
-    until = time.monotonic() + within_s
-    while processes_of(seed):
-        if time.monotonic() > until:
-            return False
+def _leftovers(mark: tuple[str, str]) -> list[int]:
+    until = time.monotonic() + ENDING_TAKES_S
+    while (found := _marked(mark)) and time.monotonic() < until:
         time.sleep(0.05)
-    return True
+    return found
 
 
 class Terminal:
@@ -76,6 +130,7 @@ class Terminal:
         self.master, self.slave = master, slave
         self.resize(*size)
         self.before = termios.tcgetattr(slave)
+        self._mark = _new_mark()
         self.seen = b""
         inherited = {
             name: value
@@ -89,7 +144,7 @@ class Terminal:
             stderr=slave,
             start_new_session=True,
             preexec_fn=self._own_terminal,
-            env={**inherited, "TERM": "xterm-256color", **environment},
+            env={**inherited, "TERM": "xterm-256color", **environment, **dict([self._mark])},
         )
 
     def _own_terminal(self) -> None:
@@ -98,12 +153,7 @@ class Terminal:
     def __enter__(self) -> Terminal:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
@@ -143,6 +193,10 @@ class Terminal:
         while self._read(0.0):
             pass
         return self.process.returncode
+
+    def leftovers(self) -> list[int]:
+        """Its processes that have not ended within a short while."""
+        return _leftovers(self._mark)
 
     def _read(self, wait_s: float) -> bool:
         if not select.select([self.master], [], [], wait_s)[0]:

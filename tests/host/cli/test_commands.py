@@ -11,7 +11,7 @@ from pathlib import Path
 
 import legcurl
 import pytest
-from running import command, events_of, gone, processes_of, run
+from running import Running, command, events_of, run
 
 FAST = "sim:?seed={}&pace=fast"
 
@@ -123,20 +123,12 @@ def test_a_full_disk_is_one_line():
 
 
 def test_a_reader_that_stops_reading_is_no_error():
-    seed = 503
-    with subprocess.Popen(
-        command("watch", f"sim:?seed={seed}&pace=8", "--json"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as watching:
-        assert watching.stdout is not None
-        assert watching.stderr is not None
-        assert json.loads(watching.stdout.readline())["event"] == "sensor"
-        watching.stdout.close()
-        assert watching.wait(20) == 141
-        assert watching.stderr.read() == ""
-    assert gone(seed)
+    with Running("watch", "sim:?seed=503&pace=8", "--json") as watching:
+        assert json.loads(watching.line())["event"] == "sensor"
+        watching.stop_reading()
+        assert watching.end() == 141
+        assert watching.complaints() == ""
+        assert watching.leftovers() == []
 
 
 @pytest.mark.parametrize(
@@ -146,47 +138,34 @@ def test_a_reader_that_stops_reading_is_no_error():
 def test_a_signal_ends_it_quietly_and_leaves_no_process(
     verb: str, number: signal.Signals, code: int
 ):
-    seed = 510 + number
-    with subprocess.Popen(
-        command(verb, f"sim:?seed={seed}"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as running:
-        assert running.stdout is not None
-        assert running.stderr is not None
-        running.stdout.readline()
-        assert processes_of(seed)
-        running.send_signal(number)
-        assert running.wait(10) == code
-        assert running.stderr.read() == ""
-    assert gone(seed)
+    with Running(verb, "sim:?seed=503") as running:
+        running.line()
+        running.send(number)
+        assert running.end() == code
+        assert running.complaints() == ""
+        assert running.leftovers() == []
 
 
 def test_what_is_ignored_stays_ignored():
     """`nohup legcurl record ...` must outlive its terminal."""
-    with subprocess.Popen(
-        ["nohup", *command("watch", "sim:?seed=504")], stdout=subprocess.PIPE, text=True
-    ) as watching:
-        assert watching.stdout is not None
-        watching.stdout.readline()
-        watching.send_signal(signal.SIGHUP)
+    with Running("watch", "sim:?seed=504", through=("nohup",)) as watching:
+        watching.line()
+        watching.send(signal.SIGHUP)
         with pytest.raises(subprocess.TimeoutExpired):
-            watching.wait(1)
-        watching.send_signal(signal.SIGTERM)
-        assert watching.wait(10) == 143
-    assert gone(504)
+            watching.process.wait(1)
+        watching.send(signal.SIGTERM)
+        assert watching.end() == 143
+        assert watching.leftovers() == []
 
 
 def test_ctrl_c_ends_even_what_waits_for_a_file(tmp_path: Path):
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
-    with subprocess.Popen(command("analyze", pipe), stderr=subprocess.PIPE, text=True) as analyzing:
-        assert analyzing.stderr is not None
+    with Running("analyze", pipe) as analyzing:
         time.sleep(0.5)
-        analyzing.send_signal(signal.SIGINT)
-        assert analyzing.wait(5) == 130
-        assert analyzing.stderr.read() == ""
+        analyzing.send(signal.SIGINT)
+        assert analyzing.end() == 130
+        assert analyzing.complaints() == ""
 
 
 def test_a_closed_stdout_is_no_bug():
@@ -218,20 +197,15 @@ def test_truth_and_trace_can_be_had_at_once(tmp_path: Path):
 
 
 def test_a_simulated_sensor_can_be_watched_through_its_port():
-    with subprocess.Popen(
-        command("simulate", FAST.format(505), "--tcp", "0", "--json"),
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as simulating:
-        assert simulating.stdout is not None
-        where = json.loads(simulating.stdout.readline())
+    with Running("simulate", FAST.format(505), "--tcp", "0", "--json") as simulating:
+        where = json.loads(simulating.line())
         assert where["tcp"].startswith("tcp:127.0.0.1:")
         watched = run("watch", where["serial"], "--sets", "1", "--json")
         assert watched.returncode == 0, watched.stderr
         assert events_of(watched.stdout)[-1]["event"] == "set_ended"
-        simulating.send_signal(signal.SIGINT)
-        simulating.wait(15)
-    assert gone(505)
+        simulating.send(signal.SIGINT)
+        assert simulating.end() == 130
+        assert simulating.leftovers() == []
 
 
 def test_it_says_so_when_the_firmware_does_not_run_on_the_real_vm():
@@ -390,16 +364,10 @@ def test_a_file_that_is_no_trace_and_no_recording_is_refused(tmp_path: Path):
 
 
 def test_sensors_finds_the_sensor_behind_a_port():
-    with subprocess.Popen(
-        command("simulate", "sim:?seed=508", "--json"), stdout=subprocess.PIPE, text=True
-    ) as simulating:
-        assert simulating.stdout is not None
-        port = json.loads(simulating.stdout.readline())["serial"]
+    with Running("simulate", "sim:?seed=508", "--json") as simulating:
+        port = json.loads(simulating.line())["serial"]
         found = json.loads(run("sensors", port, "/dev/ttyNONE", "--json").stdout)["ports"]
         assert found[0]["sensor"]["board"] == "pico_w"
         assert found[1]["sensor"] is None
         assert "no such port" in found[1]["problem"]
         assert "Simulated leg curl (pico_w" in run("sensors", port).stdout
-        simulating.send_signal(signal.SIGINT)
-        assert simulating.wait(10) == 130
-    assert gone(508)
