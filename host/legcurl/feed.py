@@ -36,7 +36,6 @@ from legcurl.commands import (
     ping_request,
     read_hello,
     read_ping,
-    read_start,
     refusal,
     start_request,
 )
@@ -114,7 +113,8 @@ class LiveFeed:
         self._intake = intake
         self._from = OLDEST if history else FROM_NOW
         self._backoff = Backoff(route.name)
-        self._attention = asyncio.Event()
+        self._attention = asyncio.Event()  # something is lacking: the steersman must act
+        self._fitting = asyncio.Event()  # samples came that the session lacked
         self._clock_boot: int | None = None
         self._lost = False  # told, and not yet restored
         self._streaming = False
@@ -191,21 +191,19 @@ class LiveFeed:
                 items += self._notes_before(frame, exchange)
             elif isinstance(frame, Samples):
                 self._backoff.reset()
+                items += self._tell_restored()
             items.append(frame)
+        before = self._session.next_index
         self._intake.take(items)
-        if self._streaming and (
-            self._session.wants is not None or self._session.next_index is None
-        ):
+        after = self._session.next_index
+        if before is not None and after is not None and after > before:
+            self._fitting.set()
+        if self._streaming and (after is None or self._session.wants is not None):
             self._attention.set()
 
     def _notes_before(self, answer: Answer, exchange: Exchange) -> list[Item]:
         """What the host knows that must be on record before this answer."""
-        if answer.result != Result.OK:
-            return []
-        if answer.op == Op.START and self._lost:
-            self._lost = False
-            return [LinkNote("restored")]
-        if answer.op != Op.HELLO:
+        if answer.op != Op.HELLO or answer.result != Result.OK:
             return []
         try:
             hello = read_hello(answer)
@@ -217,7 +215,9 @@ class LiveFeed:
         if self._route.pace is not None:
             self.clock = ClockModel(self._route.pace)
         self._clock_boot = hello.boot_id
-        zero_us = before and before.boot_began_us(exchange.received_s, hello.time_us)
+        if before is None:
+            return []
+        zero_us = before.boot_began_us(exchange.received_s, hello.time_us)
         return [] if zero_us is None else [RestartNote(hello.boot_id, zero_us)]
 
     async def _steer(self, exchange: Exchange) -> None:
@@ -234,10 +234,9 @@ class LiveFeed:
                 ping_s = monotonic() + (QUICK_PING_S if pings < QUICK_PINGS else PING_EVERY_S)
                 await self._ping(exchange, pings)
             self._attention.clear()
-            wants = self._session.wants
             restarted = self._session.next_index is None
-            if wants is not None and not restarted:
-                restarted = not await self._start(exchange, wants)
+            if not restarted and (index := self._session.wants) is not None:
+                restarted = not await self._start(exchange, index)
             if restarted:
                 await self._begin(exchange)
 
@@ -253,7 +252,18 @@ class LiveFeed:
         self.ready.set()
 
     async def _start(self, exchange: Exchange, index: int) -> bool:
-        """Ask for the stream from an index; False if the sensor restarted meanwhile."""
+        """Have the stream come from an index; False if the sensor restarted meanwhile."""
+        granted: list[bool] = []
+
+        async def ask() -> None:
+            granted.append(await self._ask_for_start(exchange, index))
+
+        # The answer may be lost as well. That samples fit again says as much, and sooner.
+        self._fitting.clear()
+        await until_first(ask(), self._fitting.wait())
+        return granted != [False]
+
+    async def _ask_for_start(self, exchange: Exchange, index: int) -> bool:
         boot_id = self._session.boot_id or 0
         answer = await exchange.ask(Op.START, lambda number: start_request(number, boot_id, index))
         if answer.result == Result.STALE_BOOT_ID:
@@ -261,7 +271,6 @@ class LiveFeed:
         refused = refusal(answer)
         if refused is not None:
             raise refused
-        log.debug("%s streams from %d", self._route.name, read_start(answer).first)
         return True
 
     def _until_ping(self, ping_s: float) -> float | None:
@@ -279,6 +288,12 @@ class LiveFeed:
         pong = read_ping(answer)
         if self.clock is not None and pong.token == token:
             self.clock.ping(sent_s, pong.time_us, exchange.answered_s)
+
+    def _tell_restored(self) -> list[Item]:
+        if not self._lost:
+            return []
+        self._lost = False
+        return [LinkNote("restored")]
 
     def _tell_lost(self, error: Exception) -> None:
         if not self._lost:

@@ -32,6 +32,9 @@ class LiveSensor:
         self.hello = hello  # fields that its answer to hello has instead of the usual ones
         self.requests: list[tuple[int, bytes]] = []  # op and payload, in order
         self.deaf_to: dict[int, int] = {}  # op: how many more requests of it go unanswered
+        self.stalls_at: int | None = None  # index where its stream halts until it is asked again
+        self.loses: set[int] = set()  # indices of frames that get lost when they are first sent
+        self.swallows_starts = False  # answers to start get lost, but for the first
         self.busy_for = 0  # requests that are answered "busy"
         self.clock_us: Callable[[], int] = lambda: 0
         self.output = bytearray()
@@ -64,8 +67,13 @@ class LiveSensor:
 
     def speak(self) -> bytes:
         """What comes next: an answer, else the next packet of the stream, else nothing."""
-        if not self.output and self.log.cursor is not None:
+        cursor = self.log.cursor
+        stalled = self.stalls_at is not None and cursor is not None and cursor >= self.stalls_at
+        if not self.output and cursor is not None and not stalled:
             self.output += self.log.next_packet() or b""
+            if cursor in self.loses:
+                self.loses.discard(cursor)
+                self.output.clear()
         said = bytes(self.output)
         self.output.clear()
         return said
@@ -77,6 +85,9 @@ class LiveSensor:
         if op == HELLO:
             return self.log.hello(number, time_us=self.clock_us(), **self.hello)
         if op == START:
+            again = self.log.cursor is not None
+            if again:
+                self.stalls_at = None
             boot_id, index = int.from_bytes(payload[:4], "little"), payload[4:]
             if boot_id not in (0, self.log.boot_id):
                 return self._result(number, op, STALE, self.log.boot_id.to_bytes(4, "little"))
@@ -86,7 +97,8 @@ class LiveSensor:
                 first = upcoming
             if first > upcoming:
                 return self._result(number, op, BAD_REQUEST, b"beyond the log")
-            return self.log.start(first, number)
+            answer = self.log.start(first, number)
+            return b"" if again and self.swallows_starts else answer
         if op == PING:
             return self._result(number, op, 0, payload + self.clock_us().to_bytes(8, "little"))
         if op == STATISTICS:

@@ -148,9 +148,11 @@ async def test_the_sensor_can_be_asked_while_it_streams() -> None:
 async def test_a_slow_reader_holds_the_sensor_back() -> None:
     """What nobody reads stays in the sensor's log; memory is bounded."""
     sensor = LiveSensor(FakeSensor(leg_curls(count=30)))
-    route = LoopbackRoute(sensor, Connection(ends=False))
-    async with station_on(route):
-        await asyncio.sleep(0.3)
+    intake = Intake(SensorSession())
+    feed = LiveFeed(LoopbackRoute(sensor, Connection(ends=False)), intake)
+    async with Station("loop:", feed, intake):
+        while not intake.full:
+            await asyncio.sleep(0.01)
         cursor = sensor.log.cursor
         assert cursor is not None
         await asyncio.sleep(0.1)

@@ -74,17 +74,26 @@ async def test_a_port_that_stays_away_is_waited_for() -> None:
 async def test_a_silent_link_is_greeted_before_it_is_given_up() -> None:
     """Opening a port restarts some boards: the open one gets another chance."""
     sensor = LiveSensor(FakeSensor(ANGLES))
-    route = LoopbackRoute(sensor, Connection(ends=False))
-    states = []
-    async with station_on(route) as station:
-        async for event in station.events():
-            if isinstance(event, LinkChanged):
-                states.append(event.state)
-                if len(states) == 2:
-                    break
-    assert states == ["lost", "restored"]
+    sensor.stalls_at = 3000
+    route = LoopbackRoute(sensor)
+    events = await all_events(route)
+    assert link_states(events) == ["lost", "restored"]
+    assert without_link(events) == UNBROKEN
     assert [op for op, _ in sensor.requests] == [HELLO, START, HELLO, START]
     assert route.connections == 1
+
+
+async def test_lost_answers_to_start_hold_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Samples that fit again say that the sensor has heard."""
+    monkeypatch.setattr("legcurl.exchange.REPEAT_S", 60.0)
+    sensor = LiveSensor(FakeSensor(ANGLES))
+    sensor.swallows_starts = True
+    sensor.loses = {500, 1500, 3000}
+    async with asyncio.timeout(5.0):
+        events = await all_events(LoopbackRoute(sensor))
+    assert without_link(events) == UNBROKEN
+    starts = [int.from_bytes(payload[4:], "little") for op, payload in sensor.requests if op == 2]
+    assert starts == [0, 500, 1500, 3000]
 
 
 async def test_a_link_that_falls_silent_for_good_is_made_anew() -> None:

@@ -1,0 +1,128 @@
+"""Serial through a pseudo-terminal: what is lost, what is wrong, and how long an event takes.
+
+    python tests/bench/bench_serial.py [SECONDS]
+
+The real firmware at 200 Hz in real time, through a PTY and pyserial, into a station that records.
+Every recorded sample is compared with what the simulated encoder showed at that sample's time.
+Latency is the host's own: from the moment at which the bytes of a frame were read to that at
+which the reader of `station.events()` holds each event that they caused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+from itertools import islice
+from pathlib import Path
+from statistics import median, quantiles
+from time import perf_counter, process_time
+
+from legcurl.address import SimAddress, parse
+from legcurl.feed import LiveFeed
+from legcurl.frame import Samples
+from legcurl.intake import Intake
+from legcurl.links.simulated import SimulatedLink, SimulatedRoute
+from legcurl.recording import Recording, RecordingWriter
+from legcurl.session import SensorSession
+from legcurl.simulator.options import SimOptions
+from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
+from legcurl.station import Station
+
+SECONDS = 60.0
+SENSOR_HZ = 200
+ADDRESS = f"sim:?rate={SENSOR_HZ}&seed=20001&sets=1000"
+GOAL_P99_MS = 10.0
+US_A_RECORD = 1_000_000 // RATE_HZ
+
+
+def main() -> None:
+    """Run for a minute, or as many seconds as the first argument says, and print the figures."""
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "bench.legcurl"
+        began_s = process_time()
+        latencies = asyncio.run(stream(seconds, file))
+        busy = (process_time() - began_s) / seconds
+        runs = [item for item in Recording(file) if isinstance(item, Samples)]
+    lost, wrong, samples = compare(runs, options())
+    ordered = sorted(latencies)
+    p99_ms = quantiles(ordered, n=100)[98] * 1e3
+    print(f"serial through a PTY at {SENSOR_HZ} Hz for {seconds:g} s (goal: 0 lost, 0 wrong)")
+    print(f"  {samples} samples in {len(runs)} frames: {lost} lost, {wrong} wrong")
+    print(f"frame read to event in hand, {len(ordered)} events (goal: p99 ≤ {GOAL_P99_MS:g} ms)")
+    print(
+        f"  median {median(ordered) * 1e3:.2f} ms, p99 {p99_ms:.2f} ms, "
+        f"worst {ordered[-1] * 1e3:.2f} ms; host process busy {busy:.1%} of one core"
+    )
+    if lost or wrong or p99_ms > GOAL_P99_MS:
+        sys.exit("a goal is missed")
+
+
+def options() -> SimOptions:
+    """What is simulated."""
+    address = parse(ADDRESS)
+    assert isinstance(address, SimAddress)
+    return address.options
+
+
+class TimedRoute(SimulatedRoute):
+    """Notes when the last bytes were read."""
+
+    read_s = 0.0
+
+    async def connect(self) -> SimulatedLink:
+        link = await super().connect()
+        read = link.read
+
+        async def timed_read() -> bytes:
+            chunk = await read()
+            self.read_s = perf_counter()
+            return chunk
+
+        link.read = timed_read
+        return link
+
+
+async def stream(seconds: float, file: Path) -> list[float]:
+    """Record for so long; give the latency of every event."""
+    route = TimedRoute(SimAddress(options()))
+    intake = Intake(SensorSession(), lambda: RecordingWriter(file))
+    latencies: list[float] = []
+    async with Station(route.name, LiveFeed(route, intake), intake) as station:
+        try:
+            async with asyncio.timeout(seconds):
+                async for _ in station.events():
+                    latencies.append(perf_counter() - route.read_s)
+        except TimeoutError:
+            pass
+    return latencies
+
+
+def compare(runs: list[Samples], simulated: SimOptions) -> tuple[int, int, int]:
+    """Count samples lost, wrong, and all, against the world that the encoder was in."""
+    last_us = max(run.t_us + len(run.angles) * run.period_us for run in runs)
+    counts = list(islice(encoder_counts(World(simulated)), last_us // US_A_RECORD + 2))
+    lost = wrong = samples = expected = 0
+    for run in runs:
+        lost += abs(run.index - expected)
+        expected = run.index + len(run.angles)
+        samples += len(run.angles)
+        for place, angle in enumerate(run.angles):
+            at = (run.t_us + place * run.period_us) / US_A_RECORD
+            ends = sorted((counts[int(at)], counts[int(at) + (at != int(at))]))
+            wrong += not ends[0] <= angle >> 4 <= ends[1]
+    return lost, wrong, samples
+
+
+def encoder_counts(world: World):
+    """What a 12-bit encoder reads at each of the world's records."""
+    header = HEADER.size
+    for chunk in world.records():
+        for angle, _, _ in RECORD.iter_unpack(chunk[header:]):
+            yield angle >> 4
+        header = 0
+
+
+if __name__ == "__main__":
+    main()
