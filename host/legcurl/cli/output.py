@@ -21,6 +21,8 @@ from legcurl.cli.ending import OutputClosedError
 from legcurl.events import Event, SetResult, as_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from legcurl.view.live import LiveView
 
 _READER_GONE = (errno.EPIPE, errno.EIO)  # a closed pipe, a closed terminal
@@ -101,15 +103,16 @@ class Picture:
 
     transient = True
 
-    def __init__(self, waiting_for: str) -> None:
+    def __init__(self, waiting_for: str, hint: str) -> None:
         self._waiting_for = waiting_for
+        self._hint = hint
         self._view: LiveView | None = None
         self._warnings: list[str] = []
 
     def __enter__(self) -> Self:
         from legcurl.view.live import LiveView
 
-        self._view = LiveView(self._waiting_for)
+        self._view = LiveView(self._waiting_for, self._hint)
         self._view.__enter__()
         return self
 
@@ -143,11 +146,17 @@ class Picture:
             self._view.end_of_events()
 
 
-def output_for_events(*, as_json: bool, waiting_for: str) -> EventOutput:
+def output_for_events(
+    *, as_json: bool, waiting_for: str, record: Path | None = None
+) -> EventOutput:
     """Choose by what was asked for and by what stdout is."""
     if as_json:
         return JsonLines()
-    return Picture(waiting_for) if can_draw() else PlainLines()
+    if not can_draw():
+        return PlainLines()
+    return Picture(
+        waiting_for, f"recording {record.name}, Ctrl-C ends" if record else "Ctrl-C ends"
+    )
 
 
 def can_draw() -> bool:

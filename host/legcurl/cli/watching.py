@@ -50,7 +50,7 @@ def watch(
 
     _follow(
         parse(address),
-        output_for_events(as_json=as_json, waiting_for=address),
+        output_for_events(as_json=as_json, waiting_for=address, record=file),
         sets=sets,
         calibration=calibration_from(extended, flexed),
         record=file,
@@ -80,7 +80,7 @@ def record(
 
     _follow(
         parse(address),
-        output_for_events(as_json=as_json, waiting_for=address),
+        output_for_events(as_json=as_json, waiting_for=address, record=file),
         sets=sets,
         calibration=calibration_from(extended, flexed),
         record=file,

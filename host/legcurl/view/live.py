@@ -30,9 +30,10 @@ TICK_S = 1.0  # a lost link sends no events, but the time since then goes on
 class LiveView:
     """Show events on the terminal while this context is open."""
 
-    def __init__(self, waiting_for: str, console: Console | None = None) -> None:
+    def __init__(self, waiting_for: str, hint: str, console: Console | None = None) -> None:
         self.state = ViewState()
         self._waiting_for = waiting_for
+        self._hint = hint
         self._console = console or Console(highlight=False)
         self._live = Live(
             Text(), console=self._console, screen=True, auto_refresh=False, vertical_overflow="crop"
@@ -109,6 +110,7 @@ class LiveView:
             link_age_s=None if self._lost_at is None else self._painted_at - self._lost_at,
             waiting_for=self._waiting_for,
             warning=self._warning,
+            hint=self._hint,
         )
         try:
             self._live.update(draw(self.state, canvas), refresh=True)

@@ -83,6 +83,14 @@ def test_ctrl_z_cannot_freeze_the_picture_and_starve_the_sensor():
         assert terminal.end() == 130
 
 
+def test_a_recording_is_shown_while_it_is_made(tmp_path: Path):
+    file = tmp_path / "a.legcurl"
+    with Terminal("record", "sim:?seed=521&pace=fast", file, "--sets", "1") as terminal:
+        assert terminal.end() == 0
+        assert b"a.legcurl, Ctrl-C ends" in terminal.seen
+    assert file.exists()
+
+
 def test_no_color_is_respected():
     with Terminal("watch", "sim:?seed=521&pace=fast", "--sets", "1", NO_COLOR="1") as terminal:
         assert terminal.end() == 0
