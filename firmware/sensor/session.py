@@ -10,7 +10,7 @@ from micropython import const
 from sensor import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from sensor.anglelog import Cursor
 from sensor.frame import ANSWER, BOOT, FrameReader, FrameWriter
-from sensor.links.usb import STALLED
+from sensor.links import STALLED
 
 # In one turn of the main loop, so that a flood of input or a long log to send again leaves time
 # for everything else.

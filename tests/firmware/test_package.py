@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -54,3 +55,11 @@ def test_the_sensor_starts_on_every_board_and_says_which_it_is(board: str) -> No
     )
     assert hello["board"] == board
     assert hello["log"]["bytes"] >= 98_304
+
+
+def test_the_interrupt_character_is_disarmed_before_anything_else() -> None:
+    # On a board 0x03 on stdin is Ctrl-C, and a request may hold it. No simulated port shows that.
+    tree = ast.parse((FIRMWARE / "main.py").read_text())
+    main = next(node for node in tree.body if isinstance(node, ast.FunctionDef))
+    assert main.name == "main"
+    assert ast.unparse(main.body[1]) == "micropython.kbd_intr(-1)"

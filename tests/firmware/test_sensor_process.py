@@ -237,12 +237,6 @@ def test_garbage_at_any_time_costs_no_sample(engine: Engine, tmp_path: Path) -> 
         assert sensor.decoder.counts.dropped == 0
 
 
-def test_the_interrupt_character_is_a_byte_like_any_other(tmp_path: Path) -> None:
-    with LiveSensor(find_engine(), world(30, swing), tmp_path, pace="8") as sensor:
-        sensor.write(b"\x03\x03\x03\0")
-        assert sensor.start().result == 0
-
-
 def test_a_sensor_whose_host_closed_its_pipe_ends() -> None:
     engine = find_engine()
     with tempfile.TemporaryDirectory() as flash:

@@ -13,10 +13,11 @@ from time import sleep_ms, ticks_diff, ticks_ms
 
 from micropython import const
 
+from sensor.links import STALLED
+
 _PACKET = const(64)  # of full-speed USB bulk
 _SLOW_MS = const(5)  # the host was not there to take the packet
 _STALL_MS = const(400)  # the USB stack gives up after 500
-STALLED = const(-1)
 
 
 class UsbLink:

@@ -16,8 +16,8 @@ Paces:
 
 import utime
 
-_TICKS_WRAP = 1 << 30  # ticks_us wraps here on the boards; so it does here
-_TICKS_HALF = 1 << 29
+TICKS_WRAP = 1 << 30  # ticks_us wraps here on the boards; so it does here
+TICKS_HALF = 1 << 29
 _STEP_US = 10_000  # of a fast wait without end
 
 
@@ -64,7 +64,7 @@ class SimClock:
 
     def ticks_us(self):
         """Microseconds since the sensor started, wrapping as on a board."""
-        return (self.now - self.booted) % _TICKS_WRAP
+        return (self.now - self.booted) % TICKS_WRAP
 
     def add_timer(self, timer):
         """Fire `timer.fire()` when `timer.due` is reached; fire() sets the next due, or None."""

@@ -1,20 +1,20 @@
 """`time` of the simulated board: virtual time."""
 
-from simclock import _TICKS_HALF, _TICKS_WRAP, clock
+from simclock import TICKS_HALF, TICKS_WRAP, clock
 
 ticks_us = clock.ticks_us
 
 
 def ticks_ms():
-    return (clock.now - clock.booted) // 1000 % _TICKS_WRAP
+    return (clock.now - clock.booted) // 1000 % TICKS_WRAP
 
 
 def ticks_add(ticks, delta):
-    return (ticks + delta) % _TICKS_WRAP
+    return (ticks + delta) % TICKS_WRAP
 
 
 def ticks_diff(later, earlier):
-    return (later - earlier + _TICKS_HALF) % _TICKS_WRAP - _TICKS_HALF
+    return (later - earlier + TICKS_HALF) % TICKS_WRAP - TICKS_HALF
 
 
 def sleep_us(us):
