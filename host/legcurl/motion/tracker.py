@@ -117,13 +117,17 @@ class SetTracker:
                 (sum(angles[middle:at]) - sum(angles[middle - LOOK_BACK : middle]))
                 / (LOOK_BACK * LOOK_BACK * GRID_S),
             )
+            self._tell_progress(now - 1, events)
             self._take(look, now, events)
-            if self._progress is not None:
-                while self._next_progress <= now:
-                    events.append(self._progress_at(self._next_progress))
-                    self._next_progress += self._progress
+            self._tell_progress(now, events)
             self._next_look = now + LOOK_EVERY
         self._forget()
+
+    def _tell_progress(self, until: int, events: list[MotionEvent]) -> None:
+        if self._progress is not None:
+            while self._next_progress <= until:
+                events.append(self._progress_at(self._next_progress))
+                self._next_progress += self._progress
 
     def _take(self, look: Look, now: int, events: list[MotionEvent]) -> None:
         """One look, on the sensor's own axis."""

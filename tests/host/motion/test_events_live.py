@@ -172,6 +172,12 @@ def test_one_sample_at_a_time_is_the_same_as_all_at_once():
     assert said == expected
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_events_come_in_order_of_time(seed: int):
+    times = [event.t_s for event in events_of(wild_lever(seed))]
+    assert times == sorted(times)
+
+
 def test_events_never_tell_of_the_future():
     for seed in range(10):
         for event in events_of(wild_lever(seed)):
