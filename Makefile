@@ -3,6 +3,7 @@
 #   make test    all tests, the firmware on the real MicroPython VM included
 #   make check   format, lint, types (host, and firmware with the MicroPython stubs)
 #   make bench   the numbers: wire, latency, throughput, memory (never part of the tests)
+#   make bench-accuracy   detection against truth, by family of sets (takes a while)
 #   make docs    check that the documentation's commands, links and figures hold
 #   make clean   remove what the other targets made
 
@@ -10,7 +11,10 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+BENCH_STAMP := $(VENV)/.ready-bench
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?= sim:
+ACCURACY ?=
 
 .PHONY: run test check types format bench bench-accuracy docs clean setup
 
@@ -20,14 +24,15 @@ PY := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
 $(STAMP): host/pyproject.toml constraints.txt
 	$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "legcurl needs Python 3.11 or later: make PYTHON=/path/to/python3.11 ...")'
 	$(PY) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e './host[sim]' --group host/pyproject.toml:dev
+	$(PIP) install 'pip>=25.1'
+	$(PIP) install -c constraints.txt -e './host[sim]' --group host/pyproject.toml:dev
 	touch $@
 
 setup: $(STAMP)
 
+# Ctrl-C is how a live view ends: no error to report.
 run: $(STAMP)
-	$(BIN)/legcurl watch $(ARGS)
+	$(BIN)/legcurl watch $(ARGS) || test $$? -eq 130
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2
@@ -44,6 +49,24 @@ types: $(STAMP)
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+$(BENCH_STAMP): $(STAMP)
+	$(PIP) install -c constraints.txt --group host/pyproject.toml:bench
+	touch $@
+
+bench: $(BENCH_STAMP)
+	$(BIN)/python tests/bench/bench_cli.py
+	$(BIN)/python tests/bench/bench_wire.py
+	$(BIN)/python tests/bench/bench_motion.py
+	$(BIN)/python tests/bench/bench_firmware.py
+	$(BIN)/python tests/bench/bench_serial.py
+	$(BIN)/python tests/bench/bench_station_memory.py
+
+bench-accuracy: $(BENCH_STAMP)
+	$(BIN)/python tests/bench/bench_accuracy.py $(ACCURACY)
+
+docs: $(STAMP)
+	$(BIN)/python -m pytest tests/docs
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis out host/dist

@@ -1,7 +1,8 @@
 """What the pipeline says: one frozen value an event, from frames in to sinks out.
 
-Times ending in `_s` are seconds of the sensor's own clock (since its boot), never wall time and
-never arrival time, so that live, replay and analysis say the same about the same samples.
+Times ending in `_s` are seconds of the sensor's own clock (since its boot, carried on across a
+restart), never wall time and never arrival time, so that live, replay and analysis say the same
+about the same samples.
 `known_s` is the time of the sample at which the program could first say so.
 
 `as_json(event)` is the form that `--json` prints, one event a line.
