@@ -91,9 +91,11 @@ async def test_leaving_a_fast_world_in_mid_set_ends_its_processes(is_alive: IsAl
 
 
 @pytest.mark.parametrize("delay_ms", [0, 5, 20, 50, 100, 200, 400])
-async def test_cancelling_at_any_moment_leaves_nothing(delay_ms: int, is_alive: IsAlive) -> None:
+async def test_cancelling_at_any_moment_leaves_nothing(
+    delay_ms: int, is_alive: IsAlive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     station, sensor = simulated("sim:?pace=fast")
-    folders = set(Path(tempfile.gettempdir()).glob("legcurl-flash-*"))
 
     async def use() -> None:
         async with station:
@@ -107,7 +109,7 @@ async def test_cancelling_at_any_moment_leaves_nothing(delay_ms: int, is_alive: 
         await using
     assert not any(is_alive(pid) for pid in (sensor.firmware_pid, sensor.world_pid) if pid)
     assert asyncio.all_tasks() == {asyncio.current_task()}
-    assert set(Path(tempfile.gettempdir()).glob("legcurl-flash-*")) <= folders
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

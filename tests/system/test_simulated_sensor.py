@@ -186,10 +186,13 @@ async def test_a_fault_of_the_encoder_is_told_with_its_end(fault: str) -> None:
     assert 0.3 < troubles[1].t_s - troubles[0].t_s < 6.0
 
 
-@pytest.mark.parametrize("fault", ["host_stall", "corrupt", "drop"])
-async def test_a_fault_of_the_link_changes_no_event(fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "link"),
+    [("host_stall", "serial"), ("corrupt", "serial"), ("drop", "serial"), ("corrupt,drop", "tcp")],
+)
+async def test_a_fault_of_the_link_changes_no_event(fault: str, link: str) -> None:
     address = "sim:?pace=fast&seed=3&lifter=early"
-    route = SimulatedRoute(SimAddress(options_of(f"{address}&fault={fault}")))
+    route = SimulatedRoute(SimAddress(options_of(f"{address}&fault={fault}&link={link}")))
     intake = Intake(SensorSession())
     feed = LiveFeed(route, intake)
     async with Station(route.name, feed, intake) as station:
