@@ -23,7 +23,12 @@ _TO_FAILURE = p.lifting(before=p.perhaps_fidgeting, after=p.fidgeting_afterwards
 
 # Sticking in mid-range, so that a failure shows plainly.
 _MIDWAY = Traits(
-    reps=(7.65, 10.35), sticking=(0.3, 0.7), bump=(0.16, 0.32), bump_width=(0.14, 0.32)
+    reps=(7.5, 10.2),
+    sticking=(0.38, 0.7),
+    bump=(0.18, 0.32),
+    bump_width=(0.15, 0.25),
+    cam_breadth=(0.85, 1.0),
+    gravity_nm=(3.0, 9.0),
 )
 _FRESH = (10.0, 16.0)  # a lifter who has reps to spare
 _LOW = Traits(sticking=(0.1, 0.24), bump=(0.25, 0.4), bump_width=(0.1, 0.16))
@@ -55,7 +60,7 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "early": Family(
         "too heavy a day: fails after 3 to 5 reps",
-        replace(_MIDWAY, reps=(3.5, 5.4), bump=(0.25, 0.4)),
+        replace(_MIDWAY, reps=(3.5, 5.4), bump=(0.28, 0.42), sticking=(0.42, 0.7)),
     ),
     "sloppy": Family("fast, hardly a hold, never the same top twice", _FAST, p.lifting(p.sloppy)),
     "quits": Family(
@@ -190,7 +195,7 @@ FAMILIES: Mapping[str, Family] = {
         begins_flexed=True,
     ),
     "cable_stretch": Family(
-        "a soft cable: the stack bobs behind the lever", Traits(cable_n_m=(8_000.0, 20_000.0))
+        "a soft cable: the stack bobs behind the lever", Traits(cable_n_m=(25_000.0, 60_000.0))
     ),
     "mains_hum": Family("60 Hz hum on the angle, half a degree", Traits(hum_deg=(0.25, 0.6))),
     "bent_scale": Family(

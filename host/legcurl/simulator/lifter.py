@@ -41,6 +41,8 @@ GIVING_WAY_S = 0.25  # of the weight, each second: how a lifter lets go of what 
 HELP_AFTER_S = 1.0  # of standing still: then a coach steps in
 HELP_NM_S = 25.0  # how quickly his help grows
 
+ARRIVED_DEG = 0.05
+PUSHED_IN_VAIN_S = 1.5  # where nothing depends on it, nobody pushes for longer
 LANDED_DEG = 2.5  # over the stop: from here on nobody carries anything
 
 LAST_REP_STRAIN = 0.955  # of what is left: a hold that hard feels like the last
@@ -125,13 +127,14 @@ class Lifter:
     def move(
         self, to_deg: float, speed_deg_s: float, braking_deg_s2: float = BRAKING_DEG_S2
     ) -> Behaviour:
-        """Go there at about this speed; made for movements that cannot fail."""
+        """Go there at about this speed, or leave it at where it will not go on."""
         self._aim_from_here()
-        tries = 0.0
-        while abs(to_deg - self._reference_deg) > 0.05 and tries < 20.0:
+        stalled = 0.0
+        while abs(to_deg - self._reference_deg) > ARRIVED_DEG and stalled < PUSHED_IN_VAIN_S:
             self._approach(to_deg, speed_deg_s, braking_deg_s2)
-            tries += DECISION_S
             yield
+            if abs(self.velocity_deg_s) < STALLED_DEG_S:
+                stalled += DECISION_S
 
     def let_go(self, carried: float, until_below_deg: float) -> Behaviour:
         """Let the weight down while carrying less and less of it, from this fraction on."""

@@ -79,7 +79,7 @@ class Measured:
 def measure(track: Track, entry: DiaryEntry, until_s: float) -> Measured | None:
     """Find the four moments of one attempt on the grid (fractional positions)."""
     angle, velocity = track.angle, track.velocity
-    first, last = track.index(entry.begin_s - 0.3), track.index(until_s)
+    first, last = track.index(entry.begin_s), track.index(until_s)
     top_deg = _running_median_top(angle, first, last)
     highest = max(range(first, last + 1), key=angle.__getitem__)
     bottom = min(angle[first : highest + 1])

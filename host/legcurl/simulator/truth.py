@@ -108,6 +108,9 @@ def evaluate(track: Track, diary: Diary, rom_deg: float) -> SetTruth | None:
             measured.append(found)
     if not measured:
         return None
+    measured = [
+        replace(one, end=min(one.end, following.start)) for one, following in pairwise(measured)
+    ] + measured[-1:]
     reps = _judged(measured, rom_deg, track)
     others = [entry for entry in diary.entries if entry.kind == "not_a_rep"]
     like_reps = sum(up_and_down(track, entry) > FAILED_NEAR_TOP * rom_deg for entry in others)
