@@ -241,7 +241,7 @@ def f1(score: Score) -> str:
 
 def main() -> None:
     """Score and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Detection against truth, by family of sets.")
     parser.add_argument("families", nargs="*", help="names of families; all if none")
     parser.add_argument("--seeds", choices=("tuning", "judging"), default="judging")
     parser.add_argument("--sets", type=int, default=50, help="sets a family")

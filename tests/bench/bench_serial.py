@@ -33,6 +33,7 @@ SECONDS = 60.0
 SENSOR_HZ = 200
 ADDRESS = f"sim:?rate={SENSOR_HZ}&seed=20001&sets=1000"
 GOAL_P99_MS = 10.0
+TURN = 4096
 US_A_RECORD = 1_000_000 // RATE_HZ
 
 
@@ -110,9 +111,14 @@ def compare(runs: list[Samples], simulated: SimOptions) -> tuple[int, int, int]:
         samples += len(run.angles)
         for place, angle in enumerate(run.angles):
             at = (run.t_us + place * run.period_us) / US_A_RECORD
-            ends = sorted((counts[int(at)], counts[int(at) + (at != int(at))]))
-            wrong += not ends[0] <= angle >> 4 <= ends[1]
+            wrong += not lies_between(counts[int(at)], counts[int(at + 0.5)], angle >> 4)
     return lost, wrong, samples
+
+
+def lies_between(before: int, after: int, count: int) -> bool:
+    """Whether a count of the encoder lies on the short way from one to another."""
+    way, gone = ((to - before + TURN // 2) % TURN - TURN // 2 for to in (after, count))
+    return 0 <= gone <= way or way <= gone <= 0
 
 
 def encoder_counts(world: World):

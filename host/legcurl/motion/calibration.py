@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from legcurl.errors import CalibrationError
+from legcurl.motion.conditioning import short_way
 
 MIN_ROM_DEG = 20.0  # below this two poses are no range: the shortest lifters move 45°
 
@@ -36,4 +37,4 @@ class Calibration:
     @property
     def signed_rom_deg(self) -> float:
         """Flexed minus extended, the short way round, in degrees: its sign is the direction."""
-        return (self.flexed_deg - self.extended_deg + 180.0) % 360.0 - 180.0
+        return short_way(self.flexed_deg - self.extended_deg)

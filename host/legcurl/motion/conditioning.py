@@ -153,20 +153,20 @@ class Grid:
 
     def _follows_last(self, t: int, raw: float) -> bool:
         """Whether a sample goes on from the last used one, rather than from those that wait."""
-        strain = abs(_turn(raw - self._raw)) / _reach_deg(t - self._t_us)
+        strain = abs(short_way(raw - self._raw)) / _reach_deg(t - self._t_us)
         if not self._waiting:
             return strain <= 1.0
         waited, other = self._waiting[-1]
-        return strain <= min(1.0, abs(_turn(raw - other)) / _reach_deg(t - waited))
+        return strain <= min(1.0, abs(short_way(raw - other)) / _reach_deg(t - waited))
 
     def _wait(self, t: int, raw: float) -> None:
         """Keep an unlikely sample (or the very first) until others agree with it."""
         waiting = self._waiting
-        if waiting and abs(_turn(raw - waiting[-1][1])) > _reach_deg(t - waiting[-1][0]):
+        if waiting and abs(short_way(raw - waiting[-1][1])) > _reach_deg(t - waiting[-1][0]):
             self.dropped.spikes += len(waiting)
             waiting.clear()
         waiting.append((t, raw))
-        far = self._t_us < 0 or abs(_turn(waiting[0][1] - self._raw)) > SMALL_GLITCH_DEG + (
+        far = self._t_us < 0 or abs(short_way(waiting[0][1] - self._raw)) > SMALL_GLITCH_DEG + (
             _reach_deg(waiting[0][0] - self._t_us)
         )
         if len(waiting) < 2 or (far and t - waiting[0][0] < GLITCH_LASTS_US):
@@ -191,7 +191,7 @@ class Grid:
     def _jump(self, t: int, raw: float) -> None:
         """The angle really is elsewhere now: bridge the time, not the angle."""
         lasted = t - self._t_us
-        step = self._angle + _turn(raw - self._raw)
+        step = self._angle + short_way(raw - self._raw)
         if lasted > BRIDGE_US:
             self._restart(t, raw, step)
             return
@@ -204,7 +204,7 @@ class Grid:
     def _join(self, t: int, raw: float) -> None:
         """Draw a straight line, the short way round, from the last sample to this one."""
         period = t - self._t_us
-        change = _turn(raw - self._raw)
+        change = short_way(raw - self._raw)
         if period > BRIDGE_US:
             self._restart(t, raw, self._angle + change)
             return
@@ -226,8 +226,8 @@ class Grid:
         self._next_us = t + GRID_US
 
 
-def _turn(difference_deg: float) -> float:
-    """The short way round."""
+def short_way(difference_deg: float) -> float:
+    """A difference of two angles on a circle, the short way round, in [-180, 180)."""
     return (difference_deg + 180.0) % 360.0 - 180.0
 
 

@@ -55,6 +55,10 @@ class Direction:
         self._still_since: int | None = None
         self._reversed = False
 
+    def suppose(self, sign: Sign) -> None:
+        """Take a direction that what follows may refute."""
+        self.sign = sign
+
     def settle(self, sign: Sign) -> None:
         """Take a direction that is known, from a calibration or from a whole set."""
         self.sign = sign

@@ -15,7 +15,7 @@ from legcurl.errors import CalibrationError, InputError
 from legcurl.events import MotionEvent, PhaseChanged, Progress, SetEnded, SetResult
 from legcurl.motion.attempts import AttemptFinder, Excursion, Look
 from legcurl.motion.calibration import Calibration
-from legcurl.motion.conditioning import GRID_S, Break, Grid
+from legcurl.motion.conditioning import GRID_S, Break, Grid, short_way
 from legcurl.motion.descent import DescentWatch
 from legcurl.motion.direction import Direction
 from legcurl.motion.kinematics import Curve
@@ -33,6 +33,9 @@ means of the ten steps before and the ten after."""
 
 AT_ONCE = 4096
 """Samples taken at once: bounds the memory of one push, however large it is."""
+
+NEAR_END = 0.25
+"""Fraction of the range: a lever this near an end when the samples begin rests at that end."""
 
 BEFORE_START = 120
 """Grid steps kept before an attempt opens: its start is looked for there."""
@@ -143,23 +146,43 @@ class SetTracker:
         elif direction.sign:
             self._follow_again(now, events)
         if self._backwards:
-            self._backwards = False
-            events.extend(self._set.retract(told_s))
-            direction.reverse()
-            self._finder = AttemptFinder()
-            self._measuring.clear()
-            self._follow_again(now, events)
+            self._turn_round(now, events)
 
     def _begin_calibrated(self, calibration: Calibration, look: Look) -> None:
-        """Place the calibrated range on the unwrapped axis: the lever is within half a turn."""
+        """Take the range and the direction that an installer found.
+
+        A lever that rests at the flexed end when the samples begin may stand there because a lifter
+        holds it, or because the ends were noted the wrong way round: then what he does must tell.
+        """
         signed = calibration.signed_rom_deg
-        self._direction.settle(1 if signed > 0 else -1)
-        here = look.angle
-        extended = here + (calibration.extended_deg - here + 180.0) % 360.0 - 180.0
-        bottom = self._direction.sign * extended
+        sign = 1 if signed > 0 else -1
+        self._place(calibration, look)
+        if abs(short_way(look.angle - calibration.flexed_deg)) < NEAR_END * abs(signed):
+            self._direction.suppose(sign)
+        else:
+            self._direction.settle(sign)
+
+    def _place(self, calibration: Calibration, look: Look) -> None:
+        """Find the range on the unwrapped axis: the lever is within half a turn of it."""
+        signed = calibration.signed_rom_deg
+        extended = look.angle + short_way(calibration.extended_deg - look.angle)
+        bottom = extended if signed > 0 else -extended
         self._calibrated = LifterRange(bottom, bottom + abs(signed), "calibrated")
         self._set.calibrate(self._calibrated)
         self._finder.bottom = bottom
+
+    def _turn_round(self, now: int, events: list[MotionEvent]) -> None:
+        """The direction has proved wrong: take back what was said, and follow the set again."""
+        self._backwards = False
+        events.extend(self._set.retract(self._grid.time_s(now)))
+        self._direction.reverse()
+        self._finder = AttemptFinder()
+        self._measuring.clear()
+        if self._calibration is not None:
+            noted = self._calibration
+            self._calibration = Calibration(noted.flexed_deg, noted.extended_deg)
+            self._place(self._calibration, self._direction.kept[-1])
+        self._follow_again(now, events)
 
     def _follow_again(self, now: int, events: list[MotionEvent]) -> None:
         """Follow all looks that were kept, by the direction that is known now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -32,7 +33,10 @@ def events_of(lever: Lever, calibration: Calibration | None = None, **seen) -> l
     return events + tracker.finish()
 
 
-def kinds(events: list[MotionEvent], *wanted: type) -> list[MotionEvent]:
+Kind = TypeVar("Kind")
+
+
+def kinds(events: list[MotionEvent], wanted: type[Kind]) -> list[Kind]:
     return [event for event in events if isinstance(event, wanted)]
 
 
@@ -99,6 +103,7 @@ def test_a_failure_is_suspected_at_once_and_confirmed_soon():
     lever = to_failure(4)
     events = events_of(lever)
     fail_s = kinds(events, SetEnded)[0].set.outcome_s
+    assert fail_s is not None
     assert kinds(events, FailureSuspected)[0].t_s - fail_s < 0.8
     assert kinds(events, MuscleSuccess)[0].t_s - fail_s < 1.7
 

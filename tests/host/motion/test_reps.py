@@ -35,8 +35,8 @@ def test_a_set_to_failure_is_counted_and_ends_in_muscle_success():
     assert last.rom_fraction == pytest.approx(0.6, abs=0.02)
     assert last.evidence is not None
     assert "crept for" in last.evidence
-    assert result.outcome_s == pytest.approx(last.hold_end_s)
-    assert result.outcome_known_s - result.outcome_s < 1.0
+    assert last.fail_s == result.outcome_s == pytest.approx(last.hold_end_s)
+    assert result.outcome_known_s - last.hold_end_s < 1.0
 
 
 def test_a_set_that_ends_after_a_full_rep_has_stopped():
@@ -202,6 +202,11 @@ class TestRange:
         lever = to_failure(4)
         result = only_set(lever, offset=330.0, direction=-1, calibration=(330.0, 230.0))
         assert (result.completed_reps, result.outcome) == (4, "muscle_success")
+
+    def test_a_calibration_with_its_ends_swapped_is_turned_round(self):
+        result = only_set(to_failure(6), calibration=(100.0, 0.0))
+        assert (result.completed_reps, result.outcome) == (6, "muscle_success")
+        assert all(rep.hold_s > 2.5 for rep in result.reps[:6])
 
     def test_a_taller_lifters_calibration_is_corrected_and_the_counts_revised(self):
         result = only_set(to_failure(5, top=80), calibration=(0.0, 110.0))
