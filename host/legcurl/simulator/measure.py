@@ -23,7 +23,8 @@ MEDIAN_S = 0.25  # window of the running median whose maximum is the top
 ATTEMPT_DEG = 6.0  # moving less is no attempt
 RETURN_DEG = 6.0  # coming back up to within this of the level held: a pulse, not the way down
 PULSE_DEG = 1.5  # a rise of this much is coming back up
-NEAR_TOP_DEG = 10.0  # an overshoot and a sag stay within this of the top
+NEAR_TOP_DEG = 15.0  # settling from an overshoot stays within this of the top
+SETTLED_S = 0.4  # of standing still: longer than an overshoot's turning point
 DOUBTFUL_CATCH_DEG = 12.0  # a stop so near below the level held may be taken for the hold
 
 
@@ -98,7 +99,7 @@ def measure(track: Track, entry: DiaryEntry, until_s: float) -> Measured | None:
         while i > 0 and velocity[i] >= V0_DEG_S:
             i -= 1
         start = track.crossing(i, V0_DEG_S)
-    hold_start = _hold_start(track, leave, last, top_deg)
+    hold_start = _hold_start(track, int(start) + 1, last, top_deg)
     hold_end, doubtful = _descent(track, int(hold_start), last, top_deg)
     end = _end(track, int(hold_end) + 1, last, angle[track.index(entry.end_s)])
     rise_deg = top_deg - bottom
@@ -122,16 +123,16 @@ def _running_median_top(angle: Sequence[float], first: int, last: int) -> float:
     return best
 
 
-def _hold_start(track: Track, leave: int, last: int, top_deg: float) -> float:
+def _hold_start(track: Track, first: int, last: int, top_deg: float) -> float:
     """First moment with angle >= top - 3 deg and velocity < V0."""
     angle, velocity = track.angle, track.velocity
-    for i in range(leave, last + 1):
+    for i in range(first, last + 1):
         if angle[i] >= top_deg - HOLD_BAND_DEG and velocity[i] < V0_DEG_S:
             if velocity[i - 1] >= V0_DEG_S:
                 return track.crossing(i - 1, V0_DEG_S)
             a, b = angle[i - 1], angle[i]
             return i - 1 + (top_deg - HOLD_BAND_DEG - a) / (b - a) if b > a else float(i)
-    return float(max(range(leave, last + 1), key=angle.__getitem__))
+    return float(max(range(first, last + 1), key=angle.__getitem__))
 
 
 def _descent(track: Track, hold_start: int, last: int, top_deg: float) -> tuple[float, bool]:
@@ -173,7 +174,8 @@ def _level_held(track: Track, hold_start: int, last: int, top_deg: float) -> flo
     for angle, velocity in zip(
         track.angle[hold_start : last + 1], track.velocity[hold_start : last + 1], strict=True
     ):
-        if angle < top_deg - NEAR_TOP_DEG:
+        left = len(still) * GRID_S > SETTLED_S and angle < still[-1] - RETURN_DEG
+        if left or angle < top_deg - NEAR_TOP_DEG:
             break
         if -V0_DEG_S < velocity < V0_DEG_S:
             still.append(angle)

@@ -32,7 +32,7 @@ def usual_rep(lifter: Lifter) -> RepPlan:
         eccentric_deg_s=spec.eccentric_deg_s * tempo(),
         hold_s=max(0.3, rng.gauss(spec.hold_s, spec.hold_variation_s)),
         turnaround_s=max(0.05, spec.turnaround_s * rng.uniform(0.5, 1.6)),
-        overshoot_deg=max(0.0, spec.overshoot_deg * rng.gauss(0.8, 0.4)),
+        overshoot_deg=spec.overshoot_deg * min(1.4, max(0.0, rng.gauss(0.8, 0.4))),
         settle_s=spec.settle_s * rng.uniform(0.7, 1.3),
         sag_deg_s=spec.sag_deg_s + rng.gauss(0.0, 0.1),
         bottom_deg=READY_DEG + rng.gauss(0.0, 0.8),
