@@ -118,6 +118,11 @@ class Exchange:
             raise refused
         return answer
 
+    def abandon(self) -> None:
+        """Nobody receives any more: whoever waits for an answer is told at once."""
+        if self._expected is not None and self._answer is not None and not self._answer.done():
+            self._answer.set_exception(LinkLostError(f"{self._name} went away before it answered."))
+
     async def asking(self) -> None:
         """Wait until a request is under way, or return at once while one is."""
         await self._asking.wait()

@@ -39,7 +39,13 @@ from legcurl.commands import (
     refusal,
     start_request,
 )
-from legcurl.errors import FrameError, LinkError, LinkLostError, NotASensorError
+from legcurl.errors import (
+    FrameError,
+    LinkError,
+    LinkLostError,
+    NotASensorError,
+    RequestRefusedError,
+)
 from legcurl.exchange import REPEAT_S, Exchange, NoAnswerError
 from legcurl.frame import Answer, Frame, Samples
 from legcurl.intake import Intake
@@ -98,13 +104,7 @@ class Backoff:
 class LiveFeed:
     """The items of one sensor, over as many connections as it takes."""
 
-    def __init__(
-        self,
-        route: Route,
-        intake: Intake,
-        *,
-        history: bool = True,
-    ) -> None:
+    def __init__(self, route: Route, intake: Intake, *, history: bool = True) -> None:
         self.ready = asyncio.Event()
         self.clock: ClockModel | None = None
         self.exchange: Exchange | None = None
@@ -129,7 +129,6 @@ class LiveFeed:
                     await self._talk(link)
                     return
                 finally:
-                    self.exchange = None
                     await link.close()
             except (LinkError, NotASensorError) as error:
                 if not self.ready.is_set():
@@ -151,14 +150,18 @@ class LiveFeed:
         )
         self.exchange = exchange
         ended = False
-        while not ended:
-            self._streaming = False
-            try:
-                await until_first(self._receive(exchange), self._steer(exchange))
-            except SilenceError as error:
-                self._tell_lost(error)
-            else:
-                ended = True
+        try:
+            while not ended:
+                self._streaming = False
+                try:
+                    await until_first(self._receive(exchange), self._steer(exchange))
+                except SilenceError as error:
+                    self._tell_lost(error)
+                else:
+                    ended = True
+        finally:
+            self.exchange = None
+            exchange.abandon()
 
     async def _receive(self, exchange: Exchange) -> None:
         """Hand on what comes, no faster than it is wanted; returns at the end of the sensor."""
@@ -209,7 +212,7 @@ class LiveFeed:
             hello = read_hello(answer)
         except FrameError:
             return []  # greet() says so
-        if hello.boot_id == self._clock_boot:
+        if not hello.speaks_ours or hello.boot_id == self._clock_boot:
             return []
         before, self.clock = self.clock, None
         if self._route.pace is not None:
@@ -283,9 +286,10 @@ class LiveFeed:
             answer = await exchange.granted(
                 Op.PING, lambda number: ping_request(number, token), patience_s=REPEAT_S
             )
-        except NoAnswerError:
+            pong = read_ping(answer)
+        except (NoAnswerError, RequestRefusedError, FrameError) as error:
+            log.debug("%s: no time of the sensor's clock: %s", self._route.name, error)
             return
-        pong = read_ping(answer)
         if self.clock is not None and pong.token == token:
             self.clock.ping(sent_s, pong.time_us, exchange.answered_s)
 

@@ -33,6 +33,7 @@ class LiveSensor:
         self.requests: list[tuple[int, bytes]] = []  # op and payload, in order
         self.deaf_to: dict[int, int] = {}  # op: how many more requests of it go unanswered
         self.stalls_at: int | None = None  # index where its stream halts until it is asked again
+        self.unknown: set[int] = set()  # ops that it has never heard of
         self.loses: set[int] = set()  # indices of frames that get lost when they are first sent
         self.swallows_starts = False  # answers to start get lost, but for the first
         self.busy_for = 0  # requests that are answered "busy"
@@ -82,6 +83,8 @@ class LiveSensor:
         if self.busy_for:
             self.busy_for -= 1
             return self._result(number, op, BUSY)
+        if op in self.unknown:
+            return self._result(number, op, UNKNOWN_OP, b"no such request")
         if op == HELLO:
             return self.log.hello(number, time_us=self.clock_us(), **self.hello)
         if op == START:

@@ -252,3 +252,21 @@ async def test_a_request_without_a_link_says_so() -> None:
         await asyncio.sleep(0.3)
         with pytest.raises(LinkLostError, match="not connected"):
             await station.statistics()
+
+
+async def test_a_request_under_way_when_the_link_breaks_fails_at_once() -> None:
+    sensor = LiveSensor(FakeSensor(ANGLES))
+    sensor.deaf_to = {STATISTICS: 1000}
+    plan = (Connection(cut_after=3000), Connection(refused=LinkError("loop: away")))
+    async with station_on(LoopbackRoute(sensor, *plan, patience_s=60.0)) as station:
+        async with asyncio.timeout(2.0):
+            with pytest.raises(LinkLostError, match="before it answered"):
+                await station.statistics()
+
+
+async def test_a_sensor_that_cannot_be_pinged_streams_all_the_same() -> None:
+    sensor = LiveSensor(FakeSensor(ANGLES))
+    sensor.unknown = {PING}
+    events = await all_events(station_on(LoopbackRoute(sensor, pace=1.0)))
+    assert lines(events) == lines(told(decoded(FakeSensor(ANGLES).packets())))
+    assert any(op == PING for op, _ in sensor.requests)
