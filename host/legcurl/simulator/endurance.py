@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import fsum, radians, sqrt
 
 from legcurl.simulator.intent import LifterSpec
-from legcurl.simulator.machine import Machine
+from legcurl.simulator.machine import MachineSpec
 from legcurl.simulator.muscle import MuscleSpec, shortening_speed, strength_at
 
 WAY_POINTS = 20  # of the range, at which the quick model looks
@@ -39,7 +39,7 @@ class Demand:
         return max(self.lifting)
 
 
-def demand_of(machine: Machine, muscle: MuscleSpec, rom_deg: float) -> Demand:
+def demand_of(machine: MachineSpec, muscle: MuscleSpec, rom_deg: float) -> Demand:
     """Load over strength along the lifter's range."""
     way = [radians(rom_deg) * (i + 0.5) / WAY_POINTS for i in range(WAY_POINTS)]
     carrying = [machine.holding_torque(angle) / strength_at(muscle, angle) for angle in way]

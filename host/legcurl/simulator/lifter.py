@@ -141,7 +141,9 @@ class Lifter:
         while self.angle_deg > until_below_deg:
             carried -= GIVING_WAY_S * DECISION_S
             self._aim_from_here()
-            self.asked_nm = max(0.0, carried) * self.machine.holding_torque(self.machine.angle_rad)
+            self.asked_nm = max(0.0, carried) * self.machine.spec.holding_torque(
+                self.machine.angle_rad
+            )
             yield
         self.asked_nm = 0.0
 
@@ -360,11 +362,11 @@ class Lifter:
             0.0, 1.0
         ) * spec.wander_deg * sqrt(2.0 * DECISION_S / 0.8)
         tremor = spec.tremor_deg * sin(2.0 * pi * spec.tremor_hz * self.now_s + self._phase)
-        machine = self.machine
+        machine, load = self.machine, self.machine.spec
         angle = machine.angle_rad
-        inertia = machine.inertia(angle)
+        inertia = load.inertia(angle)
         away = radians(at_deg + self._wander - self.angle_deg)
-        torque = machine.holding_torque(angle)
+        torque = load.holding_torque(angle)
         torque += inertia * STEERING_RAD_S**2 * away
         torque += (
             2.0
@@ -375,7 +377,7 @@ class Lifter:
         )
         torque += radians(tremor) * inertia * (2.0 * pi * spec.tremor_hz) ** 2
         if speed_deg_s > 1.0:
-            torque += machine.lifting_friction(angle)
+            torque += load.lifting_friction(angle)
         elif speed_deg_s < -1.0:
-            torque -= machine.lifting_friction(angle)
+            torque -= load.lifting_friction(angle)
         self.asked_nm = max(0.0, torque)

@@ -65,6 +65,33 @@ class MachineSpec:
     floor_n_m: float = 200_000.0
     floor_damping_n_s_m: float = 2500.0
 
+    def cam_at(self, angle_rad: float) -> float:
+        """Cable wound up for each radian at this angle, in m."""
+        away = (angle_rad - self.cam_best_rad) / self.cam_breadth_rad
+        follow = max(WEAKEST_STRENGTH, 1.0 - away * away)
+        offset = (angle_rad - self.cam_bump_rad) / self.cam_bump_width_rad
+        return self.cam_m * follow * (1.0 + self.cam_bump / (1.0 + offset * offset) ** 2)
+
+    def gravity_at(self, angle_rad: float) -> float:
+        """Torque by which lever and legs alone pull towards straight legs."""
+        return self.gravity_nm * cos(angle_rad + self.gravity_phase_rad)
+
+    def holding_torque(self, angle_rad: float) -> float:
+        """Torque that just carries the weight at this angle, friction aside."""
+        torque = self.gravity_at(angle_rad)
+        if angle_rad > self.rest_rad + self.slack_rad:
+            torque += self.cam_at(angle_rad) * self.stack_kg * GRAVITY_M_S2
+        return torque
+
+    def lifting_friction(self, angle_rad: float) -> float:
+        """Torque that friction adds to slow lifting, and takes off slow lowering."""
+        return self.cam_at(angle_rad) * self.stack_friction_n + self.lever_friction_nm
+
+    def inertia(self, angle_rad: float) -> float:
+        """Inertia at the lever while the cable is taut, in kg m²."""
+        cam = self.cam_at(angle_rad)
+        return self.lever_inertia_kg_m2 + self.stack_kg * cam * cam
+
 
 class Machine:
     """The state of lever and stack, moved on by `advance`."""
@@ -79,37 +106,9 @@ class Machine:
         self._origin_rad = spec.rest_rad - TABLE_MARGIN_RAD
         count = int((spec.limit_rad + TABLE_MARGIN_RAD - self._origin_rad) / TABLE_STEP_RAD) + 2
         self.grid_rad = [self._origin_rad + i * TABLE_STEP_RAD for i in range(count)]
-        self._cam = [self.cam_at(angle) for angle in self.grid_rad]
-        self._gravity = [self.gravity_at(angle) for angle in self.grid_rad]
+        self._cam = [spec.cam_at(angle) for angle in self.grid_rad]
+        self._gravity = [spec.gravity_at(angle) for angle in self.grid_rad]
         self._cable = self._wound_cable()
-
-    def cam_at(self, angle_rad: float) -> float:
-        """Cable wound up for each radian at this angle, in m."""
-        spec = self.spec
-        away = (angle_rad - spec.cam_best_rad) / spec.cam_breadth_rad
-        follow = max(WEAKEST_STRENGTH, 1.0 - away * away)
-        offset = (angle_rad - spec.cam_bump_rad) / spec.cam_bump_width_rad
-        return spec.cam_m * follow * (1.0 + spec.cam_bump / (1.0 + offset * offset) ** 2)
-
-    def gravity_at(self, angle_rad: float) -> float:
-        """Torque by which lever and legs alone pull towards straight legs."""
-        return self.spec.gravity_nm * cos(angle_rad + self.spec.gravity_phase_rad)
-
-    def holding_torque(self, angle_rad: float) -> float:
-        """Torque that just carries the weight at this angle, friction aside."""
-        torque = self.gravity_at(angle_rad)
-        if angle_rad > self.spec.rest_rad + self.spec.slack_rad:
-            torque += self.cam_at(angle_rad) * self.spec.stack_kg * GRAVITY_M_S2
-        return torque
-
-    def lifting_friction(self, angle_rad: float) -> float:
-        """Torque that friction adds to slow lifting, and takes off slow lowering."""
-        return self.cam_at(angle_rad) * self.spec.stack_friction_n + self.spec.lever_friction_nm
-
-    def inertia(self, angle_rad: float) -> float:
-        """Inertia at the lever while the cable is taut, in kg m²."""
-        cam = self.cam_at(angle_rad)
-        return self.spec.lever_inertia_kg_m2 + self.spec.stack_kg * cam * cam
 
     def place(self, angle_rad: float) -> None:
         """Put the lever, at rest and with the cable just taut, where a coach would hold it."""

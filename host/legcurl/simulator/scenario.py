@@ -18,7 +18,7 @@ from legcurl.simulator.encoder import EncoderSpec
 from legcurl.simulator.endurance import demand_of, fatigue_rate
 from legcurl.simulator.intent import LifterSpec
 from legcurl.simulator.lifter import Behaviour, Lifter
-from legcurl.simulator.machine import GRAVITY_M_S2, Machine, MachineSpec
+from legcurl.simulator.machine import GRAVITY_M_S2, MachineSpec
 from legcurl.simulator.muscle import MuscleSpec
 
 REFERENCE_LOAD = 0.8  # the load at which a lifter's number of reps is known
@@ -147,7 +147,7 @@ def draw(rng: Random, traits: Traits, load: float) -> Scenario:
     friction = within(traits.friction)
     known = weighted(machine, muscle, rom_deg, REFERENCE_LOAD, friction)
     reps = within(traits.reps)
-    rate = fatigue_rate(demand_of(Machine(known), muscle, rom_deg), muscle, lifter, reps)
+    rate = fatigue_rate(demand_of(known, muscle, rom_deg), muscle, lifter, reps)
     muscle = replace(muscle, fatigue_s=rate, recovery_s=0.1 * rate)
     return Scenario(
         machine=weighted(machine, muscle, rom_deg, load, friction),
@@ -167,7 +167,7 @@ def weighted(
     for _ in range(24):
         stack = 0.5 * (low + high)
         tried = replace(machine, stack_kg=stack, stack_friction_n=friction * stack * GRAVITY_M_S2)
-        if demand_of(Machine(tried), muscle, rom_deg).hardest < load:
+        if demand_of(tried, muscle, rom_deg).hardest < load:
             low = stack
         else:
             high = stack

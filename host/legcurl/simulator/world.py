@@ -10,6 +10,7 @@ the seed, so they agree without sharing state, and none keeps more than one set 
 
 from __future__ import annotations
 
+import os
 import struct
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from math import degrees, nan, radians
 from random import Random
 from typing import Any
 
-from legcurl.errors import ConfigError
+from legcurl.errors import ConfigError, LegCurlError
 from legcurl.simulator.encoder import AS5600_STEPS, FULL_TURN_DEG, Encoder
 from legcurl.simulator.families import FAMILIES
 from legcurl.simulator.faults import (
@@ -233,11 +234,18 @@ class _Run:
 
 def main(arguments: list[str]) -> int:
     """Write the world stream of a `sim:` address to standard output."""
-    world = World(parse_address(arguments[0] if arguments else "sim:"))
     output = sys.stdout.buffer
-    for chunk in world.records():
-        output.write(chunk)
-        output.flush()
+    try:
+        world = World(parse_address(arguments[0] if arguments else "sim:"))
+        for chunk in world.records():
+            output.write(chunk)
+            output.flush()
+    except BrokenPipeError:
+        # The sensor has gone. Python would try once more to flush what is left: let it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output.fileno())
+    except LegCurlError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     return 0
 
 

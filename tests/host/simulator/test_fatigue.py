@@ -5,7 +5,7 @@ from math import radians
 import pytest
 from legcurl.simulator.endurance import Demand, demand_of, fatigue_rate, reps_to_failure
 from legcurl.simulator.intent import LifterSpec
-from legcurl.simulator.machine import DECISION_S, Machine, MachineSpec
+from legcurl.simulator.machine import DECISION_S, MachineSpec
 from legcurl.simulator.muscle import Muscle, MuscleSpec, shortening_speed, strength_at
 
 MACHINE = MachineSpec(rest_rad=radians(-5.0), limit_rad=radians(115.0), stack_kg=70.0)
@@ -64,9 +64,8 @@ def test_the_fatigue_rate_is_that_of_the_reps_asked_for(reps):
 
 
 def test_demand_is_hardest_at_the_cams_sticking_point():
-    machine = Machine(MACHINE)
     muscle = MuscleSpec(best_rad=MACHINE.cam_best_rad, breadth_rad=MACHINE.cam_breadth_rad)
-    demand = demand_of(machine, muscle, 95.0)
+    demand = demand_of(MACHINE, muscle, 95.0)
     hardest = max(range(20), key=demand.lifting.__getitem__)
     sticking = MACHINE.cam_bump_rad / radians(95.0) * 20.0
     assert abs(hardest + 0.5 - sticking) < 2.0

@@ -113,7 +113,7 @@ def test_a_pull_a_little_over_the_load_lifts_it_and_a_little_under_does_not():
     for share, lifted in ((1.1, True), (0.9, False)):
         machine, muscle = machine_with_muscle(muscle=MuscleSpec(strength_nm=2000.0))
         machine.place(radians(40.0))
-        load = machine.holding_torque(radians(40.0))
+        load = machine.spec.holding_torque(radians(40.0))
         muscle.pulled(share * load, 1e9)
         run(machine, muscle, 0.4, asked_nm=share * load)
         assert (degrees(machine.angle_rad) > 40.0) is lifted

@@ -57,9 +57,14 @@ class Trace:
         end = self.stay(rest_s)
         return start, top, down, end
 
-    def truth(self):
+    def judged(self):
         self.stay(4.0)
         return evaluate(Track(0.0, self.angle), self.diary, ROM_DEG)
+
+    def truth(self):
+        truth = self.judged()
+        assert truth is not None
+        return truth
 
 
 def test_the_four_moments_are_where_the_definitions_put_them():
@@ -126,7 +131,8 @@ def test_a_catch_on_the_way_down_is_one_rep_and_no_hold(up_deg):
     trace.stay(2.0)
     down = trace.go(60.0, DOWN_DEG_S)
     trace.stay(2.0)
-    trace.go(60.0 + up_deg, DOWN_DEG_S) if up_deg else None
+    if up_deg:
+        trace.go(60.0 + up_deg, DOWN_DEG_S)
     trace.stay(1.0)
     trace.go(0.0, DOWN_DEG_S)
     trace.diary.entries[0].end_s = trace.now_s
@@ -156,7 +162,7 @@ def test_a_bounce_at_the_stop_is_after_the_end():
 def test_moving_less_than_six_degrees_is_no_attempt():
     trace = Trace()
     trace.attempt(top_deg=5.0, failed="mid_lift")
-    assert trace.truth() is None
+    assert trace.judged() is None
 
 
 def test_full_range_is_90_percent_of_the_lifters_own():
@@ -312,6 +318,7 @@ def test_another_clock_moves_every_time_and_no_duration():
     trace.attempt(top_deg=40.0, rest_s=3.0, failed="mid_lift")
     here = trace.truth()
     there = here.shifted(1000.0)
+    assert here.result.outcome_s is not None
     assert there.result.outcome_s == pytest.approx(here.result.outcome_s + 1000.0)
     assert there.result.reps == tuple(truth.rep for truth in there.reps)
     for before, after in zip(here.result.reps, there.result.reps, strict=True):

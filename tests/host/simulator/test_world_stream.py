@@ -192,3 +192,30 @@ def test_records_are_the_documented_bytes():
     assert (status, flags) == (MAGNET_SEEN, 0)
     first = next(world("seed=1").sensor_trace(100.0))
     assert first == (0.0, (angle >> 4) * 360.0 / 4096.0)
+
+
+def test_a_reader_that_leaves_ends_the_program_quietly():
+    program = subprocess.Popen(
+        [sys.executable, "-m", "legcurl.simulator.world", EARLY],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        assert program.stdout.read(4) == MAGIC
+        program.stdout.close()
+        assert program.stderr.read() == b""
+        assert program.wait(timeout=30) == 0
+
+
+def test_an_address_that_cannot_be_meant_is_one_line_and_exit_code_2():
+    done = subprocess.run(
+        [sys.executable, "-m", "legcurl.simulator.world", "sim:?lifter=arnold"],
+        check=False,
+        capture_output=True,
+        timeout=30,
+    )
+    assert done.returncode == ConfigError.exit_code
+    assert done.stderr.count(b"\n") == 1
+    assert b"steady" in done.stderr
