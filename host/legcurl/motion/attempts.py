@@ -28,7 +28,7 @@ SLACK_DEG = 25.0
 """Below this height a still lever may be a lifter who has only taken up the slack, in degrees:
 short lifters wait 20° above the machine's own stop."""
 
-BOTTOM_FRACTION = 0.12
+BOTTOM_FRACTION = 0.08
 """Of an attempt's height: back down to here and stopped is back at the bottom."""
 
 LOW_FRACTION = 1 / 3
@@ -37,6 +37,10 @@ straighten his legs; a turn above is a pulse or a catch. (Convention: "near the 
 
 RESUMED_FRACTION = 0.85
 """Of the last top: an ascent from such a low turn that gets here is a rep of its own."""
+
+SETTLING_DEG = 1.0
+"""Sinking by more than this after a short stop is still the way down, in degrees: a lifter may
+stop short of the bottom for a moment, and a bounce falls back to where it came from."""
 
 LOW_REST_S = 2.0
 """Still this long at a low turn: the attempt is over, in s."""
@@ -70,6 +74,13 @@ class Excursion:
     def height(self) -> float:
         """Peak over the bottom it left."""
         return self.peak - self.floor
+
+    def sinks_on(self, look: Look) -> bool:
+        """Whether a lever that had stopped is going on down; if so, that was not the end yet."""
+        sinking = look.velocity <= -QUASI_STATIC_DEG_S and look.angle < self.low - SETTLING_DEG
+        if sinking:
+            self.closed, self.low = look.step, look.angle
+        return sinking
 
 
 LeverState = Literal["bottom", "attempt"]

@@ -29,9 +29,9 @@ LEAVING_FRACTION = 0.08
 ARRIVED_DEG = 1.0
 """The ascent is over within this of the top, in degrees: what follows is holding."""
 
-VELOCITY_WAIT = 26
-"""Steps after the stop at the bottom until its velocity is known well enough to interpolate the
-end: the lever is at rest, so the last 40 ms that the smoothing wants can be foreseen."""
+SETTLE_WAIT = 36
+"""Steps after the stop at the bottom before a rep is measured: the smoothed velocity wants 30, and
+a lifter who stopped short for a moment has gone on by then."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from legcurl.motion.direction import Direction
 from legcurl.motion.kinematics import Curve
 from legcurl.motion.lifter_range import LifterRange
 from legcurl.motion.live import LiveView
-from legcurl.motion.measure import VELOCITY_WAIT, measure, measure_so_far
+from legcurl.motion.measure import SETTLE_WAIT, measure, measure_so_far
 from legcurl.motion.set_keeper import SetKeeper
 
 LOOK_EVERY = 4
@@ -197,9 +197,11 @@ class SetTracker:
 
     def _follow(self, look: Look, now: int, told_s: float, events: list[MotionEvent]) -> None:
         """One look, in degrees of flexion; `told_s` is when what it says is said."""
-        while self._measuring and now - self._measuring[0].closed >= VELOCITY_WAIT:
-            self._measure(self._measuring.pop(0), now, told_s, events)
         finder = self._finder
+        while self._measuring and now - self._measuring[0].closed >= SETTLE_WAIT:
+            if finder.open is None and self._measuring[0].sinks_on(look):
+                break
+            self._measure(self._measuring.pop(0), now, told_s, events)
         ended = finder.look(look)
         if ended is not None:
             self._measuring.append(ended)
