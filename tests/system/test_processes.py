@@ -71,13 +71,18 @@ def gone_within(seconds: float, is_alive: IsAlive, *pids: int) -> bool:
     return False
 
 
-async def test_leaving_a_station_ends_its_processes(is_alive: IsAlive) -> None:
-    station, sensor = simulated("sim:")
+@pytest.mark.parametrize("link", ["serial", "tcp"])
+async def test_leaving_a_station_ends_its_processes(
+    link: str, is_alive: IsAlive, caplog: pytest.LogCaptureFixture
+) -> None:
+    station, sensor = simulated(f"sim:?link={link}")
     async with station:
         pids = (sensor.firmware_pid, sensor.world_pid)
         assert all(is_alive(pid) for pid in pids)
     assert not any(is_alive(pid) for pid in pids)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+    await asyncio.sleep(0)
+    assert caplog.messages == []
 
 
 async def test_leaving_a_fast_world_in_mid_set_ends_its_processes(is_alive: IsAlive) -> None:

@@ -58,6 +58,7 @@ BOARD = "pico_w"
 HEAP = "512K"  # a Pico's 235 kB, and as much again since pointers have 64 bits here
 COMPLAINT_BYTES = 4096  # of what a process last said on stderr, kept for the error message
 BRIDGE_BYTES = 8192  # socket buffers of the bridge: what is on its way must fit the sensor's log
+FAREWELL_S = 0.5  # how long a TCP client waits for the one before it to be gone
 DRAIN_POLL_S = 0.02
 DRAIN_PATIENCE_S = 5.0  # a reader that takes nothing for so long is not reading
 FORCED_ENGINE = "LEGCURL_ENGINE"  # environment: `micropython` or `cpython`, to reproduce a fault
@@ -128,6 +129,7 @@ class SimulatedSensor:
         self._reaper: asyncio.Task[None] | None = None
         self._server: asyncio.Server | None = None
         self._bridge: asyncio.Task[None] | None = None
+        self._clients: set[asyncio.Task[None]] = set()
         self._failure: str | None = None
 
     async def __aenter__(self) -> SimulatedSensor:
@@ -194,7 +196,7 @@ class SimulatedSensor:
         tasks = [task for task in (self._bridge, self._reaper, *self._listeners) if task]
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, *self._clients, return_exceptions=True)
         for process in (self._firmware, self._world):
             if process is not None:
                 if process.stdin is not None:
@@ -322,26 +324,32 @@ class SimulatedSensor:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Bridge one client at a time; a second one is turned away, as a board's port would."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._clients.add(task)
         try:
+            if self._bridge is not None:  # a host that reconnects may be quicker than its farewell
+                await asyncio.wait({self._bridge}, timeout=FAREWELL_S)
             if self._bridge is None:
-                self._bridge = asyncio.current_task()
-                try:
-                    await self._carry(reader, writer)
-                finally:
-                    self._bridge = None
-        except (LinkError, OSError) as error:
-            log.info("client gone: %s", error)
+                # A task of its own: asyncio's server reports a handler that is cancelled.
+                self._bridge = asyncio.create_task(self._carry(reader, writer))
+                await asyncio.wait({self._bridge})
+                self._bridge = None
         finally:
             writer.close()
+            self._clients.discard(task)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.transport.set_write_buffer_limits(high=BRIDGE_BYTES)
         _shrink_socket(writer)
-        link = await SerialRoute(SerialAddress(self.port)).connect()
         try:
-            await until_first(_inward(reader, link), _outward(link, writer))
-        finally:
-            await link.close()
+            link = await SerialRoute(SerialAddress(self.port)).connect()
+            try:
+                await until_first(_inward(reader, link), _outward(link, writer))
+            finally:
+                await link.close()
+        except (LinkError, OSError) as error:
+            log.info("TCP client dropped: %s", error)
 
 
 class EndWatch:
