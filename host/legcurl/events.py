@@ -25,8 +25,10 @@ class RepResult:
 
     number: int  # counts attempts from 1, failed and partial ones included
     completed: bool  # full range and not failed mid lift: what the coach counts
-    failed: bool
-    failure: Failure | None
+    failed: bool  # could not be lifted to the top
+    failure: (
+        Failure | None
+    )  # "in_hold" of a completed rep: the weight sank before the hold was over
     start_s: float
     hold_start_s: float
     hold_end_s: float
@@ -40,7 +42,7 @@ class RepResult:
     rom_fraction: float  # peak over the lifter's range of motion
     hold_met: bool  # held for HOLD_TARGET_S or longer
     full_rom: bool  # rom_fraction reached FULL_ROM
-    fail_s: float | None = None  # onset of the final descent of a failed rep
+    fail_s: float | None = None  # onset of the final descent of a rep with a failure
     evidence: str | None = None  # why it was called failed, in words
     mean_velocity_deg_s: float = 0.0  # of the concentric
     incomplete: bool = False  # samples are missing inside this rep

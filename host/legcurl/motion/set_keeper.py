@@ -7,11 +7,12 @@ thing said about each rep is what the finished set contains.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import inf
 
 from legcurl.events import (
+    Failure,
     FailureSuspected,
     FailureWithdrawn,
     MotionEvent,
@@ -37,6 +38,9 @@ REST_SHOWN_S = 1.0
 SETTLED_END_S = 2.0
 """Data that end this long after the last rep, the lever at the bottom, end a set that was over;
 sooner, they broke it off. In s: twice the rest that the method's "no rest" is shown from."""
+
+FAILURES: Mapping[str, Failure] = {"failed_mid_lift": "mid_lift", "failed_in_hold": "in_hold"}
+"""Verdicts that are failures, as a rep tells them."""
 
 BOTTOM_OF = 5
 """So many of the last reps say where this lifter's bottom is."""
@@ -120,7 +124,7 @@ class SetKeeper:
         judged = judge([*self._attempts, attempt], self.lifter)[-1]
         if judged.effort is None or not could_fail(judged.fraction, judged.effort):
             return None
-        if judged.verdict not in ("failed_mid_lift", "failed_in_hold"):
+        if judged.verdict not in FAILURES:
             return []
         events: list[MotionEvent] = []
         evidence = evidence_of(judged)
@@ -131,8 +135,7 @@ class SetKeeper:
         if certain and self._confirmed != attempt.opened:
             self._confirmed = attempt.opened
             self._confirmed_s[attempt.opened] = t_s
-            failure = "mid_lift" if judged.verdict == "failed_mid_lift" else "in_hold"
-            events.append(MuscleSuccess(t_s, fail_s, failure, evidence))
+            events.append(MuscleSuccess(t_s, fail_s, FAILURES[judged.verdict], evidence))
         return events
 
     def _judge_again(self, t_s: float, events: list[MotionEvent]) -> None:
@@ -223,10 +226,10 @@ class SetKeeper:
         outcome: Outcome = "interrupted" if interrupted else "stopped"
         outcome_s = None
         known_s = t_s
-        if reps[-1].failed:
+        if reps[-1].failure is not None:
             outcome = "muscle_success"
             first = len(reps) - 1
-            while first > 0 and reps[first - 1].failed:
+            while first > 0 and reps[first - 1].failure is not None:
                 first -= 1
             outcome_s = reps[first].fail_s
             opened = list(self._said)[first]
@@ -253,14 +256,12 @@ class SetKeeper:
 
 def _result(judged: Judged, lifter: LifterRange, number: int, known_s: float) -> RepResult:
     attempt = judged.attempt
-    failed = judged.verdict in ("failed_mid_lift", "failed_in_hold")
+    failure = FAILURES.get(judged.verdict)
     return RepResult(
         number=number,
         completed=judged.verdict in ("completed", "failed_in_hold"),
-        failed=failed,
-        failure=None
-        if not failed
-        else ("mid_lift" if judged.verdict == "failed_mid_lift" else "in_hold"),
+        failed=failure == "mid_lift",
+        failure=failure,
         start_s=attempt.start_s,
         hold_start_s=attempt.hold_start_s,
         hold_end_s=attempt.hold_end_s,
@@ -274,8 +275,8 @@ def _result(judged: Judged, lifter: LifterRange, number: int, known_s: float) ->
         rom_fraction=judged.fraction,
         hold_met=attempt.hold_s >= HOLD_TARGET_S,
         full_rom=judged.fraction >= FULL_ROM,
-        fail_s=attempt.hold_end_s if failed else None,
-        evidence=evidence_of(judged) if failed else None,
+        fail_s=attempt.hold_end_s if failure else None,
+        evidence=evidence_of(judged) if failure else None,
         mean_velocity_deg_s=attempt.speed_deg_s,
         incomplete=attempt.incomplete,
     )
@@ -297,7 +298,7 @@ def evidence_of(judged: Judged) -> str:
 
 
 def _what_changed(old: RepResult, new: RepResult) -> str:
-    if old.completed != new.completed or old.failed != new.failed:
+    if old.completed != new.completed or old.failure != new.failure:
         return "judged again by what followed"
     if old.number != new.number:
         return "an earlier motion was no rep"

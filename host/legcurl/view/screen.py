@@ -326,7 +326,7 @@ def _rep_row(rep: RepResult) -> Text:
     row.append(hold, "green" if rep.hold_met else short_hold)
     row.append(down)
     row.append(reached, "" if rep.full_rom else "yellow")
-    row.append(said, "bold" if rep.failed else "yellow")
+    row.append(said, "yellow" if rep.failure is None else "bold")
     return row
 
 

@@ -129,7 +129,7 @@ def missing_words(event: SamplesMissing) -> str:
 
 def verdict(rep: RepResult) -> str:
     """Give what became of the attempt in one word."""
-    if rep.failed and not rep.completed:
+    if rep.failed:
         return "failed"
     return "done" if rep.completed else "partial"
 

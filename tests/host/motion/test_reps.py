@@ -148,6 +148,8 @@ def test_a_weight_that_sinks_from_the_top_after_a_grind_failed_in_the_hold():
     result = only_set(lever)
     assert result.completed_reps == 4
     assert result.reps[-1].failure == "in_hold"
+    assert not result.reps[-1].failed
+    assert result.reps[-1].completed
     assert result.outcome == "muscle_success"
 
 
