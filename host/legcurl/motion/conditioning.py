@@ -39,6 +39,19 @@ GLITCH_LASTS_US = 150_000
 """A larger jump is believed when it has lasted this long, in µs: electric spikes and bad transfers
 last a few samples, while a magnet that slipped stays where it went."""
 
+SLIP_DEG = 3.5
+"""A step of this much between two samples, beyond what the lever's velocity explains, in degrees:
+at 40 Hz it would take 5600 °/s², twice what a leg or a released weight does. If the lever moves on
+as before, the magnet has slipped on its axle, not the lever: the step is taken out."""
+
+SLIP_SAMPLES = 4
+SLIP_SPEED_DEG_S = 150.0
+"""So many samples must agree on a step, and the velocity before and after must be alike and lower
+than this: a lever that hits its stop changes its velocity, not its place."""
+
+SETTLED_STEPS = 200
+"""Grid steps until a step can be a slip: what jumps in the first 2 s is a sensor starting up."""
+
 BRIDGE_US = 3_000_000
 """Gaps up to here are bridged by a straight line, in µs: no rep by the method fits into one (a
 hold alone is 3 s), so the line can hide none."""
@@ -54,6 +67,7 @@ class Dropped:
     not_a_number: int = 0
     not_later: int = 0  # repeated or backward time
     spikes: int = 0
+    slips: int = 0  # steps of the encoder on its axle: no sample lost, but angle changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +167,24 @@ class Grid:
 
     def _follows_last(self, t: int, raw: float) -> bool:
         """Whether a sample goes on from the last used one, rather than from those that wait."""
-        strain = abs(short_way(raw - self._raw)) / _reach_deg(t - self._t_us)
-        if not self._waiting:
-            return strain <= 1.0
-        waited, other = self._waiting[-1]
-        return strain <= min(1.0, abs(short_way(raw - other)) / _reach_deg(t - waited))
+        change = short_way(raw - self._raw)
+        strain = abs(change) / _reach_deg(t - self._t_us)
+        if self._waiting:
+            waited, other = self._waiting[-1]
+            return strain <= min(1.0, abs(short_way(raw - other)) / _reach_deg(t - waited))
+        return strain <= 1.0 and not self._steps(t, change)
+
+    def _steps(self, t: int, change: float) -> bool:
+        """Whether a change is more than the lever's velocity explains."""
+        period = t - self._t_us
+        if period > PLAIN_PERIOD_US or self.end < SETTLED_STEPS:
+            return False
+        return abs(change - self._line()[1] * period / 1e6) > SLIP_DEG
+
+    def _line(self) -> tuple[float, float]:
+        """Where the lever was 25 ms before the next grid step, and its velocity in °/s."""
+        now, before = sum(self.angles[-5:]) / 5, sum(self.angles[-10:-5]) / 5
+        return now, (now - before) / (5 * GRID_S)
 
     def _wait(self, t: int, raw: float) -> None:
         """Keep an unlikely sample (or the very first) until others agree with it."""
@@ -166,21 +193,47 @@ class Grid:
             self.dropped.spikes += len(waiting)
             waiting.clear()
         waiting.append((t, raw))
-        far = self._t_us < 0 or abs(short_way(waiting[0][1] - self._raw)) > SMALL_GLITCH_DEG + (
-            _reach_deg(waiting[0][0] - self._t_us)
+        first_t, first_raw = waiting[0]
+        far = self._t_us < 0 or abs(short_way(first_raw - self._raw)) > SMALL_GLITCH_DEG + (
+            _reach_deg(first_t - self._t_us)
         )
-        if len(waiting) < 2 or (far and t - waiting[0][0] < GLITCH_LASTS_US):
+        if len(waiting) < SLIP_SAMPLES or (far and t - first_t < GLITCH_LASTS_US):
             return
         believed = list(waiting)
         waiting.clear()
         if self._t_us < 0:
             self._begin(*believed[0])
-        elif far:
-            self._jump(*believed[0])
-        else:
-            self._join(*believed[0])
+        elif not self._slipped(believed):
+            if far:
+                self._jump(*believed[0])
+            else:
+                self._join(*believed[0])
         for later in believed[1:]:
             self._join(*later)
+
+    def _slipped(self, believed: Sequence[tuple[int, float]]) -> bool:
+        """Take out a step of the encoder on its axle, if that is what it was."""
+        last = self.angles[-10:]
+        first_t, first_raw = believed[0]
+        stuck = min(last) == max(last)
+        if self.end < SETTLED_STEPS or stuck or first_t - self._t_us > PLAIN_PERIOD_US:
+            return False
+        seen = [self._angle + short_way(raw - self._raw) for _, raw in believed[:SLIP_SAMPLES]]
+        times = [t for t, _ in believed[:SLIP_SAMPLES]]
+        half = SLIP_SAMPLES // 2
+        after = (
+            1e6 * (sum(seen[half:]) - sum(seen[:half])) / (sum(times[half:]) - sum(times[:half]))
+        )
+        level, before = self._line()
+        ahead_s = (sum(times) / SLIP_SAMPLES - self._next_us) / 1e6 + 3 * GRID_S
+        step = sum(seen) / SLIP_SAMPLES - (level + before * ahead_s)
+        alike = abs(before) < SLIP_SPEED_DEG_S and abs(after - before) < SLIP_SPEED_DEG_S
+        if not alike or abs(step) < SLIP_DEG:
+            return False
+        self.dropped.slips += 1
+        self._raw = first_raw - (seen[0] - step - self._angle)  # so that joining adds no step
+        self._join(first_t, first_raw)
+        return True
 
     def _begin(self, t: int, raw: float) -> None:
         self._origins = [(0, t)]

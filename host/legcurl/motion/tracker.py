@@ -67,12 +67,13 @@ class SetTracker:
 
     @property
     def dropped(self) -> dict[str, int]:
-        """Samples not used so far, by reason."""
+        """Samples not used so far, by reason, and steps of a slipped encoder taken out."""
         dropped = self._grid.dropped
         return {
             "not_a_number": dropped.not_a_number,
             "not_later": dropped.not_later,
             "spikes": dropped.spikes,
+            "slips": dropped.slips,
         }
 
     def push(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> list[MotionEvent]:

@@ -225,7 +225,7 @@ def test_samples_that_cannot_be_used_are_counted():
     angles[70] = 200.0
     times[90] = times[89]
     tracker.push(times, angles)
-    assert tracker.dropped == {"not_a_number": 1, "not_later": 1, "spikes": 1}
+    assert tracker.dropped == {"not_a_number": 1, "not_later": 1, "spikes": 1, "slips": 0}
 
 
 def test_unequal_lengths_and_half_a_calibration_are_refused():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from legcurl import analyze
 from legcurl.events import SetResult
+from legcurl.motion import SetTracker
 from lever import Lever, to_failure
 
 
@@ -267,6 +268,26 @@ class TestSensor:
             angles[at] = angles[1499]
         result = analyze([t / 1e6 for t in times], angles)
         assert [(s.completed_reps, s.outcome) for s in result] == [(4, "muscle_success")]
+
+    @pytest.mark.parametrize("rate_hz", [50.0, 100.0, 200.0])
+    @pytest.mark.parametrize("slip_deg", [-12.0, 6.0, 40.0])
+    def test_a_magnet_that_slips_in_mid_set_changes_no_count(self, slip_deg: float, rate_hz: float):
+        times, angles = to_failure(5).seen(rate_hz, noise_deg=0.05)
+        for at in range(round(21.3 * rate_hz), len(angles)):  # during the second rep
+            angles[at] = (angles[at] + slip_deg) % 360.0
+        result = analyze([t / 1e6 for t in times], angles, 0.0, 100.0)
+        assert [(s.completed_reps, s.outcome) for s in result] == [(5, "muscle_success")]
+        assert max(rep.rom_fraction for rep in result[0].reps) < 1.03
+
+    def test_hitting_the_stop_is_no_slip(self):
+        lever = Lever().rests(3)
+        for _ in range(5):
+            lever.lifts(100, 1.5).holds(1).drops().rests(0.5)
+        for rate_hz in (50.0, 100.0, 200.0):
+            times, angles = lever.seen(rate_hz, noise_deg=0.1)
+            tracker = SetTracker()
+            tracker.push(times, angles)
+            assert tracker.dropped["slips"] == 0
 
     def test_lost_batches_change_no_count(self):
         times, angles = to_failure(4).seen(noise_deg=0.05)
