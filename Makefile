@@ -11,7 +11,6 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-BENCH_STAMP := $(VENV)/.ready-bench
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?= sim:
 ACCURACY ?=
@@ -25,7 +24,7 @@ $(STAMP): host/pyproject.toml constraints.txt
 	$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "legcurl needs Python 3.11 or later: make PYTHON=/path/to/python3.11 ...")'
 	$(PY) -m venv $(VENV)
 	$(PIP) install 'pip>=25.1'
-	$(PIP) install -c constraints.txt -e './host[sim]' --group host/pyproject.toml:dev
+	$(PIP) install -c constraints.txt -e './host[sim]' --group host/pyproject.toml:dev --group host/pyproject.toml:bench
 	touch $@
 
 setup: $(STAMP)
@@ -50,11 +49,7 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-$(BENCH_STAMP): $(STAMP)
-	$(PIP) install -c constraints.txt --group host/pyproject.toml:bench
-	touch $@
-
-bench: $(BENCH_STAMP)
+bench: $(STAMP)
 	$(BIN)/python tests/bench/bench_cli.py
 	$(BIN)/python tests/bench/bench_wire.py
 	$(BIN)/python tests/bench/bench_motion.py
@@ -62,7 +57,7 @@ bench: $(BENCH_STAMP)
 	$(BIN)/python tests/bench/bench_serial.py
 	$(BIN)/python tests/bench/bench_station_memory.py
 
-bench-accuracy: $(BENCH_STAMP)
+bench-accuracy: $(STAMP)
 	$(BIN)/python tests/bench/bench_accuracy.py $(ACCURACY)
 
 docs: $(STAMP)

@@ -32,7 +32,7 @@ from legcurl.errors import (
     ProtocolVersionError,
 )
 from legcurl.frame import Answer, Frame, FrameDecoder
-from legcurl.links import Link, Route
+from legcurl.links.route import Link, Route
 from legcurl.race import until_first
 
 REPEAT_S = 1.0  # "MAY repeat a request after one second": docs/protocol.md

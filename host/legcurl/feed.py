@@ -49,7 +49,7 @@ from legcurl.errors import (
 from legcurl.exchange import REPEAT_S, Exchange, NoAnswerError
 from legcurl.frame import Answer, Frame, Samples
 from legcurl.intake import Intake
-from legcurl.links import Link, Route
+from legcurl.links.route import Link, Route
 from legcurl.notes import LinkNote, RestartNote
 from legcurl.race import until_first
 from legcurl.recording import Recording

@@ -29,7 +29,8 @@ from legcurl.events import (
     SetEnded,
 )
 from legcurl.motion import Calibration, SetTracker
-from legcurl.simulator.families import FAMILIES, SimulatedSet, make_set
+from legcurl.simulator.families import FAMILIES
+from legcurl.simulator.recorded import SimulatedSet, make_set
 
 OURS = ("range learnt", "calibrated")
 METHODS = (*OURS, "hysteresis", "find_peaks")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 import baselines
 from legcurl.motion import Calibration, SetTracker
-from legcurl.simulator.families import make_set
+from legcurl.simulator.recorded import make_set
 
 ROUNDS = 5
 PUSH = 25

@@ -24,7 +24,7 @@ from legcurl.exchange import Exchange
 from legcurl.feed import LiveFeed
 from legcurl.frame import FrameDecoder, Samples
 from legcurl.intake import Intake
-from legcurl.links import Link
+from legcurl.links.route import Link
 from legcurl.links.serial import SerialRoute
 from legcurl.links.simulated import SimulatedRoute
 from legcurl.race import until_first

@@ -31,7 +31,7 @@ from legcurl.errors import (
     PortNotFoundError,
     PortPermissionError,
 )
-from legcurl.links import PATIENCE_S, READ_BYTES, SILENCE_S
+from legcurl.links.route import PATIENCE_S, READ_BYTES, SILENCE_S
 
 MISSING = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.ENOTDIR}
 FORBIDDEN = {errno.EACCES, errno.EPERM}

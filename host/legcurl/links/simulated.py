@@ -8,7 +8,7 @@ pace=fast is over at some time, and then `read` gives b"" where a real cable wou
 from __future__ import annotations
 
 from legcurl.address import SerialAddress, SimAddress
-from legcurl.links import SILENCE_S, Link
+from legcurl.links.route import SILENCE_S, Link
 from legcurl.links.serial import SerialRoute
 from legcurl.links.tcp import TcpRoute
 from legcurl.simulator.runner import EndWatch, SimulatedSensor

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from legcurl.address import TcpAddress
 from legcurl.errors import LinkError, LinkLostError, PortNotFoundError
-from legcurl.links import PATIENCE_S, READ_BYTES, SILENCE_S
+from legcurl.links.route import PATIENCE_S, READ_BYTES, SILENCE_S
 
 CONNECT_TIMEOUT_S = 5.0  # the same network answers in milliseconds; a wrong host never does
 

@@ -2,8 +2,7 @@
 
 A family is what detection must cope with, in a sentence, made of traits (ranges to draw from), a
 program, and perhaps a troubled sensor. The first five are the lifters that `sim:` is used with;
-then the 24 families that docs/detection.md names; then nastier ones. `make_set(family, seed)` gives
-one set as a program would get it from some recorder, with its truth, for work on detection.
+then the 24 families that docs/detection.md names; then nastier ones.
 """
 
 from __future__ import annotations
@@ -11,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
 
 from legcurl.simulator import programs as p
 from legcurl.simulator.faults import FaultWindow, glitching_at_start, troubled
 from legcurl.simulator.scenario import Program, Traits
-from legcurl.simulator.truth import SetTruth
 
 _WIDE = Traits()
 _TO_FAILURE = p.lifting(before=p.perhaps_fidgeting, after=p.fidgeting_afterwards)
@@ -222,57 +219,3 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "broken_off": Family("the record ends in mid-set", Traits(reps=_FRESH), p.breaking_off),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SimulatedSet:
-    """One set as recorded, and what it really was. All times on the recorder's clock."""
-
-    family: str
-    seed: int
-    rate_hz: float
-    t_s: list[float]
-    angle_deg: list[float]  # raw sensor degrees in [0, 360), nan where the sensor reports a fault
-    flexion_deg: list[float]  # the exact flexion at each sample, for plots
-    truth: SetTruth
-    extended_deg: float  # the installer's calibration, raw sensor degrees
-    flexed_deg: float
-
-    def as_json(self) -> dict[str, Any]:
-        """The truth with everything a scorer needs, as JSON."""
-        return {
-            "family": self.family,
-            "seed": self.seed,
-            "sample_rate_hz": self.rate_hz,
-            "calibration": {
-                "extended_deg": round(self.extended_deg, 3),
-                "flexed_deg": round(self.flexed_deg, 3),
-            },
-            **self.truth.as_json(),
-        }
-
-
-def make_set(family: str, seed: int, rate_hz: float | None = None) -> SimulatedSet:
-    """Simulate one set of a family; the same arguments give the same set for ever."""
-    from legcurl.simulator.capture import captured, draw_capture
-    from legcurl.simulator.encoder import Encoder
-    from legcurl.simulator.options import SimOptions
-    from legcurl.simulator.world import World
-
-    world = World(SimOptions(seed=seed, lifter=family, pace="fast"))
-    flexion, truth = world.played()
-    rng = world.rng("capture")
-    spec = draw_capture(rng, rate_hz, world.family.loses_batches)
-    encoder = Encoder(world.scenario.encoder, world.rng("encoder"))
-    times, angles, exact = captured(flexion, encoder, world.fault_schedule(), spec, rng)
-    return SimulatedSet(
-        family=family,
-        seed=seed,
-        rate_hz=spec.rate_hz,
-        t_s=times,
-        angle_deg=angles,
-        flexion_deg=exact,
-        truth=truth.sets[0].shifted(spec.clock_s),
-        extended_deg=truth.extended_deg,
-        flexed_deg=truth.flexed_deg,
-    )

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from asyncio.subprocess import Process
     from types import TracebackType
 
-    from legcurl.links import Link
+    from legcurl.links.route import Link
     from legcurl.simulator.options import SimOptions
 
 log = logging.getLogger(__name__)
