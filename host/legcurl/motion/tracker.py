@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from legcurl.errors import CalibrationError, InputError
-from legcurl.events import MotionEvent, PhaseChanged, Progress, SetEnded, SetResult
+from legcurl.events import Cue, MotionEvent, PhaseChanged, Progress, SetEnded, SetResult
 from legcurl.motion.attempts import AttemptFinder, Excursion, Look
 from legcurl.motion.calibration import Calibration
 from legcurl.motion.conditioning import GRID_S, Break, Grid, short_way
+from legcurl.motion.cues import CueGiver
 from legcurl.motion.descent import DescentWatch
 from legcurl.motion.direction import Direction
 from legcurl.motion.kinematics import Curve
@@ -59,6 +60,7 @@ class SetTracker:
         self._set = SetKeeper()
         self._live = LiveView()
         self._descent = DescentWatch()
+        self._cues = CueGiver()
         self._measuring: list[Excursion] = []
         self._next_look = 2 * LOOK_BACK
         self._backwards = False  # the direction has just proved wrong
@@ -193,7 +195,7 @@ class SetTracker:
             look = _turned(kept, self._direction.sign)
             self._follow(look, kept.step + LOOK_BACK, told_s, followed)
         self._backwards = False
-        events.extend(event for event in followed if not isinstance(event, PhaseChanged))
+        events.extend(event for event in followed if not isinstance(event, PhaseChanged | Cue))
         events.append(PhaseChanged(told_s, self._live.phase))
 
     def _follow(self, look: Look, now: int, told_s: float, events: list[MotionEvent]) -> None:
@@ -207,8 +209,15 @@ class SetTracker:
         if ended is not None:
             self._measuring.append(ended)
         attempt = finder.open
-        if self._live.look(look, attempt, self._set.lifter):
-            events.append(PhaseChanged(told_s, self._live.phase))
+        live = self._live
+        hold_s = (live.hold_until - live.hold_from) * GRID_S
+        if live.look(look, attempt, self._set.lifter):
+            events.append(PhaseChanged(told_s, live.phase))
+        cue = self._cues.look(
+            look, live.phase, hold_s, attempt, self._set.lifter, self._set.under_way
+        )
+        if cue is not None:
+            events.append(Cue(told_s, cue))
         if attempt is None:
             if not self._measuring and self._grid.time_s(now) > self._set.closes_s:
                 self._close_set(told_s, events)

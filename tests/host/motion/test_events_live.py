@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from legcurl.errors import CalibrationError, InputError
 from legcurl.events import (
+    Cue,
     FailureSuspected,
     FailureWithdrawn,
     MotionEvent,
@@ -67,7 +68,7 @@ def wild_lever(seed: int) -> Lever:
 
 def test_a_set_is_told_as_it_happens():
     events = events_of(to_failure(3))
-    quiet = Progress | PhaseChanged | RepCorrected
+    quiet = Progress | PhaseChanged | RepCorrected | Cue
     assert [type(event) for event in events if not isinstance(event, quiet)] == [
         SetStarted,
         RepEnded,
@@ -175,6 +176,28 @@ def test_one_sample_at_a_time_is_the_same_as_all_at_once():
     single = SetTracker()
     said = [event for t, a in zip(times, angles, strict=True) for event in single.push([t], [a])]
     assert said == expected
+
+
+class TestCues:
+    def cues_of(self, lever: Lever) -> list[str]:
+        first = Lever().rests(3).rep().rep()
+        first.flexion += lever.flexion[1:]
+        return [event.cue for event in kinds(events_of(first.rests(1)), Cue)]
+
+    def test_a_rep_by_the_book_gets_no_word(self):
+        assert self.cues_of(Lever().rep().rep()) == []
+
+    def test_turning_short_of_the_range_gets_all_the_way_once(self):
+        assert self.cues_of(Lever().rep(top=70)) == ["all_the_way"]
+
+    def test_a_short_hold_gets_squeeze(self):
+        assert self.cues_of(Lever().rep(hold_s=1.0)) == ["squeeze"]
+
+    def test_letting_the_weight_run_down_gets_slower_down_once(self):
+        assert self.cues_of(Lever().rep(down_s=0.9)) == ["slower_down"]
+
+    def test_resting_at_the_bottom_gets_keep_moving_once(self):
+        assert self.cues_of(Lever().rests(7).rep()) == ["keep_moving"]
 
 
 @pytest.mark.parametrize("seed", range(8))
