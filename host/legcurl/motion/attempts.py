@@ -87,22 +87,16 @@ LeverState = Literal["bottom", "attempt"]
 
 
 class AttemptFinder:
-    """Looks in, finished excursions out."""
+    """Looks in, finished excursions out; `bottom` is where this lifter's reps began, once known."""
 
-    def __init__(self) -> None:
+    def __init__(self, bottom: float | None = None) -> None:
         self.state: LeverState = "bottom"
         self.open: Excursion | None = None
         self.floor: float | None = None
-        self.bottom: float | None = None  # where this lifter's reps began, once known
+        self.bottom = bottom
         self._recent: list[Look] = []  # looks at the bottom, the last two seconds
         self._still_since: int | None = None
         self._rise_from: Look | None = None  # a low turn that may be the start of the next rep
-
-    def restart(self) -> None:
-        """Forget the lever's position: the samples broke off or the encoder jumped."""
-        bottom = self.bottom
-        self.__init__()
-        self.bottom = bottom
 
     @property
     def needs_from(self) -> int | None:

@@ -65,11 +65,6 @@ class Direction:
         self.sure = True
         self.kept.clear()
 
-    def restart(self) -> None:
-        """Forget where the lever rested: the samples broke off or the encoder jumped."""
-        if not self.sure:
-            self.__init__()
-
     def look(self, look: Look) -> None:
         """Keep a look; while there is no direction, see whether it gives one."""
         if self.sure:

@@ -7,55 +7,48 @@ thing said about each rep is what the finished set contains.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
+from statistics import median
 
 from legcurl.events import (
-    Failure,
     FailureSuspected,
     FailureWithdrawn,
     MotionEvent,
     MuscleSuccess,
-    Outcome,
     RepCorrected,
     RepEnded,
     RepResult,
     SetEnded,
-    SetResult,
     SetStarted,
 )
-from legcurl.motion.judging import FULL_ROM, HOLD_TARGET_S, Judged, could_fail, judge
+from legcurl.motion.judging import Judged, could_fail, judge
 from legcurl.motion.lifter_range import LifterRange, settle_range
 from legcurl.motion.measure import Attempt
+from legcurl.motion.results import FAILURES, evidence_of, rep_result, set_result, what_changed
 
 REST_IN_SET_S = 18.0
 """Up to this much rest still belongs to the same set, in s (docs/detection.md)."""
 
-REST_SHOWN_S = 1.0
-"""More rest than this is shown, and is no time under load, in s (docs/detection.md)."""
-
 SETTLED_END_S = 2.0
 """Data that end this long after the last rep, the lever at the bottom, end a set that was over;
 sooner, they broke it off. In s: twice the rest that the method's "no rest" is shown from."""
-
-FAILURES: Mapping[str, Failure] = {"failed_mid_lift": "mid_lift", "failed_in_hold": "in_hold"}
-"""Verdicts that are failures, as a rep tells them."""
 
 BOTTOM_OF = 5
 """So many of the last reps say where this lifter's bottom is."""
 
 
 class SetKeeper:
-    """Attempts in, events out."""
+    """Attempts of one set in, events out; `calibrated` is the lifter's range if one is known."""
 
-    def __init__(self) -> None:
-        self.lifter: LifterRange | None = None
+    def __init__(self, calibrated: LifterRange | None = None) -> None:
+        self.lifter = calibrated
         self.bottom: float | None = None  # where this lifter's reps begin, degrees of flexion
         self.start_s: float | None = None  # of the set that is open
         self.completed = 0
         self.closes_s = inf  # an attempt that starts later belongs to another set
-        self._calibrated: LifterRange | None = None
+        self._calibrated = calibrated
         self._attempts: list[Attempt] = []
         self._said: dict[int, RepResult] = {}
         self._known_s: dict[int, float] = {}
@@ -65,10 +58,6 @@ class SetKeeper:
         self._confirmed_s: dict[int, float] = {}  # when a failure was known
         self._incomplete = False
 
-    def calibrate(self, calibrated: LifterRange) -> None:
-        """Start from a lifter's calibrated range."""
-        self._calibrated = self.lifter = calibrated
-
     def mark_incomplete(self) -> None:
         """Samples are missing inside the set that is open, or in its first rep."""
         self._incomplete = True
@@ -76,8 +65,6 @@ class SetKeeper:
     def add(self, attempt: Attempt, t_s: float) -> list[MotionEvent]:
         """Take an attempt that is over; `t_s` is when that became known."""
         events: list[MotionEvent] = []
-        if attempt.start_s > self.closes_s:
-            events.extend(self._close(t_s, interrupted=False))
         self._attempts.append(attempt)
         self._judge_again(t_s, events)
         last = max((rep.end_s for rep in self._said.values()), default=attempt.end_s)
@@ -85,14 +72,14 @@ class SetKeeper:
         self._tell_failure(attempt, t_s, events)
         return events
 
-    def rest(self, t_s: float) -> list[MotionEvent]:
-        """The lever is at the bottom at `t_s`: close what has rested too long."""
-        return self._close(t_s, interrupted=False) if t_s > self.closes_s else []
+    def close(self, t_s: float) -> list[MotionEvent]:
+        """Nobody can add to the set any more: say what it was, if it was one."""
+        return self._end(t_s, interrupted=False)
 
     def finish(self, t_s: float, *, lifting: bool) -> list[MotionEvent]:
-        """The data end at `t_s`."""
+        """The data end at `t_s`: the set was over, or they broke it off."""
         settled_s = self.closes_s - REST_IN_SET_S + SETTLED_END_S
-        return self._close(t_s, interrupted=lifting or t_s < settled_s)
+        return self._end(t_s, interrupted=lifting or t_s < settled_s)
 
     @property
     def attempts(self) -> Sequence[Attempt]:
@@ -108,7 +95,6 @@ class SetKeeper:
         for rep in self._said.values():
             left -= rep.completed
             events.append(RepCorrected(t_s, rep, None, left, "seen the wrong way round"))
-        self._forget_set()
         return events
 
     @property
@@ -157,15 +143,13 @@ class SetKeeper:
             if old is None:
                 events.append(RepEnded(t_s, rep, self.completed))
             elif old != rep:
-                events.append(RepCorrected(t_s, old, rep, self.completed, _what_changed(old, rep)))
+                events.append(RepCorrected(t_s, old, rep, self.completed, what_changed(old, rep)))
         self._said = reps
         if reps:
             self.start_s = next(iter(reps.values())).start_s
-            bottoms = sorted(
-                j.attempt.bottom_deg for j in self._judged if j.verdict == "completed"
-            )[-BOTTOM_OF:]
-            if bottoms:
-                self.bottom = bottoms[len(bottoms) // 2]
+            full = [j.attempt.bottom_deg for j in self._judged if j.verdict == "completed"]
+            if full:
+                self.bottom = median(full[-BOTTOM_OF:])
 
     def _results(self, t_s: float) -> dict[int, RepResult]:
         lifter = self.lifter
@@ -178,7 +162,7 @@ class SetKeeper:
                 continue
             attempt = judged.attempt
             known_s = self._known_s.setdefault(attempt.opened, t_s)
-            rep = _result(judged, lifter, len(reps) + 1, known_s)
+            rep = rep_result(judged, lifter, len(reps) + 1, known_s)
             if before is not None:
                 rep = replace(rep, rest_before_s=max(rep.start_s - before.end_s, 0.0))
             reps[attempt.opened] = before = rep
@@ -204,102 +188,15 @@ class SetKeeper:
         if rep is not None:
             self._confirmed = None
 
-    def _close(self, t_s: float, *, interrupted: bool) -> list[MotionEvent]:
-        events: list[MotionEvent] = []
-        reps = tuple(self._said.values())
-        if reps and self.lifter is not None:
-            events.append(SetEnded(t_s, self._set_result(reps, t_s, interrupted=interrupted)))
-        self._forget_set()
-        return events
-
-    def _forget_set(self) -> None:
-        calibrated = self._calibrated
-        self.__init__()
-        if calibrated is not None:
-            self.calibrate(calibrated)
-
-    def _set_result(
-        self, reps: tuple[RepResult, ...], t_s: float, *, interrupted: bool
-    ) -> SetResult:
-        lifter = self.lifter
-        assert lifter is not None
-        outcome: Outcome = "interrupted" if interrupted else "stopped"
-        outcome_s = None
-        known_s = t_s
-        if reps[-1].failure is not None:
-            outcome = "muscle_success"
-            first = len(reps) - 1
-            while first > 0 and reps[first - 1].failure is not None:
-                first -= 1
-            outcome_s = reps[first].fail_s
-            opened = list(self._said)[first]
-            known_s = self._confirmed_s.get(opened, reps[first].known_s)
-        rests = sum(rep.rest_before_s for rep in reps[1:] if rep.rest_before_s > REST_SHOWN_S)
-        completed = [rep for rep in reps if rep.completed]
-        speeds = [rep.mean_velocity_deg_s for rep in completed]
-        peaks = [rep.peak_deg for rep in completed]
-        return SetResult(
-            start_s=reps[0].start_s,
-            end_s=reps[-1].end_s,
-            outcome=outcome,
-            outcome_s=outcome_s,
-            outcome_known_s=known_s,
-            time_under_load_s=reps[-1].end_s - reps[0].start_s - rests,
-            completed_reps=len(completed),
-            reps=reps,
-            rom_deg=lifter.rom_deg,
-            velocity_loss=1 - speeds[-1] / max(speeds[:3]) if speeds else None,
-            rom_loss=1 - peaks[-1] / max(peaks) if peaks else None,
-            incomplete=self._incomplete or any(rep.incomplete for rep in reps),
+    def _end(self, t_s: float, *, interrupted: bool) -> list[MotionEvent]:
+        if not self._said or self.lifter is None:
+            return []
+        result = set_result(
+            list(self._said.values()),
+            self.lifter,
+            known_s=[self._confirmed_s.get(o, rep.known_s) for o, rep in self._said.items()],
+            ended_s=t_s,
+            interrupted=interrupted,
+            incomplete=self._incomplete,
         )
-
-
-def _result(judged: Judged, lifter: LifterRange, number: int, known_s: float) -> RepResult:
-    attempt = judged.attempt
-    failure = FAILURES.get(judged.verdict)
-    return RepResult(
-        number=number,
-        completed=judged.verdict in ("completed", "failed_in_hold"),
-        failed=failure == "mid_lift",
-        failure=failure,
-        start_s=attempt.start_s,
-        hold_start_s=attempt.hold_start_s,
-        hold_end_s=attempt.hold_end_s,
-        end_s=attempt.end_s,
-        known_s=known_s,
-        concentric_s=attempt.concentric_s,
-        hold_s=attempt.hold_s,
-        eccentric_s=attempt.eccentric_s,
-        rest_before_s=0.0,
-        peak_deg=attempt.top_deg - lifter.extended,
-        rom_fraction=judged.fraction,
-        hold_met=attempt.hold_s >= HOLD_TARGET_S,
-        full_rom=judged.fraction >= FULL_ROM,
-        fail_s=attempt.hold_end_s if failure else None,
-        evidence=evidence_of(judged) if failure else None,
-        mean_velocity_deg_s=attempt.speed_deg_s,
-        incomplete=attempt.incomplete,
-    )
-
-
-def evidence_of(judged: Judged) -> str:
-    """Why an attempt is called failed, in words."""
-    effort = judged.effort
-    height = f"{100 * judged.fraction:.0f} % of range"
-    if effort is None:
-        return f"came down from {height}"
-    down = "dropped" if effort.dropping else "came down"
-    if judged.verdict == "failed_in_hold":
-        return (
-            f"rose at {100 * effort.slowed:.0f} % of the usual speed to {height}, held for "
-            f"{judged.attempt.hold_s:.1f} s, then {down}"
-        )
-    return f"crept for {effort.creep_s:.1f} s, stalled at {height}, then {down}"
-
-
-def _what_changed(old: RepResult, new: RepResult) -> str:
-    if old.completed != new.completed or old.failure != new.failure:
-        return "judged again by what followed"
-    if old.number != new.number:
-        return "an earlier motion was no rep"
-    return "the range was learnt better"
+        return [SetEnded(t_s, result)]

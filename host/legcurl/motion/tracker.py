@@ -171,8 +171,7 @@ class SetTracker:
         extended = look.angle + short_way(calibration.extended_deg - look.angle)
         bottom = extended if signed > 0 else -extended
         self._calibrated = LifterRange(bottom, bottom + abs(signed), "calibrated")
-        self._set.calibrate(self._calibrated)
-        self._finder.bottom = bottom
+        self._begin_set()
 
     def _turn_round(self, now: int, events: list[MotionEvent]) -> None:
         """The direction has proved wrong: take back what was said, and follow the set again."""
@@ -181,6 +180,7 @@ class SetTracker:
         self._direction.reverse()
         self._finder = AttemptFinder()
         self._measuring.clear()
+        self._begin_set()
         if self._calibration is not None:
             noted = self._calibration
             self._calibration = Calibration(noted.flexed_deg, noted.extended_deg)
@@ -230,8 +230,14 @@ class SetTracker:
         """Nobody can add to the set any more; the next may be another lifter's."""
         if self._set.under_way and not self._direction.sure:
             self._direction.settle(self._direction.sign)
-        events.extend(self._set.rest(told_s))
-        self._finder.bottom = None if self._calibrated is None else self._calibrated.extended
+        events.extend(self._set.close(told_s))
+        self._begin_set()
+
+    def _begin_set(self) -> None:
+        """Wait for the next set, of whoever comes."""
+        calibrated = self._calibrated
+        self._set = SetKeeper(calibrated)
+        self._finder.bottom = None if calibrated is None else calibrated.extended
 
     def _watch_descent(
         self,
@@ -273,6 +279,8 @@ class SetTracker:
     ) -> None:
         curve = self._curve(excursion.looks[0].step, now)
         attempt = measure(excursion, curve, self._base(excursion), self._grid.time_s)
+        if attempt.start_s > self._set.closes_s:
+            self._close_set(told_s, events)
         events.extend(self._set.add(attempt, told_s))
         if self._set.bottom is not None:
             self._finder.bottom = self._set.bottom
@@ -289,8 +297,9 @@ class SetTracker:
         for excursion in self._measuring:
             self._measure(excursion, index - 1, self._grid.time_s(index - 1), events)
         self._measuring.clear()
-        self._finder.restart()
-        self._direction.restart()
+        self._finder = AttemptFinder(self._finder.bottom)
+        if not self._direction.sure:
+            self._direction = Direction()
         self._next_look = index + 2 * LOOK_BACK
 
     def _forget(self) -> None:
