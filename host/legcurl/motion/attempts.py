@@ -11,12 +11,16 @@ only finds; `measure` then measures by definition.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from legcurl.motion.conditioning import GRID_S
 from legcurl.motion.kinematics import QUASI_STATIC_DEG_S
 
 MIN_ATTEMPT_DEG = 6.0
 """Moving less is no attempt, in degrees (docs/detection.md)."""
+
+OFF_BOTTOM_DEG = 1.0
+"""Below this over the bottom that a lifter is known by, he is only taking up the slack."""
 
 STILL_DEG_S = 1.5
 """Slower than this for a while is rest, not the creep of a lift that hardly moves, in °/s."""
@@ -83,20 +87,15 @@ class Excursion:
         return sinking
 
 
-LeverState = Literal["bottom", "attempt"]
-
-
 class AttemptFinder:
     """Looks in, finished excursions out; `bottom` is where this lifter's reps began, once known."""
 
     def __init__(self, bottom: float | None = None) -> None:
-        self.state: LeverState = "bottom"
         self.open: Excursion | None = None
         self.floor: float | None = None
         self.bottom = bottom
         self._recent: list[Look] = []  # looks at the bottom, the last two seconds
         self._still_since: int | None = None
-        self._rise_from: Look | None = None  # a low turn that may be the start of the next rep
 
     @property
     def needs_from(self) -> int | None:
@@ -107,10 +106,10 @@ class AttemptFinder:
 
     def look(self, look: Look) -> Excursion | None:
         """Take the next look; give the excursion that ended with it, if one did."""
-        if self.state == "bottom":
-            self._at_bottom(look)
-            return None
-        return self._in_attempt(look)
+        if self.open is not None:
+            return self._in_attempt(look, self.open)
+        self._at_bottom(look)
+        return None
 
     def _at_bottom(self, look: Look) -> None:
         recent = self._recent
@@ -123,37 +122,34 @@ class AttemptFinder:
         if -STILL_DEG_S < look.velocity < STILL_DEG_S:
             if self._still_since is None:
                 self._still_since = look.step
-            elif (look.step - self._still_since) * 0.01 >= STILL_S / 2:
+            elif (look.step - self._still_since) * GRID_S >= STILL_S / 2:
                 self.floor = angle
         else:
             self._still_since = None
-        if angle > self.floor + MIN_ATTEMPT_DEG and angle > (self.bottom or -1e9) + 1.0:
-            self.state = "attempt"
+        leaving = self.floor + MIN_ATTEMPT_DEG
+        if self.bottom is not None:
+            leaving = max(leaving, self.bottom + OFF_BOTTOM_DEG)
+        if angle > leaving:
             self._still_since = None
-            self._rise_from = None
             self.open = Excursion(look.step, self.floor, list(recent), angle, look.step)
             self.open.low = angle
             self.open.low_step = look.step
             recent.clear()
 
-    def _in_attempt(self, look: Look) -> Excursion | None:
-        attempt = self.open
-        assert attempt is not None
+    def _in_attempt(self, look: Look, attempt: Excursion) -> Excursion | None:
         attempt.looks.append(look)
         step, angle, velocity = look
         if angle >= attempt.peak:
             attempt.peak, attempt.peak_step = angle, step
             attempt.low, attempt.low_step = angle, step
-            self._rise_from = None
         elif angle < attempt.low:
             attempt.low, attempt.low_step = angle, step
-            self._rise_from = None
         still = -STILL_DEG_S < velocity < STILL_DEG_S
         if not still:
             self._still_since = None
         elif self._still_since is None:
             self._still_since = step
-        still_s = 0.0 if self._still_since is None else (step - self._still_since) * 0.01
+        still_s = 0.0 if self._still_since is None else (step - self._still_since) * GRID_S
         base = attempt.floor if self.bottom is None else max(attempt.floor, self.bottom)
         height = attempt.peak - base
 
@@ -165,14 +161,14 @@ class AttemptFinder:
         if descended > MIN_ATTEMPT_DEG / 2 and stopped:
             at_bottom = max(MIN_ATTEMPT_DEG, BOTTOM_FRACTION * height)
             if attempt.low - base <= at_bottom:
-                return self._close(look)
+                return self._close(attempt, step)
             if attempt.low - base <= LOW_FRACTION * height:
                 if still_s >= LOW_REST_S:
-                    return self._close(look)
+                    return self._close(attempt, step)
                 risen = angle - attempt.low
                 if risen > MIN_ATTEMPT_DEG and angle - base >= RESUMED_FRACTION * height:
-                    return self._split()
-        if (step - attempt.opened) * 0.01 > LONGEST_S:
+                    return self._split(attempt)
+        if (step - attempt.opened) * GRID_S > LONGEST_S:
             self._to_bottom(angle)
         return None
 
@@ -184,17 +180,13 @@ class AttemptFinder:
             return attempt.peak < self.bottom + MIN_ATTEMPT_DEG
         return attempt.height < SLACK_DEG and angle > attempt.peak - 2.0
 
-    def _close(self, look: Look) -> Excursion:
-        attempt = self.open
-        assert attempt is not None
-        attempt.closed = look.step
+    def _close(self, attempt: Excursion, step: int) -> Excursion:
+        attempt.closed = step
         self._to_bottom(attempt.low)
         return attempt
 
-    def _split(self) -> Excursion:
+    def _split(self, attempt: Excursion) -> Excursion:
         """The lever turned low and came up to the top again: two reps met there."""
-        attempt = self.open
-        assert attempt is not None
         turn = next(i for i, look in enumerate(attempt.looks) if look.step == attempt.low_step)
         rest = attempt.looks[turn:]
         del attempt.looks[turn + 1 :]
@@ -206,7 +198,6 @@ class AttemptFinder:
         return attempt
 
     def _to_bottom(self, floor: float) -> None:
-        self.state = "bottom"
         self.open = None
         self.floor = floor
         self._still_since = None

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Literal
 
 from legcurl.motion.attempts import STILL_DEG_S, Excursion, Look
+from legcurl.motion.conditioning import GRID_S
 from legcurl.motion.measure import Attempt
 
 DEPARTURE_DEG = 20.0
@@ -89,7 +90,7 @@ class Direction:
             self._still_since = None
         elif self._still_since is None:
             self._still_since = look.step
-        elif (look.step - self._still_since) * 0.01 >= SETTLED_S:
+        elif (look.step - self._still_since) * GRID_S >= SETTLED_S:
             self._rest = look.angle
             # Nothing before this rest belongs to the first rep.
             del self.kept[:-50]
@@ -114,7 +115,7 @@ class Direction:
             if not -STILL_DEG_S < past.velocity < STILL_DEG_S:
                 break
             still_since = past.step
-        return (look.step - still_since) * 0.01 >= PARKED_S
+        return (look.step - still_since) * GRID_S >= PARKED_S
 
     def reverse(self) -> None:
         """Take the other direction, for what was kept too."""

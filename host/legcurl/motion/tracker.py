@@ -102,8 +102,10 @@ class SetTracker:
             self._measure(excursion, end - 1, self._grid.time_s(end - 1), events)
         self._measuring.clear()
         if end > 0:
-            open_attempt = self._finder.open is not None
-            events.extend(self._set.finish(self._grid.time_s(end - 1), lifting=open_attempt))
+            lifting = self._finder.open is not None
+            events.extend(self._set.finish(self._grid.time_s(end - 1), lifting=lifting))
+            self._finder = AttemptFinder()
+            self._begin_set()
         return events
 
     def _look(self, events: list[MotionEvent]) -> None:

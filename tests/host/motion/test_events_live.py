@@ -178,6 +178,13 @@ def test_one_sample_at_a_time_is_the_same_as_all_at_once():
     assert said == expected
 
 
+def test_finishing_twice_says_nothing_twice():
+    tracker = SetTracker()
+    tracker.push(*Lever().rests(3).rep().rep().rests(3).seen())
+    assert len(kinds(tracker.finish(), SetEnded)) == 1
+    assert tracker.finish() == []
+
+
 class TestCues:
     def cues_of(self, lever: Lever) -> list[str]:
         first = Lever().rests(3).rep().rep()
