@@ -39,6 +39,9 @@ USUAL_OF = 3
 PARTIAL_FRACTION = 0.25
 """A chosen turn below this is putting the weight down or testing it, not a partial rep."""
 
+LEAVING_FRACTION = 0.5
+"""After a failure a chosen turn below this is getting out of the machine, not another attempt."""
+
 STRONG_CREEP_S = 1.0
 SOME_CREEP_S = 0.2
 """Creeping for so long is trying and not getting on, in s. A chosen turn brakes within 0.1 s; the
@@ -126,6 +129,8 @@ def judge(attempts: Sequence[Attempt], lifter: LifterRange | None) -> list[Judge
         else:
             effort = effort_of(attempt, completed)
             verdict = _verdict(fraction, effort)
+            if verdict == "partial" and fraction < LEAVING_FRACTION and _has_failed(judged):
+                verdict = "not_a_rep"
             low = verdict == "failed_mid_lift" and fraction < LOW
             if low and not _expected(attempt, fraction, completed, judged):
                 verdict = "not_a_rep"
@@ -197,6 +202,12 @@ def _expected(
     tired = completed[-1].speed_deg_s < TIRED * usual
     at_once = attempt.start_s - before.attempt.end_s < NO_PAUSE_S
     return (tired and at_once) if fraction < BARELY else (tired or at_once)
+
+
+def _has_failed(judged: Sequence[Judged]) -> bool:
+    """Whether the last rep so far is a failed one."""
+    reps = [j for j in judged if j.verdict != "not_a_rep"]
+    return bool(reps) and reps[-1].verdict in ("failed_mid_lift", "failed_in_hold")
 
 
 def _after_setting_up(attempts: Sequence[Attempt], lifter: LifterRange) -> int:

@@ -144,6 +144,13 @@ def test_two_failures_end_one_set_and_the_first_decides_when():
     assert result.outcome_s == pytest.approx(result.reps[3].hold_end_s)
 
 
+def test_getting_out_of_the_machine_after_a_failure_changes_no_outcome():
+    lever = three_reps().failed_rep(top=70).rests(8).lifts(32, 0.8).drops().rests(22)
+    result = only_set(lever)
+    assert result.outcome == "muscle_success"
+    assert len(result.reps) == 4
+
+
 def test_a_weight_that_sinks_from_the_top_after_a_grind_failed_in_the_hold():
     lever = three_reps().lifts(60, 2.5).creeps(97, 6).holds(1.5).drops().rests(22)
     result = only_set(lever)
