@@ -45,9 +45,11 @@ at 40 Hz it would take 5600 °/s², twice what a leg or a released weight does. 
 as before, the magnet has slipped on its axle, not the lever: the step is taken out."""
 
 SLIP_SAMPLES = 4
-SLIP_SPEED_DEG_S = 150.0
-"""So many samples must agree on a step, and the velocity before and after must be alike and lower
-than this: a lever that hits its stop changes its velocity, not its place."""
+CALM_DEG_S = 75.0
+CALM_STEPS = 20
+"""So many samples must agree on a step, and the lever must move calmly for 0.2 s before it and
+while they come: slower than this, in °/s, twice a brisk lift. A lever that hits its stop, or
+bounces on it, steps as far without any slip."""
 
 SETTLED_STEPS = 200
 """Grid steps until a step can be a slip: what jumps in the first 2 s is a sensor starting up."""
@@ -213,22 +215,20 @@ class Grid:
 
     def _slipped(self, believed: Sequence[tuple[int, float]]) -> bool:
         """Take out a step of the encoder on its axle, if that is what it was."""
-        last = self.angles[-10:]
+        last = self.angles[-CALM_STEPS:]
         first_t, first_raw = believed[0]
-        stuck = min(last) == max(last)
-        if self.end < SETTLED_STEPS or stuck or first_t - self._t_us > PLAIN_PERIOD_US:
+        moved, stuck = max(last) - min(last), last[-10:] == last[-1:] * 10
+        hurried = moved > CALM_DEG_S * CALM_STEPS * GRID_S
+        if stuck or hurried or first_t - self._t_us > PLAIN_PERIOD_US:
             return False
         seen = [self._angle + short_way(raw - self._raw) for _, raw in believed[:SLIP_SAMPLES]]
         times = [t for t, _ in believed[:SLIP_SAMPLES]]
-        half = SLIP_SAMPLES // 2
-        after = (
-            1e6 * (sum(seen[half:]) - sum(seen[:half])) / (sum(times[half:]) - sum(times[:half]))
-        )
+        lasted_s = (times[-1] - times[0]) / 1e6
         level, before = self._line()
         ahead_s = (sum(times) / SLIP_SAMPLES - self._next_us) / 1e6 + 3 * GRID_S
         step = sum(seen) / SLIP_SAMPLES - (level + before * ahead_s)
-        alike = abs(before) < SLIP_SPEED_DEG_S and abs(after - before) < SLIP_SPEED_DEG_S
-        if not alike or abs(step) < SLIP_DEG:
+        calm = max(seen) - min(seen) <= CALM_DEG_S * lasted_s + PLAIN_STEP_DEG / 2
+        if self.end < SETTLED_STEPS or not calm or abs(step) < SLIP_DEG:
             return False
         self.dropped.slips += 1
         self._raw = first_raw - (seen[0] - step - self._angle)  # so that joining adds no step

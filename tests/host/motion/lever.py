@@ -66,14 +66,14 @@ class Lever:
             self.flexion.append(start + (to - start) * (1 - math.exp(-3 * i / steps)) / 0.950213)
         return self
 
-    def drops(self, to: float = 0.0) -> Lever:
+    def drops(self, to: float = 0.0, bounce: float = 5.0) -> Lever:
         """Falls, with a bounce at the stop."""
         fall_s = math.sqrt(max(self.angle - to, 0.1) / 250.0)
         steps, start = round(fall_s / STEP_S), self.angle
         self.flexion += [start - (start - to) * ((i + 1) / steps) ** 2 for i in range(steps)]
         for i in range(round(0.4 / STEP_S)):
             t = i * STEP_S
-            self.flexion.append(to + 5 * math.exp(-t / 0.1) * abs(math.sin(t / 0.05)))
+            self.flexion.append(to + bounce * math.exp(-t / 0.1) * abs(math.sin(t / 0.05)))
         self.flexion.append(to)
         return self
 

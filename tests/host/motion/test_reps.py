@@ -288,9 +288,9 @@ class TestSensor:
 
     def test_hitting_the_stop_is_no_slip(self):
         lever = Lever().rests(3)
-        for _ in range(5):
-            lever.lifts(100, 1.5).holds(1).drops().rests(0.5)
-        for rate_hz in (50.0, 100.0, 200.0):
+        for count in range(8):
+            lever.lifts(100, 1.5).holds(1 + 0.0037 * count).drops(bounce=18).rests(0.5)
+        for rate_hz in (40.0, 50.0, 100.0, 200.0):
             times, angles = lever.seen(rate_hz, noise_deg=0.1)
             tracker = SetTracker()
             tracker.push(times, angles)
