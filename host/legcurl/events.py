@@ -61,6 +61,10 @@ class SetResult:
     completed_reps: int
     reps: tuple[RepResult, ...]
     rom_deg: float = 0.0  # the lifter's range that fractions refer to
+    # Its two ends in raw sensor degrees, [0, 360): what a calibration would say. A magnet that
+    # slipped is taken out, so they are those of the axis before it did. None: nobody measured them.
+    extended_deg: float | None = None
+    flexed_deg: float | None = None
     velocity_loss: float | None = (
         None  # 1 − last completed rep's speed over the best of the first 3
     )

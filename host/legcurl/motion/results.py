@@ -25,12 +25,17 @@ def set_result(
     reps: Sequence[RepResult],
     lifter: LifterRange,
     *,
+    sign: int,
     known_s: Sequence[float],
     ended_s: float,
     interrupted: bool,
     incomplete: bool,
 ) -> SetResult:
-    """Sum up a set; `known_s` says of each rep when its failure was known, if it has one."""
+    """Sum up a set.
+
+    `sign` is that of flexion on the sensor's axis; `known_s` says of each rep when its failure was
+    known, if it has one.
+    """
     outcome: Outcome = "interrupted" if interrupted else "stopped"
     outcome_s = None
     outcome_known_s = ended_s
@@ -55,6 +60,8 @@ def set_result(
         completed_reps=len(completed),
         reps=tuple(reps),
         rom_deg=lifter.rom_deg,
+        extended_deg=sign * lifter.extended % 360.0,
+        flexed_deg=sign * lifter.flexed % 360.0,
         velocity_loss=1 - speeds[-1] / max(speeds[:FIRST_REPS]) if speeds else None,
         rom_loss=1 - peaks[-1] / max(peaks) if peaks else None,
         incomplete=incomplete or any(rep.incomplete for rep in reps),

@@ -57,14 +57,19 @@ class SetKeeper:
         self._confirmed: int | None = None  # the attempt that Muscle Success was said of
         self._confirmed_s: dict[int, float] = {}  # when a failure was known
         self._incomplete = False
+        self._sign = 1
 
     def mark_incomplete(self) -> None:
         """Samples are missing inside the set that is open, or in its first rep."""
         self._incomplete = True
 
-    def add(self, attempt: Attempt, t_s: float) -> list[MotionEvent]:
-        """Take an attempt that is over; `t_s` is when that became known."""
+    def add(self, attempt: Attempt, t_s: float, *, sign: int) -> list[MotionEvent]:
+        """Take an attempt that is over.
+
+        `t_s` is when that became known, `sign` that of flexion on the sensor's axis.
+        """
         events: list[MotionEvent] = []
+        self._sign = sign
         self._attempts.append(attempt)
         self._judge_again(t_s, events)
         last = max((rep.end_s for rep in self._said.values()), default=attempt.end_s)
@@ -194,6 +199,7 @@ class SetKeeper:
         result = set_result(
             list(self._said.values()),
             self.lifter,
+            sign=self._sign,
             known_s=[self._confirmed_s.get(o, rep.known_s) for o, rep in self._said.items()],
             ended_s=t_s,
             interrupted=interrupted,

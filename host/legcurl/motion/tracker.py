@@ -283,7 +283,7 @@ class SetTracker:
         attempt = measure(excursion, curve, self._base(excursion), self._grid.time_s)
         if attempt.start_s > self._set.closes_s:
             self._close_set(told_s, events)
-        events.extend(self._set.add(attempt, told_s))
+        events.extend(self._set.add(attempt, told_s, sign=self._direction.sign))
         if self._set.bottom is not None:
             self._finder.bottom = self._set.bottom
         if not self._direction.sure:

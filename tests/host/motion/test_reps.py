@@ -6,6 +6,7 @@ import pytest
 from legcurl import analyze
 from legcurl.events import SetResult
 from legcurl.motion import SetTracker
+from legcurl.motion.conditioning import short_way
 from lever import Lever, to_failure
 
 
@@ -226,6 +227,21 @@ class TestRange:
         result = only_set(to_failure(5), calibration=(12.0, 75.0))
         assert (result.completed_reps, result.outcome) == (5, "muscle_success")
         assert result.rom_deg == pytest.approx(100.0, abs=3)
+
+    @pytest.mark.parametrize("direction", [1, -1])
+    @pytest.mark.parametrize("offset", [0.0, 90.0, 300.0])
+    def test_the_ends_of_the_range_are_told_in_raw_degrees(self, offset: float, direction: int):
+        result = only_set(to_failure(4), offset=offset, direction=direction)
+        assert result.extended_deg is not None
+        assert result.flexed_deg is not None
+        assert 0 <= result.extended_deg < 360
+        assert short_way(result.extended_deg - offset) == pytest.approx(0.0, abs=1.0)
+        moved = short_way(result.flexed_deg - result.extended_deg)
+        assert moved == pytest.approx(direction * result.rom_deg)
+
+    def test_the_ends_of_a_calibration_that_holds_are_its_own(self):
+        result = only_set(to_failure(4), offset=330.0, direction=-1, calibration=(330.0, 230.0))
+        assert (result.extended_deg, result.flexed_deg) == (330.0, 230.0)
 
 
 class TestDirection:
