@@ -51,6 +51,10 @@ CALM_STEPS = 20
 while they come: slower than this, in °/s, twice a brisk lift. A lever that hits its stop, or
 bounces on it, steps as far without any slip."""
 
+STUCK_DEG = 0.3
+"""Angles that vary by more than this are not those of a sensor without noise: three counts of a
+12-bit encoder."""
+
 SETTLED_STEPS = 200
 """Grid steps until a step can be a slip: what jumps in the first 2 s is a sensor starting up."""
 
@@ -217,9 +221,8 @@ class Grid:
         """Take out a step of the encoder on its axle, if that is what it was."""
         last = self.angles[-CALM_STEPS:]
         first_t, first_raw = believed[0]
-        moved, stuck = max(last) - min(last), last[-10:] == last[-1:] * 10
-        hurried = moved > CALM_DEG_S * CALM_STEPS * GRID_S
-        if stuck or hurried or first_t - self._t_us > PLAIN_PERIOD_US:
+        hurried = max(last) - min(last) > CALM_DEG_S * CALM_STEPS * GRID_S
+        if hurried or first_t - self._t_us > PLAIN_PERIOD_US:
             return False
         seen = [self._angle + short_way(raw - self._raw) for _, raw in believed[:SLIP_SAMPLES]]
         times = [t for t, _ in believed[:SLIP_SAMPLES]]
@@ -228,12 +231,25 @@ class Grid:
         ahead_s = (sum(times) / SLIP_SAMPLES - self._next_us) / 1e6 + 3 * GRID_S
         step = sum(seen) / SLIP_SAMPLES - (level + before * ahead_s)
         calm = max(seen) - min(seen) <= CALM_DEG_S * lasted_s + PLAIN_STEP_DEG / 2
-        if self.end < SETTLED_STEPS or not calm or abs(step) < SLIP_DEG:
+        smooth = abs(step - self._kink(seen, times)) < SLIP_DEG
+        # The same angle over and over, then restless ones: the sensor was stuck, and this is where
+        # the lever has gone meanwhile.
+        stuck = last[-10:] == last[-1:] * 10 and max(seen) - min(seen) > STUCK_DEG
+        settled = self.end >= SETTLED_STEPS
+        if not settled or stuck or not calm or not smooth or abs(step) < SLIP_DEG:
             return False
         self.dropped.slips += 1
         self._raw = first_raw - (seen[0] - step - self._angle)  # so that joining adds no step
         self._join(first_t, first_raw)
         return True
+
+    def _kink(self, seen: Sequence[float], times: Sequence[int]) -> float:
+        """The step that an even acceleration does not explain: sharp, where `_line` is steady."""
+        period = times[0] - self._t_us
+        back = max(round(period / GRID_US), 1)
+        before = (self.angles[-1] - self.angles[-1 - back]) / (back * GRID_US)
+        after = (seen[1] - seen[0]) / (times[1] - times[0])
+        return seen[0] - self._angle - period * (before + after) / 2
 
     def _begin(self, t: int, raw: float) -> None:
         self._origins = [(0, t)]
