@@ -42,7 +42,7 @@ from legcurl.frame import (
 )
 from legcurl.motion import Calibration
 from legcurl.notes import DamageNote, LinkNote, RestartNote
-from legcurl.session import HEEDED_OPS, PROGRESS_S, Item, SensorSession
+from legcurl.session import HEEDED_OPS, PROGRESS_S, Item, SampleReader, SensorSession
 
 FORMAT = 1  # changes when an old reader would misread something; additions do not change it
 HEADER = 0x70
@@ -268,9 +268,15 @@ def replay(
     calibration: Calibration | None = None,
     *,
     progress_s: float | None = PROGRESS_S,
+    on_samples: SampleReader | None = None,
 ) -> Iterator[Event]:
-    """Give the events of a recording, as they were live; another calibration may be tried."""
-    session = SensorSession(calibration or recording.header.calibration, progress_s=progress_s)
+    """Give the events of a recording, as they were live; another calibration may be tried.
+
+    `on_samples` is given the samples that the events follow from, just before those events.
+    """
+    session = SensorSession(
+        calibration or recording.header.calibration, progress_s=progress_s, on_samples=on_samples
+    )
     for item in recording:
         yield from session.push(item)
     yield from session.finish()

@@ -18,6 +18,7 @@ there, interrupted, and what follows belongs to another.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import nan
 from typing import Literal
@@ -42,6 +43,7 @@ from legcurl.motion import Calibration, SetTracker
 from legcurl.notes import DamageNote, LinkNote, Note, RestartNote
 
 Item = Frame | Note
+SampleReader = Callable[[Sequence[int], Sequence[float]], None]
 MissingReason = Literal["evicted", "overrun", "paused", "reboot", "unknown"]
 
 HEEDED_OPS = frozenset((Op.HELLO, Op.START))  # answers to any other change no event
@@ -83,15 +85,24 @@ class SessionCounts:
 
 
 class SensorSession:
-    """What one sensor's items mean. `calibration` overrides the one that the sensor holds."""
+    """What one sensor's items mean.
+
+    `calibration` overrides the one that the sensor holds. `on_samples` is given what the tracker
+    is given, just before it: times in µs of session time and raw degrees.
+    """
 
     def __init__(
-        self, calibration: Calibration | None = None, *, progress_s: float | None = PROGRESS_S
+        self,
+        calibration: Calibration | None = None,
+        *,
+        progress_s: float | None = PROGRESS_S,
+        on_samples: SampleReader | None = None,
     ) -> None:
         self.counts = SessionCounts()
         self.log = LogAssembler()
         self._given = calibration
         self._progress_s = progress_s
+        self._on_samples = on_samples
         self._hello: Hello | None = None
         self._seen: SensorSeen | None = None
         self._calibration = calibration
@@ -269,6 +280,8 @@ class SensorSession:
         if t_us:
             self._last_us = t_us[-1]
             self.counts.samples += len(t_us)
+            if self._on_samples is not None:
+                self._on_samples(t_us, angle_deg)
             events += self._tracker.push(t_us, angle_deg)
         return events
 

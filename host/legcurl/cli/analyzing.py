@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from legcurl.events import Event, SetEnded, SetResult, plain
 from legcurl.tracefile import TIME_COLUMN, TraceReader
 
 if TYPE_CHECKING:
+    from legcurl.chart import ChartKeeper
     from legcurl.motion import Calibration
 
 SCHEMA = 1
@@ -30,29 +32,68 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 @click.command(short_help="Find the sets in a trace or a recording.")
 @click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
 @calibration_options
+@click.option(
+    "--plot",
+    "picture",
+    type=click.Path(path_type=Path),
+    metavar="PICTURE",
+    help="Draw the sets into this file too: .png, .svg or .pdf. Needs the extra 'plot'.",
+)
 @json_option
-def analyze(file: Path, extended: float | None, flexed: float | None, as_json: bool) -> None:
+def analyze(
+    file: Path,
+    extended: float | None,
+    flexed: float | None,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
     """Find the sets in FILE, causally, as they would have been seen live.
 
     FILE is CSV with the columns t_s (seconds) and angle_deg (raw sensor degrees), plain or
     gzipped, or a recording made by 'legcurl record'; - reads it from stdin.
     """
     calibration = calibration_from(extended, flexed)
+    kept = None if picture is None else _keeper_for(picture)
     with _opened(file) as source:
-        events = (_of_recording if _is_recording(source) else _of_trace)(source, calibration)
-        sets = [event.set for event in events if isinstance(event, SetEnded)]
+        read = _of_recording if _is_recording(source) else _of_trace
+        sets: list[SetResult] = []
+        for event in read(source, calibration, kept):
+            if isinstance(event, SetEnded):
+                sets.append(event.set)
+            if kept is not None:
+                kept.show(event)
     if as_json:
         write_json(sets_document(sets))
-        return
+    else:
+        _write_sets(sets)
+    if picture is not None and kept is not None:
+        from legcurl.chart.page import write_picture
+
+        name = "standard input" if str(file) == "-" else file.name
+        for warning in write_picture(picture, kept, name):
+            warn(f"{warning}.")
+
+
+def sets_document(sets: list[SetResult]) -> dict[str, Any]:
+    """Give sets in the form that `analyze --json` prints."""
+    return {"schema": SCHEMA, "sets": plain(sets)}
+
+
+def _write_sets(sets: list[SetResult]) -> None:
     for result in sets:
         write_set(result)
     if not sets:
         write_line("No set.")
 
 
-def sets_document(sets: list[SetResult]) -> dict[str, Any]:
-    """Give sets in the form that `analyze --json` prints."""
-    return {"schema": SCHEMA, "sets": plain(sets)}
+def _keeper_for(picture: Path) -> ChartKeeper:
+    """Be sure that the picture can be made before hours of samples are read for it."""
+    from legcurl.chart import ChartKeeper
+    from legcurl.chart.page import check_picture
+
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
+    check_picture(picture)
+    return ChartKeeper()
 
 
 def _opened(file: Path) -> BufferedReader:
@@ -73,13 +114,17 @@ def _is_recording(source: BufferedReader) -> bool:
     return b"\0" in head and TIME_COLUMN.encode() not in head.partition(b"\n")[0]
 
 
-def _of_trace(source: BufferedReader, calibration: Calibration | None) -> Iterator[Event]:
+def _of_trace(
+    source: BufferedReader, calibration: Calibration | None, kept: ChartKeeper | None
+) -> Iterator[Event]:
     from legcurl.motion import SetTracker
 
     reader = TraceReader(source)
-    tracker = SetTracker(calibration)
+    tracker = SetTracker(calibration, progress_s=None if kept is None else kept.progress_s)
     with progress(f"Reading {Path(reader.name).name}", os.fstat(source.fileno()).st_size) as report:
         for chunk in reader:
+            if kept is not None:
+                kept.take(chunk.t_us, chunk.angle_deg)
             yield from tracker.push(chunk.t_us, chunk.angle_deg)
             report(reader.bytes_read)
         yield from tracker.finish()
@@ -87,10 +132,17 @@ def _of_trace(source: BufferedReader, calibration: Calibration | None) -> Iterat
         warn(f"{reader.name}: {warning}.")
 
 
-def _of_recording(source: BufferedReader, calibration: Calibration | None) -> Iterator[Event]:
+def _of_recording(
+    source: BufferedReader, calibration: Calibration | None, kept: ChartKeeper | None
+) -> Iterator[Event]:
     from legcurl.recording import Recording, replay
 
     with Recording(source) as recording:
-        yield from replay(recording, calibration, progress_s=None)
+        yield from replay(
+            recording,
+            calibration,
+            progress_s=None if kept is None else kept.progress_s,
+            on_samples=None if kept is None else kept.take,
+        )
         if recording.damage:
             warn(f"{recording.name}: {recording.damage}; the rest was read.")

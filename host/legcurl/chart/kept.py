@@ -1,0 +1,136 @@
+"""From samples and events, as they come, to what a picture of each set needs.
+
+The curve of a set is the tracker's own view of the lever (Progress events): unwrapped, spikes and
+a slipped magnet taken out, so that what was measured lies on it. Gaps are taken from the samples,
+because the tracker bridges short ones. While no set has been found the samples themselves are kept
+too, to be drawn if none ever is.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import nan
+
+from legcurl.chart.trace import Trace
+from legcurl.events import Event, Progress, SetEnded, SetResult, SetStarted
+from legcurl.motion.conditioning import short_way
+
+PROGRESS_S = 0.02
+"""Grid of the curve in s: finer than a column of a picture for a set of more than half a minute."""
+
+GAP_S = 0.3
+"""Samples farther apart are a gap, in s: more than the period of any rate that is accepted, and
+hardly more than what a picture can show."""
+
+MARGIN_S = 3.0
+"""Shown before and after a set, in s."""
+
+LOOK_BACK_S = 330.0
+"""Kept while no set is open, in s: the tracker may find a set to have begun so long ago, when it
+follows again what it saw the wrong way round (direction.KEPT), and the margin."""
+
+POINTS = 4096
+"""Kept of a finished set: two a column of a picture that is 2000 columns wide."""
+
+GAPS = 4096
+"""Kept at most; beyond it the shortest are left out of the picture, which has no room for them."""
+
+Span = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class SetChart:
+    """One set and the curve it was found in, in degrees of flexion; gaps are (from, to) in s."""
+
+    result: SetResult
+    times_s: array[float]
+    flexion_deg: array[float]
+    gaps: tuple[Span, ...]
+
+
+class ChartKeeper:
+    """Takes samples and events in their order; afterwards holds a chart for each set."""
+
+    progress_s = PROGRESS_S  # what the tracker must be asked for
+
+    def __init__(self) -> None:
+        self.charts: list[SetChart] = []
+        self.whole = Trace()  # the raw samples of a file in which no set has been found
+        self.samples = 0
+        self.usable = 0
+        self._curve = Trace()
+        self._gaps: list[Span] = []
+        self._last_s = nan  # of the last usable sample
+        self._set_open = False
+
+    @property
+    def gaps(self) -> tuple[Span, ...]:
+        """The gaps seen lately; all of them where no set was found."""
+        return tuple(self._gaps)
+
+    def take(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
+        """Take the samples that the tracker is given, before what it says of them."""
+        self.samples += len(t_us)
+        last_s = self._last_s
+        keep = self.whole.append if not self.charts else None
+        for t, angle in zip(t_us, angle_deg, strict=True):
+            if angle != angle:
+                continue
+            t_s = t / 1e6
+            if t_s - last_s > GAP_S:
+                self._note_gap((last_s, t_s))
+            last_s = t_s
+            self.usable += 1
+            if keep is not None:
+                keep(t_s, angle)
+        self._last_s = last_s
+
+    def show(self, event: Event) -> None:
+        """Take what the tracker said."""
+        if isinstance(event, Progress):
+            if event.angle_deg is not None:
+                self._curve.append(event.t_s, event.angle_deg)
+            if not self._set_open and len(self._curve) % 1024 == 0:
+                self._forget_before(event.t_s - LOOK_BACK_S)
+        elif isinstance(event, SetStarted):
+            self._set_open = True
+        elif isinstance(event, SetEnded):
+            self._set_open = False
+            self.charts.append(self._chart(event.set))
+            self.whole = Trace()
+
+    def _note_gap(self, gap: Span) -> None:
+        self._gaps.append(gap)
+        if len(self._gaps) > GAPS:
+            longest = sorted(self._gaps, key=lambda gap: gap[0] - gap[1])[: GAPS // 2]
+            self._gaps = sorted(longest)
+
+    def _forget_before(self, t_s: float) -> None:
+        self._curve.forget_before(t_s)
+        if self.charts:
+            self._gaps = [gap for gap in self._gaps if gap[1] > t_s]
+
+    def _chart(self, result: SetResult) -> SetChart:
+        from_s, to_s = result.start_s - MARGIN_S, result.end_s + MARGIN_S
+        part = self._curve.between(from_s, to_s)
+        while len(part) > POINTS:
+            part.thin()
+        return SetChart(
+            result,
+            part.times_s,
+            _flexion(part.angles_deg, result),
+            tuple(gap for gap in self._gaps if gap[1] > from_s and gap[0] < to_s),
+        )
+
+
+def _flexion(angles_deg: array[float], result: SetResult) -> array[float]:
+    """Turn raw degrees into degrees of flexion from the lifter's extended end."""
+    if result.extended_deg is None or result.flexed_deg is None:
+        raise ValueError("A set can be drawn when the ends of its range were measured.")
+    moved = short_way(result.flexed_deg - result.extended_deg)
+    sign = 1 if moved > 0 else -1
+    middle = result.extended_deg + moved / 2
+    half = abs(moved) / 2
+    return array("d", (half + sign * short_way(angle - middle) for angle in angles_deg))

@@ -1,0 +1,143 @@
+"""Panels on pages, pages in a file: PNG, SVG or PDF by the file's ending.
+
+PNG and SVG are one picture with a panel for each set; a PDF has pages of two. The same results
+give the same bytes: no dates, and nothing of the user's own matplotlib settings.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from legcurl.chart.kept import ChartKeeper, SetChart
+from legcurl.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ENDINGS = (".png", ".svg", ".pdf")
+DPI = 150
+WIDTH_IN = 12.0
+FOOT_IN = 0.62
+RAW_IN = 3.4
+SETS_A_PICTURE = 12
+"""Panels in a PNG or SVG: 8000 pixels high. More belong into a PDF."""
+
+SETS_A_PAGE = 2
+
+
+def check_picture(file: Path) -> None:
+    """Find out, before any work is done, whether a picture can be made and put there.
+
+    Raises ConfigError for an ending that is no picture's or when matplotlib is not installed,
+    StoreError for a place that cannot be written to.
+    """
+    if file.suffix.lower() not in ENDINGS:
+        raise ConfigError(
+            f"{file} has no ending of a picture: name it .png, .svg or .pdf, which says its form."
+        )
+    try:
+        import matplotlib as _  # noqa: F401 - only whether it is there
+    except ImportError as error:
+        raise ConfigError(
+            "Pictures need matplotlib, which is not installed: pip install 'legcurl[plot]'"
+        ) from error
+    folder = file.parent
+    if not folder.is_dir():
+        raise StoreError(f"{file} cannot be written: there is no folder {folder}.")
+    if file.is_dir():
+        raise StoreError(f"{file} cannot be written: it is a folder.")
+    if not os.access(file if file.exists() else folder, os.W_OK):
+        raise StoreError(f"{file} cannot be written: Permission denied.")
+
+
+def write_picture(file: Path, kept: ChartKeeper, name: str) -> list[str]:
+    """Draw what was kept of the samples called `name`; give warnings, one sentence each.
+
+    Raises StoreError when the file cannot be written.
+    """
+    ending = file.suffix.lower()
+    with _own_style():
+        if ending == ".pdf":
+            picture = _pdf(kept, name)
+        else:
+            charts = kept.charts[:SETS_A_PICTURE]
+            picture = _image(_page(charts, 1, kept, name), ending)
+    try:
+        file.write_bytes(picture)
+    except OSError as error:
+        raise StoreError(f"{file} cannot be written: {error.strerror or error}.") from error
+    if ending != ".pdf" and len(kept.charts) > SETS_A_PICTURE:
+        return [
+            f"{file} shows the first {SETS_A_PICTURE} of {len(kept.charts)} sets: "
+            "a .pdf has room for all"
+        ]
+    return []
+
+
+@contextmanager
+def _own_style() -> Iterator[None]:
+    import matplotlib
+
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(
+            {
+                "svg.fonttype": "none",  # words stay words: to be searched and read aloud
+                "svg.hashsalt": "legcurl",
+                "pdf.fonttype": 42,
+                "hatch.linewidth": 0.6,
+                "path.simplify": True,
+            }
+        )
+        yield
+
+
+def _image(figure: Figure, ending: str) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    written = BytesIO()
+    if ending == ".svg":
+        FigureCanvasSVG(figure).print_svg(written, metadata={"Date": None, "Creator": "legcurl"})
+    else:
+        FigureCanvasAgg(figure).print_png(written, metadata={"Software": "legcurl"})
+    return written.getvalue()
+
+
+def _pdf(kept: ChartKeeper, name: str) -> bytes:
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    written = BytesIO()
+    dateless = {"CreationDate": None, "Creator": "legcurl", "Title": name}
+    with PdfPages(written, metadata=dateless) as pages:
+        for first in range(0, max(len(kept.charts), 1), SETS_A_PAGE):
+            charts = kept.charts[first : first + SETS_A_PAGE]
+            pages.savefig(_page(charts, first + 1, kept, name))
+    return written.getvalue()
+
+
+def _page(charts: Sequence[SetChart], first: int, kept: ChartKeeper, name: str) -> Figure:
+    """Draw some of the sets one below the other, or the raw samples if there is no set."""
+    from matplotlib.figure import Figure
+
+    from legcurl.chart.legend import draw_foot
+    from legcurl.chart.panel import Frame, draw_set, panel_height
+    from legcurl.chart.raw import draw_raw, raw_height
+
+    heights = [panel_height(chart) for chart in charts] or [raw_height()]
+    height_in = sum(heights) + FOOT_IN
+    figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor="white")
+    top_in = 0.0
+    for number, (chart, panel_in) in enumerate(zip(charts, heights, strict=False), first):
+        title = f"Set {number} of {len(kept.charts)}" if len(kept.charts) > 1 else "Set"
+        draw_set(figure, Frame(top_in, WIDTH_IN, height_in), chart, title)
+        top_in += panel_in
+    if not charts:
+        draw_raw(figure, Frame(0.0, WIDTH_IN, height_in), kept)
+    draw_foot(figure, Frame(height_in - FOOT_IN, WIDTH_IN, height_in), charts, kept, name)
+    return figure
