@@ -23,7 +23,7 @@ ENDINGS = (".png", ".svg", ".pdf")
 DPI = 150
 WIDTH_IN = 12.0
 FOOT_IN = 0.62
-RAW_IN = 3.4
+BETWEEN_IN = 0.3  # panels
 SETS_A_PICTURE = 12
 """Panels in a PNG or SVG: 8000 pixels high. More belong into a PDF."""
 
@@ -130,13 +130,13 @@ def _page(charts: Sequence[SetChart], first: int, kept: ChartKeeper, name: str) 
     from legcurl.chart.raw import draw_raw, raw_height
 
     heights = [panel_height(chart) for chart in charts] or [raw_height()]
-    height_in = sum(heights) + FOOT_IN
+    height_in = sum(heights) + BETWEEN_IN * (len(heights) - 1) + FOOT_IN
     figure = Figure(figsize=(WIDTH_IN, height_in), dpi=DPI, facecolor="white")
     top_in = 0.0
     for number, (chart, panel_in) in enumerate(zip(charts, heights, strict=False), first):
         title = f"Set {number} of {len(kept.charts)}" if len(kept.charts) > 1 else "Set"
         draw_set(figure, Frame(top_in, WIDTH_IN, height_in), chart, title)
-        top_in += panel_in
+        top_in += panel_in + BETWEEN_IN
     if not charts:
         draw_raw(figure, Frame(0.0, WIDTH_IN, height_in), kept)
     draw_foot(figure, Frame(height_in - FOOT_IN, WIDTH_IN, height_in), charts, kept, name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import floor, inf
 
 import numpy as np
@@ -109,13 +109,18 @@ def _reps(result: SetResult, inches_per_s: float) -> list[Rep]:
         else (rep.hold_start_s + rep.hold_end_s) / 2
         for rep in result.reps
     ]
-    around = [-inf, *places, inf]
-    return [
-        Rep(rep, at, inches_per_s * min(at - before, after - at), at == result.outcome_s)
-        for rep, before, at, after in zip(
-            result.reps, around[:-2], around[1:-1], around[2:], strict=True
+    beside = [at == result.outcome_s for at in places]
+    middles = [
+        inches_per_s * at - (WORD_IN / 2 if aside else 0.0)
+        for at, aside in zip(places, beside, strict=True)
+    ]
+    rooms = [
+        min(here - before, after - here)
+        for before, here, after in zip(
+            [-inf, *middles[:-1]], middles, [*middles[1:], inf], strict=True
         )
     ]
+    return [Rep(*one) for one in zip(result.reps, places, rooms, beside, strict=True)]
 
 
 def _set_heights(
@@ -314,7 +319,7 @@ def _draw_head(
     """Write what the set was, and above each rep which it was."""
     for words, down_in, size, weight in (
         (f"{name}: {set_line(result)}", 0.2, 13, "bold"),
-        (" · ".join(summary(result)[2:]), 0.46, 10, "normal"),
+        (" · ".join(summary(replace(result, incomplete=False))[2:]), 0.46, 10, "normal"),
     ):
         figure.text(
             LEFT_IN / frame.width_in,
@@ -360,7 +365,7 @@ def _draw_rep(axes: Axes, rep: Rep) -> None:
     wide = rep.room_in >= WORD_IN
     plain = said == "done" and one.failure is None
     number = str(one.number)
-    if rep.room_in < NUMBER_IN and plain and one.number % NUMBERED:
+    if rep.room_in < NUMBER_IN and one.failure is None and one.number % NUMBERED:
         number = ""
     for words, up, size, weight in (
         (number, 17, 11 if wide else 9, "bold"),

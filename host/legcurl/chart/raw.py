@@ -33,7 +33,7 @@ def draw_raw(figure: Figure, frame: Frame, kept: ChartKeeper) -> None:
     """Draw the raw samples, with a note that they held no set."""
     times = np.array(kept.whole.times_s)
     angles = np.array(kept.whole.angles_deg)
-    axes = place_axes(figure, frame, TITLE_IN, "raw sensor angle (°)")
+    axes = place_axes(figure, frame, TITLE_IN, "sensor angle, unwrapped (°)")
     for words, down_in, size, weight in (
         ("No set was found", 0.2, 13, "bold"),
         (_note(kept), 0.46, 10, "normal"),

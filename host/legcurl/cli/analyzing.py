@@ -15,7 +15,7 @@ import click
 from legcurl.cli.options import calibration_from, calibration_options, json_option
 from legcurl.cli.output import warn, write_json, write_line, write_set
 from legcurl.cli.progress import progress
-from legcurl.errors import InputError
+from legcurl.errors import InputError, StoreError
 from legcurl.events import Event, SetEnded, SetResult, plain
 from legcurl.tracefile import TIME_COLUMN, TraceReader
 
@@ -62,16 +62,13 @@ def analyze(
                 sets.append(event.set)
             if kept is not None:
                 kept.show(event)
-    if as_json:
-        write_json(sets_document(sets))
-    else:
-        _write_sets(sets)
-    if picture is not None and kept is not None:
-        from legcurl.chart.page import write_picture
-
-        name = "standard input" if str(file) == "-" else file.name
-        for warning in write_picture(picture, kept, name):
-            warn(f"{warning}.")
+    try:  # the picture first: a reader such as `head` may not want all of the results
+        if picture is not None and kept is not None:
+            _write_picture(picture, kept, "standard input" if str(file) == "-" else file.name)
+    except StoreError:
+        _write_sets(sets, as_json)
+        raise
+    _write_sets(sets, as_json)
 
 
 def sets_document(sets: list[SetResult]) -> dict[str, Any]:
@@ -79,7 +76,10 @@ def sets_document(sets: list[SetResult]) -> dict[str, Any]:
     return {"schema": SCHEMA, "sets": plain(sets)}
 
 
-def _write_sets(sets: list[SetResult]) -> None:
+def _write_sets(sets: list[SetResult], as_json: bool) -> None:
+    if as_json:
+        write_json(sets_document(sets))
+        return
     for result in sets:
         write_set(result)
     if not sets:
@@ -94,6 +94,13 @@ def _keeper_for(picture: Path) -> ChartKeeper:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
     check_picture(picture)
     return ChartKeeper()
+
+
+def _write_picture(picture: Path, kept: ChartKeeper, name: str) -> None:
+    from legcurl.chart.page import write_picture
+
+    for warning in write_picture(picture, kept, name):
+        warn(f"{warning}.")
 
 
 def _opened(file: Path) -> BufferedReader:

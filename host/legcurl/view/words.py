@@ -240,7 +240,7 @@ def printable(text: str) -> str:
 
 def percent(fraction: float) -> str:
     """Write a fraction as a whole percentage."""
-    return f"{fraction * 100:.0f} %"
+    return f"{round(fraction * 100)} %"  # an int: there is no "-0 %"
 
 
 def _reps(count: int) -> str:
