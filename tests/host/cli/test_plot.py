@@ -1,4 +1,4 @@
-"""`analyze --plot` as it is typed: what the picture holds, and what is said if there can be none."""
+"""`analyze --plot` as typed: what the picture holds, and what is said if there can be none."""
 
 from __future__ import annotations
 
