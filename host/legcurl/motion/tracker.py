@@ -300,8 +300,11 @@ class SetTracker:
             self._measure(excursion, index - 1, self._grid.time_s(index - 1), events)
         self._measuring.clear()
         self._finder = AttemptFinder(self._finder.bottom)
-        if not self._direction.sure:
+        if self._set.under_way:
+            self._direction.settle(self._direction.sign)  # attempts on two axes would not compare
+        elif not self._direction.sure:
             self._direction = Direction()
+            self._begin_set()
         self._next_look = index + 2 * LOOK_BACK
 
     def _forget(self) -> None:
