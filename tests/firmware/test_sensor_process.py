@@ -198,7 +198,7 @@ def test_a_host_that_stalls_gets_every_sample_afterwards(engine: Engine, tmp_pat
     with LiveSensor(engine, world(30, during(1, 6, stall)), tmp_path, pace="8") as sensor:
         sensor.start()
         sensor.read_until(lambda frame: isinstance(frame, Samples) and frame.index > 800)
-        # A frame that the stall caught half sent may come twice (docs/protocol.md); none is missing.
+        # A frame caught half sent by the stall may come twice (docs/protocol.md); none is missing.
         assert sorted(set(sensor.indices())) == list(range(max(sensor.indices()) + 1))
 
 

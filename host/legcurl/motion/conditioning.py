@@ -51,9 +51,10 @@ CALM_STEPS = 20
 while they come: slower than this, in °/s, twice a brisk lift. A lever that hits its stop, or
 bounces on it, steps as far without any slip."""
 
-STUCK_DEG = 0.3
-"""Angles that vary by more than this are not those of a sensor without noise: three counts of a
-12-bit encoder."""
+STUCK_STEPS = 10
+STUCK_DEG = 0.1
+"""A sensor that gave one and the same angle for so many grid steps was stuck, unless what follows
+is as still as a sensor without noise: within one count of a 12-bit encoder, in degrees."""
 
 SETTLED_STEPS = 200
 """Grid steps until a step can be a slip: what jumps in the first 2 s is a sensor starting up."""
@@ -210,12 +211,19 @@ class Grid:
         if self._t_us < 0:
             self._begin(*believed[0])
         elif not self._slipped(believed):
-            if far:
+            if far and not (self._stuck() and self.end >= SETTLED_STEPS):
                 self._jump(*believed[0])
             else:
+                if far:
+                    self.breaks.append(Break(self.end, bridged=True))
                 self._join(*believed[0])
         for later in believed[1:]:
             self._join(*later)
+
+    def _stuck(self) -> bool:
+        """Whether the sensor gave the same angle over and over: where the lever went, it hid."""
+        last = self.angles[-STUCK_STEPS:]
+        return last == last[-1:] * STUCK_STEPS
 
     def _slipped(self, believed: Sequence[tuple[int, float]]) -> bool:
         """Take out a step of the encoder on its axle, if that is what it was."""
@@ -232,9 +240,7 @@ class Grid:
         step = sum(seen) / SLIP_SAMPLES - (level + before * ahead_s)
         calm = max(seen) - min(seen) <= CALM_DEG_S * lasted_s + PLAIN_STEP_DEG / 2
         smooth = abs(step - self._kink(seen, times)) < SLIP_DEG
-        # The same angle over and over, then restless ones: the sensor was stuck, and this is where
-        # the lever has gone meanwhile.
-        stuck = last[-10:] == last[-1:] * 10 and max(seen) - min(seen) > STUCK_DEG
+        stuck = self._stuck() and max(seen) - min(seen) > STUCK_DEG
         settled = self.end >= SETTLED_STEPS
         if not settled or stuck or not calm or not smooth or abs(step) < SLIP_DEG:
             return False

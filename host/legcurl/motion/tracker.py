@@ -291,11 +291,14 @@ class SetTracker:
 
     def _break_off(self, gap: Break, events: list[MotionEvent]) -> None:
         """Samples are missing; if they were not bridged, nothing is measured across them."""
-        if self._finder.open is not None or self._set.under_way:
+        interrupts = self._finder.open is not None or self._set.under_way
+        if not gap.bridged:
+            self._restart_after(gap.index, events)
+        if interrupts:
             self._set.mark_incomplete()
-        if gap.bridged:
-            return
-        index = gap.index
+
+    def _restart_after(self, index: int, events: list[MotionEvent]) -> None:
+        """Measure what was over before the gap, and look for the lever anew after it."""
         for excursion in self._measuring:
             self._measure(excursion, index - 1, self._grid.time_s(index - 1), events)
         self._measuring.clear()

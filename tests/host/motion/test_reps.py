@@ -318,6 +318,15 @@ class TestSensor:
         result = analyze([times[i] / 1e6 for i in kept], [angles[i] for i in kept])
         assert [(s.completed_reps, s.outcome) for s in result] == [(4, "muscle_success")]
 
+    def test_a_sensor_stuck_while_the_weight_drops_hides_no_failure(self):
+        lever = three_reps().lifts(30, 1.2).creeps(60, 5).holds(1)
+        falls_at = round(lever.now_s * 100)
+        times, angles = lever.drops().rests(22).seen(noise_deg=0.05)
+        for at in range(falls_at - 20, falls_at + 30):
+            angles[at] = angles[falls_at - 21]
+        result = analyze([t / 1e6 for t in times], angles)
+        assert [(s.completed_reps, s.outcome) for s in result] == [(3, "muscle_success")]
+
     def test_a_start_up_glitch_teaches_neither_direction_nor_range(self):
         times, angles = to_failure(4).seen(noise_deg=0.05)
         for at in range(60):
