@@ -22,6 +22,9 @@ GRID_US = 10_000
 
 GRID_S = GRID_US / 1e6
 
+NEVER = -(2**62)
+"""Before any time that a clock could show, in µs; times before zero are as good as others."""
+
 PLAIN_STEP_DEG = 2.0
 """A change that needs no thought, in degrees: 200 °/s at 100 Hz, 80 °/s at 40 Hz."""
 
@@ -99,7 +102,7 @@ class Grid:
         self.breaks: list[Break] = []
         self._origins: list[tuple[int, int]] = []  # (from step, time of step 0 of that stretch, µs)
         self._next_us = 0  # time of the next grid step
-        self._t_us = -1  # last used sample
+        self._t_us = NEVER  # last used sample
         self._raw = 0.0
         self._angle = 0.0  # unwrapped
         self._waiting: list[tuple[int, float]] = []
@@ -140,7 +143,7 @@ class Grid:
                 -PLAIN_STEP_DEG < change < PLAIN_STEP_DEG  # false for NaN
                 and 0 < period < PLAIN_PERIOD_US
                 and not self._waiting
-                and t0 >= 0
+                and t0 != NEVER
             ):
                 while next_us <= t:
                     append(angle + change * (next_us - t0) / period)
@@ -162,7 +165,7 @@ class Grid:
         if t <= latest:
             self.dropped.not_later += 1
             return
-        if self._t_us < 0:
+        if self._t_us == NEVER:
             self._wait(t, raw)
             return
         if self._follows_last(t, raw):
@@ -201,14 +204,14 @@ class Grid:
             waiting.clear()
         waiting.append((t, raw))
         first_t, first_raw = waiting[0]
-        far = self._t_us < 0 or abs(short_way(first_raw - self._raw)) > SMALL_GLITCH_DEG + (
+        far = self._t_us == NEVER or abs(short_way(first_raw - self._raw)) > SMALL_GLITCH_DEG + (
             _reach_deg(first_t - self._t_us)
         )
         if len(waiting) < SLIP_SAMPLES or (far and t - first_t < GLITCH_LASTS_US):
             return
         believed = list(waiting)
         waiting.clear()
-        if self._t_us < 0:
+        if self._t_us == NEVER:
             self._begin(*believed[0])
         elif not self._slipped(believed):
             if far and not (self._stuck() and self.end >= SETTLED_STEPS):

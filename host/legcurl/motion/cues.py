@@ -11,6 +11,7 @@ from legcurl.motion.attempts import Excursion, Look
 from legcurl.motion.conditioning import GRID_S
 from legcurl.motion.judging import FULL_ROM, HOLD_TARGET_S, PARTIAL_FRACTION
 from legcurl.motion.lifter_range import LifterRange
+from legcurl.motion.measure import PULSE_FRACTION
 
 SHORT_HOLD_S = HOLD_TARGET_S - 0.5
 """A hold shorter than this gets a word, in s: half a second less than asked is still a squeeze."""
@@ -35,6 +36,8 @@ class CueGiver:
         self._given: set[CueKind] = set()  # in this rep or rest
         self._bottom_since: int | None = None
         self._rushed_since: int | None = None
+        self._hold_s = 0.0  # of the hold that ended last
+        self._judged = False  # whether this rep's range and hold have been looked at
 
     def look(
         self,
@@ -52,14 +55,19 @@ class CueGiver:
         self._bottom_since = None
         if before == "bottom":
             self._given.clear()
+            self._judged = False
         if phase != "eccentric" or lifter is None or not under_way:
             self._rushed_since = None
             return None
+        if before != "eccentric":
+            self._hold_s = hold_s
         reached = lifter.fraction(attempt.peak)
-        if before != "eccentric" and reached >= PARTIAL_FRACTION:
+        left = attempt.peak - look.angle > PULSE_FRACTION * attempt.height
+        if left and not self._judged and reached >= PARTIAL_FRACTION:
+            self._judged = True
             if reached < FULL_ROM:
                 return self._once("all_the_way")
-            if hold_s < SHORT_HOLD_S:
+            if self._hold_s < SHORT_HOLD_S:
                 return self._once("squeeze")
         return self._rushing(look)
 

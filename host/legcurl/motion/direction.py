@@ -15,6 +15,7 @@ from typing import Literal
 
 from legcurl.motion.attempts import STILL_DEG_S, Excursion, Look
 from legcurl.motion.conditioning import GRID_S
+from legcurl.motion.lifter_range import MIN_LEARNT_ROM_DEG
 from legcurl.motion.measure import Attempt
 
 DEPARTURE_DEG = 20.0
@@ -26,12 +27,15 @@ SETTLED_S = 0.4
 KEPT = 7500
 """Looks kept at most: five minutes, longer than any set. What is not refuted by then is sure."""
 
-SURE_PAIRS, REFUTING_PAIRS = 2, 3
-"""So many reps in a row must tell the same: more to overturn a direction than to keep it."""
+PAIRS = 3
+"""So many reps in a row must tell the same: people fidget two or three times."""
 
 HELD_S, RESTED_S = (1.0, 6.0), 1.0
 """A stand between these, in s, is a hold by the method; a stand below the second is none, nor the
 rest that the method does not know (docs/detection.md)."""
+
+FULL = 0.75
+"""Attempts lower than this fraction of the highest tell nothing: people fidget either way up."""
 
 TELLING = 2.0
 """... and it is this many times longer than the stand at the other end."""
@@ -99,12 +103,14 @@ class Direction:
         """Whether attempts found this way round say that it is the other; settles it if not."""
         if self.sure or self._reversed:
             return False
-        stands = [(a.hold_s, b.start_s - a.end_s) for a, b in pairwise(attempts)]
-        if _held(stands[-SURE_PAIRS:], SURE_PAIRS):
+        highest = max((a.height_deg for a in attempts), default=0.0)
+        full = [a for a in attempts if a.height_deg >= max(FULL * highest, MIN_LEARNT_ROM_DEG)]
+        stands = [(a.hold_s, b.start_s - a.end_s) for a, b in pairwise(full)]
+        if _held(stands[-PAIRS:]):
             self.settle(self.sign)
             return False
-        below = [(rest, hold) for hold, rest in stands[-REFUTING_PAIRS:]]
-        return _held(below, REFUTING_PAIRS)
+        below = [(rest, hold) for hold, rest in stands[-PAIRS:]]
+        return _held(below)
 
     def parked_up(self, attempt: Excursion, look: Look) -> bool:
         """Whether the lever has been left at what was taken for the top."""
@@ -123,10 +129,10 @@ class Direction:
         self._reversed = True
 
 
-def _held(stands: Sequence[tuple[float, float]], pairs: int) -> bool:
+def _held(stands: Sequence[tuple[float, float]]) -> bool:
     """Whether all stands (here, at the other end) look like holds here."""
     shortest, longest = HELD_S
-    return len(stands) == pairs and all(
+    return len(stands) == PAIRS and all(
         shortest < here < longest and there < RESTED_S and here > TELLING * there
         for here, there in stands
     )

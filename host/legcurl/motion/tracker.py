@@ -223,10 +223,10 @@ class SetTracker:
         if attempt is None:
             if not self._measuring and self._grid.time_s(now) > self._set.closes_s:
                 self._close_set(told_s, events)
-        elif self._live.phase == "eccentric":
+        else:
             self._watch_descent(attempt, look, now, told_s, events)
-        elif self._direction.parked_up(attempt, look):
-            self._backwards = True
+            if self._direction.parked_up(attempt, look):
+                self._backwards = True
 
     def _close_set(self, told_s: float, events: list[MotionEvent]) -> None:
         """Nobody can add to the set any more; the next may be another lifter's."""

@@ -25,6 +25,7 @@ from legcurl.events import (
     SetStarted,
 )
 from legcurl.motion import Calibration, SetTracker, analyze
+from legcurl.simulator.recorded import make_set
 from lever import Lever, to_failure
 
 
@@ -93,6 +94,47 @@ def test_progress_comes_every_tenth_of_a_second_of_sensor_time():
     assert gaps == {0.1}
     assert max(event.hold_s for event in progress) == pytest.approx(3.2, abs=0.3)
     assert progress[-1].completed_reps == 1
+
+
+def test_a_swing_on_arrival_does_not_end_the_live_hold():
+    lever = Lever().rests(3)
+    for _ in range(3):
+        lever.lifts(106, 2.2).lowers(100, 0.3).holds(3).lowers(0, 4).rests(0.3)
+    events = events_of(lever.rests(3))
+    phases = [event.phase for event in kinds(events, PhaseChanged)]
+    assert phases == ["concentric", "hold", "eccentric", "bottom"] * 3
+    assert "squeeze" not in [event.cue for event in kinds(events, Cue)]
+    for rep in kinds(events, SetEnded)[0].set.reps:
+        shown = [
+            event.hold_s
+            for event in kinds(events, Progress)
+            if rep.hold_start_s < event.t_s < rep.end_s
+        ]
+        assert max(shown) == pytest.approx(rep.hold_s, abs=0.3)
+
+
+@pytest.mark.parametrize("seed", [11, 12, 13, 14])
+def test_the_live_hold_agrees_with_the_measured_one(seed: int):
+    made = make_set("steady", seed)
+    tracker = SetTracker(progress_s=0.1)
+    events = tracker.push([round(t * 1e6) for t in made.t_s], made.angle_deg) + tracker.finish()
+    reps = [rep for event in kinds(events, SetEnded) for rep in event.set.reps if rep.completed]
+    assert len(reps) > 5
+    for rep in reps:
+        shown = [
+            event.hold_s
+            for event in kinds(events, Progress)
+            if rep.hold_start_s < event.t_s < rep.end_s
+        ]
+        assert max(shown) == pytest.approx(rep.hold_s, abs=0.35)
+
+
+def test_times_before_zero_are_as_good_as_others():
+    times, angles = to_failure(3).seen()
+    tracker = SetTracker()
+    events = tracker.push([t - 20_000_000 for t in times], angles) + tracker.finish()
+    assert kinds(events, SetEnded)[0].set.completed_reps == 3
+    assert tracker.dropped["not_later"] == 0
 
 
 def test_every_rep_is_known_within_half_a_second_of_its_end():
