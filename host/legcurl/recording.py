@@ -258,6 +258,16 @@ class Recording:
         return DamageNote()
 
 
+def begins_recording(head: bytes) -> bool:
+    """Tell from the first bytes of a file: a recording has an intact packet there.
+
+    Usually it is the header's. Should that be damaged, any other is as good a proof: nothing but
+    a frame has its CRC right.
+    """
+    decoder = FrameDecoder()
+    return any(decoder.unwrap(packet) is not None for packet in PacketSplitter().push(head))
+
+
 def read_recording(source: str | Path | BinaryIO) -> Recording:
     """Open a recording; iterate over it for its items."""
     return Recording(source)

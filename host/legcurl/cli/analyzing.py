@@ -111,14 +111,21 @@ def _opened(file: Path) -> BufferedReader:
 
 
 def _is_recording(source: BufferedReader) -> bool:
-    """Tell by the first bytes, not the name: frames are separated by zeros, text has none."""
+    """Tell by the first bytes, not the name: frames are separated by zeros, text has none.
+
+    What has zeros and no intact frame is damaged: text if it has our column, else a recording.
+    """
     try:
         head = source.peek(_HEAD_BYTES)
     except OSError as error:
         raise InputError(f"{source.name} cannot be read: {error.strerror}.") from error
     if head.startswith((_GZIP_MAGIC, *_UTF16_BOMS)):
         return False
-    return b"\0" in head and TIME_COLUMN.encode() not in head.partition(b"\n")[0]
+    if b"\0" not in head:
+        return False
+    from legcurl.recording import begins_recording
+
+    return begins_recording(head) or TIME_COLUMN.encode() not in head.partition(b"\n")[0]
 
 
 def _of_trace(

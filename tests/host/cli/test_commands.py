@@ -352,6 +352,26 @@ def test_analyze_reads_from_a_pipe(trace: Path, recording: tuple[Path, str]):
         assert piped.stdout.decode() == run("analyze", file, "--json").stdout
 
 
+def test_a_recording_is_known_by_its_frames_whatever_its_header_says(tmp_path: Path):
+    """`fault=host_stall` has the letters of a trace's column `t_s` in it."""
+    file = tmp_path / "set.legcurl"
+    live = run("record", f"{FAST.format(507)}&fault=host_stall", file, "--sets", "1", "--json")
+    assert live.returncode == 0, live.stderr
+    assert b"t_s" in file.read_bytes().partition(b"\0")[0]
+    found = run("analyze", file, "--json")
+    assert found.returncode == 0, found.stderr
+    assert json.loads(found.stdout)["sets"] == [events_of(live.stdout)[-1]["set"]]
+
+
+def test_a_trace_with_zeros_in_it_is_still_a_trace(trace: Path, tmp_path: Path):
+    file = tmp_path / "damaged.csv"
+    head, row, rest = trace.read_bytes().split(b"\n", 2)
+    file.write_bytes(b"\n".join([head, bytes(len(row)), rest]))
+    result = run("analyze", file, "--json")
+    assert "recording" not in result.stderr
+    assert "line 2" in result.stderr
+
+
 def test_a_file_that_is_no_trace_and_no_recording_is_refused(tmp_path: Path):
     file = tmp_path / "noise"
     file.write_bytes(os.urandom(5000))
