@@ -30,12 +30,12 @@ _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
 @click.command(short_help="Find the sets in a trace or a recording.")
-@click.argument("file", type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("file", type=click.Path(path_type=Path, readable=False, allow_dash=True))
 @calibration_options
 @click.option(
     "--plot",
     "picture",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     metavar="PICTURE",
     help="Draw the sets into this file too: .png, .svg or .pdf. Needs the extra 'plot'.",
 )

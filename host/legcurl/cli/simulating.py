@@ -24,7 +24,7 @@ LOCALHOST = "127.0.0.1"
 @click.option(
     "--csv",
     "csv_file",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     help="Write the angle trace (CSV, or .csv.gz), and end.",
 )
 @click.option(

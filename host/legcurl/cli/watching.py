@@ -30,7 +30,10 @@ sets_option = click.option(
 @sets_option
 @calibration_options
 @click.option(
-    "--record", "file", type=click.Path(path_type=Path), help="Keep a recording in this file."
+    "--record",
+    "file",
+    type=click.Path(path_type=Path, readable=False),
+    help="Keep a recording in this file.",
 )
 @json_option
 def watch(
@@ -59,7 +62,7 @@ def watch(
 
 @click.command(short_help="Keep everything that a sensor sends.")
 @click.argument("address")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @sets_option
 @calibration_options
 @json_option
@@ -88,7 +91,7 @@ def record(
 
 
 @click.command(short_help="Show a recording again.")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--pace",
     metavar="PACE",

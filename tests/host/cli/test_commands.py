@@ -1,11 +1,13 @@
 """Each command as it is typed: what it prints, and the exit code that README documents."""
 
+import ctypes
 import gzip
 import json
 import os
 import resource
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -39,6 +41,14 @@ def one_line(result: subprocess.CompletedProcess[str]) -> str:
     assert result.stderr.startswith("legcurl: ")
     assert result.stderr.count("\n") == 1
     return result.stderr
+
+
+def obey_permissions() -> None:
+    """Let even root, once it runs another program, read only what a file's mode lets it read."""
+    if sys.platform == "linux" and os.geteuid() == 0:
+        drop_from_bounding_set, may_pass_any_mode, may_read_anything = 24, 1, 2
+        for capability in (may_pass_any_mode, may_read_anything):
+            ctypes.CDLL(None).prctl(drop_from_bounding_set, capability, 0, 0, 0)
 
 
 # --- What every command has in common
@@ -370,6 +380,19 @@ def test_a_trace_with_zeros_in_it_is_still_a_trace(trace: Path, tmp_path: Path):
     result = run("analyze", file, "--json")
     assert "recording" not in result.stderr
     assert "line 2" in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["analyze", "replay"])
+def test_a_file_that_may_not_be_read_is_told_by_us(recording: tuple[Path, str], verb: str):
+    """Not by click, whose exit code 2 says that the command line is wrong."""
+    file = recording[0].with_name(f"{verb}.legcurl")
+    file.write_bytes(recording[0].read_bytes())
+    file.chmod(0)
+    result = subprocess.run(
+        command(verb, file), capture_output=True, text=True, preexec_fn=obey_permissions
+    )
+    assert result.returncode == 6
+    assert "Permission denied" in one_line(result)
 
 
 def test_a_file_that_is_no_trace_and_no_recording_is_refused(tmp_path: Path):
