@@ -6,15 +6,17 @@ again when something was lost on the way (go-back-N), and pings for the clock. W
 breaks, both end, and the feed connects again, for as long as it takes. What a set consists of is
 none of its business: it only sees to it that the log arrives.
 
-Three things can end a conversation, and each has its answer:
+Four things can end a conversation, and each has its answer:
 
 - the link broke: connect again, with growing pauses;
 - the sensor fell silent on a link that looks open: say hello on it, and connect again only if
   that is not answered (opening a port restarts some boards, and a restart costs the log);
-- the sensor says that it has restarted: hello and start, on the same link.
+- the sensor says that it has restarted, or cannot start where we are because its log begins
+  anew under the same boot id: hello and start, on the same link;
+- the sensor refuses hello or start for another reason: as if the link had broken.
 
 The first connection is not repeated: whoever opens a station wants to hear at once that the port
-does not exist.
+does not exist, or that the sensor refuses.
 """
 
 from __future__ import annotations
@@ -130,7 +132,7 @@ class LiveFeed:
                     return
                 finally:
                     await link.close()
-            except (LinkError, NotASensorError) as error:
+            except (LinkError, NotASensorError, RequestRefusedError) as error:
                 if not self.ready.is_set():
                     raise
                 self._tell_lost(error)
@@ -270,6 +272,10 @@ class LiveFeed:
         boot_id = self._session.boot_id or 0
         answer = await exchange.ask(Op.START, lambda number: start_request(number, boot_id, index))
         if answer.result == Result.STALE_BOOT_ID:
+            return False
+        resumes = index not in (OLDEST, FROM_NOW)
+        if answer.result == Result.BAD_REQUEST and resumes and self._session.next_index is None:
+            self._clock_boot = None  # the session took it for a restart: the clock is new as well
             return False
         refused = refusal(answer)
         if refused is not None:

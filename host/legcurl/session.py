@@ -192,6 +192,8 @@ class SensorSession:
         return [*self._tell_gaps(None), *self._tracker.finish()]
 
     def _answered(self, answer: Answer) -> list[Event]:
+        if self._tells_new_log(answer):
+            self._leave_boot(self._boot_id)
         if answer.result != Result.OK:
             return []
         try:
@@ -204,6 +206,14 @@ class SensorSession:
         except FrameError:
             self.counts.unreadable += 1
         return []
+
+    def _tells_new_log(self, answer: Answer) -> bool:
+        """Whether a sensor cannot start where we are: it restarted, and kept its boot id."""
+        if answer.op != Op.START or answer.result != Result.BAD_REQUEST:
+            return False
+        # As long a log as ours, when it said hello: then the refusal has some other reason.
+        expected = self.next_index
+        return expected is not None and (self._hello is None or self._hello.next < expected)
 
     def _met(self, hello: Hello) -> list[Event]:
         """Learn who answers. Told only when something about it is new."""
@@ -239,7 +249,7 @@ class SensorSession:
         elif self._boot_id != boot_id:
             self._leave_boot(boot_id)
 
-    def _leave_boot(self, boot_id: int) -> None:
+    def _leave_boot(self, boot_id: int | None) -> None:
         """The sensor restarted: its log and its clock begin anew."""
         self._boot_id = boot_id
         self.counts.restarts += 1

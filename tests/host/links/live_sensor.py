@@ -21,7 +21,7 @@ from legcurl.frame import PacketSplitter
 HELLO, START, STOP, PING, STATISTICS, IDENTIFY = 1, 2, 3, 4, 5, 10
 FAREWELL_S = 0.1  # a sensor that has said all waits so long for one more request
 SAFE_SAMPLES = 100  # at the very end arrive: nothing after them would show their loss
-UNKNOWN_OP, BAD_REQUEST, BUSY, STALE = 1, 2, 4, 5
+UNKNOWN_OP, BAD_REQUEST, BUSY, STALE, INTERNAL_ERROR = 1, 2, 4, 5, 7
 
 
 class LiveSensor:
@@ -37,6 +37,7 @@ class LiveSensor:
         self.loses: set[int] = set()  # indices of frames that get lost when they are first sent
         self.swallows_starts = False  # answers to start get lost, but for the first
         self.busy_for = 0  # requests that are answered "busy"
+        self.refuses: dict[int, list[int]] = {}  # op: results of its next requests, none of them ok
         self.clock_us: Callable[[], int] = lambda: 0
         self.output = bytearray()
         self._input = PacketSplitter()
@@ -83,6 +84,8 @@ class LiveSensor:
         if self.busy_for:
             self.busy_for -= 1
             return self._result(number, op, BUSY)
+        if self.refuses.get(op):
+            return self._result(number, op, self.refuses[op].pop(0), b"not now")
         if op in self.unknown:
             return self._result(number, op, UNKNOWN_OP, b"no such request")
         if op == HELLO:

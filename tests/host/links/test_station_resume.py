@@ -9,13 +9,27 @@ from random import Random
 
 import pytest
 from fake_sensor import PERIOD_US, FakeSensor, decoded, leg_curls, lines, told
-from legcurl.errors import PortBusyError, PortNotFoundError, PortPermissionError
+from legcurl.errors import (
+    PortBusyError,
+    PortNotFoundError,
+    PortPermissionError,
+    RequestRefusedError,
+)
 from legcurl.events import Event, LinkChanged, SamplesMissing, SensorSeen, SetEnded
 from legcurl.feed import BACKOFF_JITTER, BACKOFF_MAX_S, Backoff, LiveFeed
 from legcurl.intake import Intake
-from legcurl.session import SensorSession
+from legcurl.session import Item, SensorSession
 from legcurl.station import Station
-from live_sensor import HELLO, START, Connection, LiveSensor, LoopbackRoute
+from live_sensor import (
+    BAD_REQUEST,
+    BUSY,
+    HELLO,
+    INTERNAL_ERROR,
+    START,
+    Connection,
+    LiveSensor,
+    LoopbackRoute,
+)
 
 ANGLES = leg_curls(count=4)
 UNBROKEN = lines(told(decoded(FakeSensor(ANGLES).packets())))
@@ -200,6 +214,86 @@ async def test_a_restart_while_the_link_was_away_is_measured_with_our_clock() ->
     assert gap.reason == "reboot"
     assert gap.duration_s == pytest.approx(restarted_s + 0.1 - 25.0, abs=0.1)
     assert not any(isinstance(event, SetEnded) for event in events), "the set stays open"
+
+
+async def test_a_restart_that_keeps_its_boot_id_is_followed_into_its_new_log() -> None:
+    """The sensor cannot start where we are: that says it as well as a new id would."""
+    loop = asyncio.get_running_loop()
+
+    def clock_us(zero_s: float) -> int:
+        return round((loop.time() - zero_s) * 1e6)
+
+    after = leg_curls(count=1, idle_s=1.0)
+    sensor = LiveSensor(FakeSensor(ANGLES[:2500], boot_id=77, time_us=0))
+    sensor.clock_us = partial(clock_us, loop.time() - 25.0)
+    route = LoopbackRoute(sensor, Connection(ends=False), silence_s=0.4, patience_s=0.1, pace=1.0)
+    events: list[Event] = []
+    restarted_s = 0.0
+    began_s = loop.time()
+    async with station_on(route) as station:
+        async for event in station.events():
+            events.append(event)
+            if isinstance(event, LinkChanged) and event.state == "lost":
+                restarted_s = loop.time() - began_s
+                sensor.log = FakeSensor(after, boot_id=77, time_us=100_000)
+                sensor.clock_us = partial(clock_us, loop.time())
+            if isinstance(event, SamplesMissing):
+                break
+    gap = events[-1]
+    assert isinstance(gap, SamplesMissing)
+    assert gap.reason == "reboot"
+    assert gap.duration_s == pytest.approx(restarted_s + 0.1, abs=0.1)
+    assert not any(isinstance(event, SetEnded) for event in events), "the set stays open"
+    starts = [int.from_bytes(payload[4:], "little") for op, payload in sensor.requests if op == 2]
+    assert starts == [0, 2500, 0]
+
+
+async def test_a_restart_that_keeps_its_boot_id_replays_to_the_same_events() -> None:
+    """Refusal and hello are on record: nothing else decides."""
+    items: list[Item] = []
+
+    class Keeping(SensorSession):
+        def push(self, item: Item) -> list[Event]:
+            items.append(item)
+            return super().push(item)
+
+    sensor = LiveSensor(FakeSensor(ANGLES[:2500]))
+    route = LoopbackRoute(sensor, Connection(cut_after=3000), Connection())
+    intake = Intake(Keeping())
+    events: list[Event] = []
+    async with Station(route.name, LiveFeed(route, intake), intake) as station:
+        async for event in station.events():
+            events.append(event)
+            if isinstance(event, LinkChanged) and event.state == "lost":
+                sensor.log = FakeSensor(leg_curls(count=1, idle_s=0.0)[:1200], time_us=100_000)
+    assert [event.reason for event in events if isinstance(event, SamplesMissing)] == ["reboot"]
+    assert intake.session.next_index == 1200, "all of the new log came"
+    assert lines(told(items)) == lines(events)
+
+
+@pytest.mark.parametrize("op", [HELLO, START])
+@pytest.mark.parametrize("result", [BAD_REQUEST, BUSY, INTERNAL_ERROR])
+async def test_a_refusal_after_an_outage_is_an_outage(op: int, result: int) -> None:
+    """The log is as long as before: the sensor did not restart, and is asked again."""
+    sensor = LiveSensor(FakeSensor(ANGLES))
+    route = LoopbackRoute(sensor, Connection(cut_after=3000), Connection())
+    events: list[Event] = []
+    async with station_on(route) as station:
+        async for event in station.events():
+            events.append(event)
+            if isinstance(event, LinkChanged) and event.state == "lost":
+                sensor.refuses = {op: [result] * 3}
+    assert sensor.refuses == {op: []}
+    assert link_states(events) == ["lost", "restored"]
+    assert without_link(events) == UNBROKEN
+
+
+@pytest.mark.parametrize("op", [HELLO, START])
+async def test_a_refusal_at_first_is_told_at_once(op: int) -> None:
+    sensor = LiveSensor(FakeSensor(ANGLES))
+    sensor.refuses = {op: [INTERNAL_ERROR]}
+    with pytest.raises(RequestRefusedError, match="internal error"):
+        await all_events(LoopbackRoute(sensor))
 
 
 async def test_another_sensor_on_the_same_port_is_a_new_beginning() -> None:
