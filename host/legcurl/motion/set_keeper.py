@@ -107,6 +107,11 @@ class SetKeeper:
         """Whether a full rep has been seen, without which nothing can fail."""
         return self.lifter is not None and bool(self._said)
 
+    @property
+    def failing(self) -> bool:
+        """Whether a failure is suspected of the open attempt, or was said of the last."""
+        return self._doubted is not None or self._confirmed is not None
+
     def watch(self, attempt: Attempt, t_s: float, *, certain: bool) -> list[MotionEvent] | None:
         """An attempt that is coming down, measured so far: say what it looks like.
 

@@ -218,7 +218,7 @@ class SetTracker:
         cue = self._cues.look(
             look, live.phase, hold_s, attempt, self._set.lifter, self._set.under_way
         )
-        if cue is not None:
+        if cue is not None and not self._set.failing:  # no word helps a lifter who has failed
             events.append(Cue(told_s, cue))
         if attempt is None:
             if not self._measuring and self._grid.time_s(now) > self._set.closes_s:

@@ -245,6 +245,9 @@ class TestCues:
     def test_letting_the_weight_run_down_gets_slower_down_once(self):
         assert self.cues_of(Lever().rep(down_s=0.9)) == ["slower_down"]
 
+    def test_a_lifter_who_has_failed_gets_no_word(self):
+        assert self.cues_of(Lever().failed_rep().rests(6)) == []
+
     def test_resting_at_the_bottom_gets_keep_moving_once(self):
         assert self.cues_of(Lever().rests(7).rep()) == ["keep_moving"]
 
