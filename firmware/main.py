@@ -36,7 +36,7 @@ def main():
     counters = Counters()
     settings = Settings(FlashRecord("settings"))
     calibration = CalibrationRecord(FlashRecord("calibration"))
-    encoder = open_encoder(board["encoder"])
+    encoder = open_encoder(board)
     log = AngleLog(board["log_bytes"], encoder.shift, counters)
     sampler = Sampler(encoder, clock, log, counters, board.get("timer", -1))
     health = Health(board, encoder, clock, counters)

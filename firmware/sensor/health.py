@@ -55,7 +55,8 @@ class Health:
         self._clock = clock
         self._encoder = encoder
         self._counters = counters
-        self._light = Pin(board["led"], Pin.OUT, value=0) if board.get("led") is not None else None
+        led = board.get("led")
+        self._light = Pin(led["pin"], Pin.OUT, value=0) if led and "pin" in led else None
         self._lit = 0
         self._watchdog = None
         self._watchdog_ms = board.get("watchdog_ms", 0)

@@ -4,7 +4,7 @@ import machine
 import sensor.encoders.as5600 as driver
 from sensor.encoders import BUS_ERROR, MAGNET_STRONG, MAGNET_WEAK, NO_MAGNET, open_encoder
 
-WIRING = {"kind": "as5600", "i2c": 0, "sda": 4, "scl": 5, "freq": 400_000}
+WIRING = {"i2c": 0, "sda": 4, "scl": 5, "freq": 400_000}
 
 
 class Chip:
@@ -34,7 +34,7 @@ class Chip:
 def on(chip):
     driver.I2C = chip.open
     try:
-        return open_encoder(WIRING)
+        return open_encoder({"encoder": "as5600", "encoders": {"as5600": WIRING}})
     finally:
         driver.I2C = machine.I2C
 
@@ -163,7 +163,7 @@ def test_recovery_clocks_a_stuck_slave_out_and_reopens_the_bus():
 def test_an_encoder_without_a_driver_is_named():
     message = ""
     try:
-        open_encoder({"kind": "abacus"})
+        open_encoder({"encoder": "abacus", "encoders": {"abacus": {}}})
     except ValueError as error:
         message = str(error)
     assert "abacus" in message

@@ -13,6 +13,13 @@ A driver has
               that makes the angle meaningless it leaves `angle` as it was.
     recover() called by the main loop, a few times a second, while read() reports a bus error.
 
+    look()    called by the main loop once a second: the next read() also takes the figures of
+              the magnet.
+    agc, magnitude  those figures, as last taken, or None where the encoder has none
+    reference(angle)  called once, before the first read(), with the calibrated angle of legs
+              straight: an encoder that counts from where it was switched on takes it as the
+              angle of its zero.
+
 Magnetic encoders on I2C or SPI read a register. A quadrature decoder reads its counter, and
 reports NOT_REFERENCED until its index pulse came by.
 """
@@ -26,9 +33,10 @@ BUS_ERROR = const(0x08)
 NOT_REFERENCED = const(0x10)
 
 
-def open_encoder(wiring):
-    """The driver for the `encoder` part of a board file; imports no other driver."""
-    kind = wiring["kind"]
+def open_encoder(board):
+    """The driver of the encoder that a board file has chosen; imports no other driver."""
+    kind = board["encoder"]
+    wiring = board["encoders"][kind]
     if kind == "as5600":
         from sensor.encoders.as5600 import AS5600
 

@@ -40,6 +40,8 @@ class AS5600:
     def __init__(self, wiring):
         self.angle = 0
         self.status = 0
+        self.agc = None
+        self.magnitude = None
         self._wiring = wiring
         self._registers = bytearray(3)
         self._failures = 0
@@ -77,6 +79,12 @@ class AS5600:
             status |= MAGNET_STRONG
         self.status = status
         self.angle = (registers[1] & 0x0F) << 12 | registers[2] << 4
+
+    def look(self):
+        """Take the magnet's figures with the next read."""
+
+    def reference(self, angle):
+        """An absolute encoder needs none."""
 
     def recover(self):
         """Clock out whatever holds the bus down and open it again. Main loop only."""
