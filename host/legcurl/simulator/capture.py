@@ -13,7 +13,7 @@ from math import inf, nan
 from random import Random
 
 from legcurl.simulator.encoder import Encoder, quantised
-from legcurl.simulator.faults import FaultSchedule
+from legcurl.simulator.faults import FaultSchedule, StandingFaults
 from legcurl.simulator.machine import STEP_S
 
 RATES_HZ = (50.0, 100.0, 100.0, 100.0, 200.0)
@@ -51,7 +51,7 @@ def draw_capture(rng: Random, rate_hz: float | None, loses_batches: bool) -> Cap
 def captured(
     flexion_deg: list[float],
     encoder: Encoder,
-    faults: FaultSchedule,
+    faults: FaultSchedule | StandingFaults,
     spec: CaptureSpec,
     rng: Random,
 ) -> tuple[list[float], list[float], list[float]]:

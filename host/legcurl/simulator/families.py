@@ -2,7 +2,8 @@
 
 A family is what detection must cope with, in a sentence, made of traits (ranges to draw from), a
 program, and perhaps a troubled sensor. The first five are the lifters that `sim:` is used with;
-then the 24 families that docs/detection.md names; then nastier ones.
+then the 24 families that docs/detection.md names; then nastier ones. LIFTERS has one
+more, who makes no set: the installer.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Family:
     loses_batches: bool = False  # more than others, on the way to the recorder
     others_calibration: bool = False  # the installer's record is of another lifter
     begins_flexed: bool = False  # the lever is pinned near the top when the world begins
+    installs: bool = False  # no set: goes on for as long as the world, and faults stand
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -219,3 +221,12 @@ FAMILIES: Mapping[str, Family] = {
     ),
     "broken_off": Family("the record ends in mid-set", Traits(reps=_FRESH), p.breaking_off),
 }
+
+INSTALLER = Family(
+    "no lifter: the hand of whoever mounts and calibrates the sensor, slowly, end to end",
+    Traits(wander_deg=(0.03, 0.15), wobble=(0.02, 0.1), tremor_deg=(0.0, 0.02)),
+    p.installing,
+    installs=True,
+)
+
+LIFTERS: Mapping[str, Family] = {**FAMILIES, "installer": INSTALLER}  # what `lifter=` takes

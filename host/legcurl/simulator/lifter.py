@@ -218,6 +218,13 @@ class Lifter:
             self.outside_nm, self.asked_nm = self.asked_nm, 0.0
             yield
 
+    def lead_by_hand(self, to_deg: float, speed_deg_s: float, still_s: float) -> Behaviour:
+        """Somebody's hand brings the lever there and keeps it still for a while."""
+        yield from self._moved_by_hand(to_deg, speed_deg_s)
+        for _ in self.stay(to_deg, still_s):
+            self.outside_nm, self.asked_nm = self.asked_nm, 0.0
+            yield
+
     def note(self, kind: Literal["rep", "not_a_rep"]) -> DiaryEntry:
         """Open an entry in the diary."""
         entry = DiaryEntry(kind, self.now_s)

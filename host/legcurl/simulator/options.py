@@ -21,13 +21,17 @@ LOAD_RANGE = (0.2, 1.3)  # below, sets last for half an hour; above, nothing mov
 SEED_RANGE = (0, 2**32 - 1)  # the world stream carries the seed in 32 bits
 SETS_RANGE = (1, 100_000)
 PACE_RANGE = (0.01, 1000.0)
+OUTAGES_RANGE = (0, 50)
+DRIFT_PPM_RANGE = (-500, 500)  # a crystal without a fault stays within 100
 
 Link = Literal["serial", "tcp"]
 Pace = float | Literal["fast"]
 
 LINKS = ("serial", "tcp")
 
-# What can go wrong on request, each once, at a seeded moment in mid-set.
+# What can go wrong on request. What happens in time happens once, at a seeded moment in mid-set;
+# with lifter=installer it stands from shortly after the start, or comes again and again. The last
+# ones are in the sensor from the start.
 FAULTS = {
     "no_magnet": "the magnet is lost for about a second",
     "weak_magnet": "the magnet moves too far away for some seconds; angles stay usable",
@@ -38,6 +42,13 @@ FAULTS = {
     "host_stall": "the host takes no bytes for three seconds",
     "corrupt": "some bytes to the host are changed on the way",
     "drop": "some bytes to the host are lost on the way",
+    "double": "some bytes to the host arrive twice",
+    "rough_link": "bytes are changed, lost and doubled, and the host stalls, all the time",
+    "noisy_bus": "the encoder's bus fails for some ticks, and again",
+    "missed_ticks": "interrupts are held up for some ticks, and again",
+    "off_centre": "the magnet sits beside its axle: a bent angle, too weak on part of the way",
+    "wrong_direction": "the calibration in the sensor is of a mounting on the lever's other side",
+    "old_firmware": "the sensor has firmware of an older version than this program",
 }
 
 
@@ -46,13 +57,15 @@ class SimOptions:
     """One simulated sensor, lifter and machine. The defaults are those of `sim:` alone."""
 
     seed: int = 1
-    lifter: str = "steady"  # a name in legcurl.simulator.families.FAMILIES
+    lifter: str = "steady"  # a name in legcurl.simulator.families.LIFTERS
     load: float = 0.8  # weight as a fraction of what this lifter can just lift when fresh
     sets: int = 1
     rate: float = 100.0  # samples a second
     pace: Pace = 1.0  # seconds of the world in a second here; "fast": as fast as it goes
     link: Link = "serial"
     fault: tuple[str, ...] = ()
+    outages: int = 0  # of the link, in each set
+    drift_ppm: int = 0  # how much faster than the world the sensor's clock runs, in millionths
 
     def address(self) -> str:
         """The shortest `sim:` address that means these options."""
@@ -131,11 +144,19 @@ def _whole(name: str, text: str, low: int, high: int) -> int:
     return value
 
 
-def _lifter(text: str) -> str:
-    from legcurl.simulator.families import FAMILIES
+def _signed(name: str, text: str, low: int, high: int) -> int:
+    sign, digits = (-1, text[1:]) if text[:1] == "-" else (1, text)
+    value = sign * int(digits) if digits.isascii() and digits.isdigit() else low - 1
+    if not low <= value <= high:
+        raise ConfigError(f"sim option {name}={text}: must be a whole number from {low} to {high}")
+    return value
 
-    if text not in FAMILIES:
-        raise ConfigError(f"sim has no lifter {text!r}: it has {', '.join(FAMILIES)}")
+
+def _lifter(text: str) -> str:
+    from legcurl.simulator.families import LIFTERS
+
+    if text not in LIFTERS:
+        raise ConfigError(f"sim has no lifter {text!r}: it has {', '.join(LIFTERS)}")
     return text
 
 
@@ -178,10 +199,12 @@ _READERS = {
     "pace": _pace,
     "link": _link,
     "fault": _faults,
+    "outages": lambda text: _whole("outages", text, *OUTAGES_RANGE),
+    "drift_ppm": lambda text: _signed("drift_ppm", text, *DRIFT_PPM_RANGE),
 }
 
 # Options of the simulated radio. The value that changes nothing is accepted.
-_NOT_YET = {"outages": "0", "loss": "0", "interval_ms": "", "mtu": ""}
+_NOT_YET = {"loss": "0", "interval_ms": "", "mtu": ""}
 
 
 def _refuse_unless_neutral(name: str, value: str) -> None:

@@ -14,6 +14,8 @@ from legcurl.simulator.lifter import Behaviour, Lifter
 from legcurl.simulator.scenario import Program
 
 READY_DEG = 0.0  # where the lifter's own range begins
+INSTALLER_ROUNDS = 6  # twice what `legcurl calibrate` wants: somebody may be slow to read
+INSTALLER_HAND_DEG = 0.3  # how well a hand finds the same place again
 MOST_REPS = 40  # even a weight that never tires anyone is put down some time
 
 Styling = Callable[[Lifter, int, RepPlan], RepPlan]  # gets the usual plan of the n-th rep
@@ -300,6 +302,17 @@ def setting_up_with_dips(lifter: Lifter) -> Behaviour:
         entry.end_s = lifter.now_s
         yield from lifter.wait(rng.uniform(2.0, 6.0))
     yield from lifting()(lifter)
+
+
+def installing(lifter: Lifter) -> Behaviour:
+    """The hand of whoever mounts the sensor: legs straight, still, full flexion, still, again."""
+    rng = lifter.rng
+    for _ in range(INSTALLER_ROUNDS):
+        for end_deg in (READY_DEG, lifter.spec.rom_deg):
+            at_deg = end_deg + rng.gauss(0.0, INSTALLER_HAND_DEG)
+            yield from lifter.lead_by_hand(at_deg, rng.uniform(25.0, 40.0), rng.uniform(3.0, 4.0))
+    yield from lifter.lead_by_hand(lifter.rest_deg, 30.0, 0.0)
+    yield from lifter.wait(1.0)
 
 
 def breaking_off(lifter: Lifter) -> Behaviour:

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import json
 import logging
 import os
 import platform
@@ -31,7 +30,6 @@ import sys
 import tempfile
 import termios
 import tty
-from binascii import crc32
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -43,6 +41,7 @@ from legcurl.errors import ConfigError, LinkError, PortBusyError, SensorError
 from legcurl.links.serial import SerialRoute
 from legcurl.race import until_first
 from legcurl.simulator.firmware_home import firmware_directory, shims_directory
+from legcurl.simulator.flash import OLD_FIRMWARE, fill_flash
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -227,7 +226,7 @@ class SimulatedSensor:
     async def _start(self) -> None:
         firmware, shims = firmware_directory(), shims_directory()
         self._flash = tempfile.TemporaryDirectory(prefix="legcurl-flash-")
-        _install_settings(Path(self._flash.name), self.options.rate)
+        fill_flash(Path(self._flash.name), self.options)
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         self.port = os.ttyname(self._slave)
@@ -273,6 +272,7 @@ class SimulatedSensor:
             "LEGCURL_SEED": str(self.options.seed),
             "LEGCURL_FLASH": self._flash.name,
             "LEGCURL_BOARD": BOARD,
+            "LEGCURL_FIRMWARE": OLD_FIRMWARE if "old_firmware" in self.options.fault else "",
         }
 
     async def _listen(self, name: str, process: Process) -> None:
@@ -392,15 +392,6 @@ async def _outward(link: Link, writer: asyncio.StreamWriter) -> None:
         ended = watch.push(chunk)
         writer.write(chunk)
         await writer.drain()
-
-
-def _install_settings(flash: Path, rate_hz: float) -> None:
-    """Leave settings in flash as the firmware stores them: see firmware/sensor/settings.py."""
-    if rate_hz != int(rate_hz):
-        raise ConfigError(f"sim option rate={rate_hz:g}: the sensor takes whole numbers only.")
-    fields = {"name": "Simulated leg curl", "rate_hz": int(rate_hz), "frame_ms": 250}
-    text = json.dumps({"version": 1, "value": fields}).encode()
-    (flash / "settings.json").write_bytes(b"%s\n%08x" % (text, crc32(text)))
 
 
 def _shrink_socket(writer: asyncio.StreamWriter) -> None:

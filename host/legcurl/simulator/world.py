@@ -14,19 +14,33 @@ import os
 import struct
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import count
 from math import degrees, nan, radians
 from random import Random
 from typing import Any
 
 from legcurl.errors import ConfigError, LegCurlError
-from legcurl.simulator.encoder import AS5600_STEPS, FULL_TURN_DEG, Encoder
-from legcurl.simulator.families import FAMILIES
+from legcurl.simulator.encoder import (
+    AS5600_STEPS,
+    FULL_TURN_DEG,
+    GAIN_MOST,
+    TURN,
+    Encoder,
+    Magnet,
+    off_centre,
+)
+from legcurl.simulator.families import LIFTERS
 from legcurl.simulator.faults import (
+    DURATIONS_S,
+    MAGNET_DETECTED,
+    MAGNET_WEAK,
     POWER_CYCLE,
     RESTART_S,
     WELL,
     FaultSchedule,
+    FaultWindow,
+    StandingFaults,
     Suffering,
     on_request,
 )
@@ -35,15 +49,15 @@ from legcurl.simulator.machine import DECISION_S, STEP_S, STEPS_PER_DECISION, Ma
 from legcurl.simulator.measure import GRID_S, Track
 from legcurl.simulator.muscle import Muscle
 from legcurl.simulator.options import SimOptions, parse_address
+from legcurl.simulator.outages import LinkSchedule, outages_in, rough
 from legcurl.simulator.scenario import draw
 from legcurl.simulator.truth import SetTruth, evaluate
 
 MAGIC = b"LCW1"
 STREAM_VERSION = 1
 RATE_HZ = round(1.0 / STEP_S)
-HEADER = struct.Struct("<4sHHII")  # magic, rate in Hz, version, seed, zero
+HEADER = struct.Struct("<4sHHII")  # magic, rate in Hz, version, seed, magnet (Magnet.packed)
 RECORD = struct.Struct("<HBB")  # magnet angle as a fraction of a turn, AS5600 STATUS, faults
-TURN = 65536  # of the record's angle
 STEP_US = round(STEP_S * 1e6)
 CHIP_STEP = TURN // AS5600_STEPS
 CHIP_STEP_DEG = FULL_TURN_DEG / AS5600_STEPS
@@ -52,7 +66,10 @@ BEFORE_FIRST_SET_S = (3.0, 6.0)
 BETWEEN_SETS_S = (35.0, 60.0)  # longer than any rest within a set
 AFTER_SET_S = 3.0  # the lever comes to rest: still part of the set's record
 AFTER_LAST_SET_S = 30.0
+INSTALLER_PAUSE_S = (2.0, 4.0)
 CHUNK_RECORDS = 250  # handed on together: half a second of the world
+
+FADING = Suffering(MAGNET_DETECTED | MAGNET_WEAK)
 
 assert GRID_S == DECISION_S, "the truth is evaluated on the lifter's own grid"
 
@@ -81,11 +98,18 @@ class World:
     """One simulation; see the module."""
 
     def __init__(self, options: SimOptions) -> None:
-        if options.lifter not in FAMILIES:
-            raise ConfigError(f"sim has no lifter {options.lifter!r}: it has {', '.join(FAMILIES)}")
+        if options.lifter not in LIFTERS:
+            raise ConfigError(f"sim has no lifter {options.lifter!r}: it has {', '.join(LIFTERS)}")
         self.options = options
-        self.family = FAMILIES[options.lifter]
+        self.family = LIFTERS[options.lifter]
         self.scenario = draw(self.rng("body"), self.family.traits, options.load)
+        self.magnet = Magnet()
+        if "off_centre" in options.fault:
+            _, flexed_deg = self.calibration()
+            spec, self.magnet = off_centre(
+                self.scenario.encoder, flexed_deg, self.rng("off centre")
+            )
+            self.scenario = replace(self.scenario, encoder=spec)
 
     def truth(self) -> SimTruth:
         """Run the physics alone and tell what happened."""
@@ -107,11 +131,13 @@ class World:
 
     def records(self) -> Iterator[bytes]:
         """The world stream in chunks, header first. Unless the pace is `fast` it never ends."""
-        yield HEADER.pack(MAGIC, RATE_HZ, STREAM_VERSION, self.options.seed, 0)
-        pack = RECORD.pack
+        yield HEADER.pack(MAGIC, RATE_HZ, STREAM_VERSION, self.options.seed, self.magnet.packed())
+        pack, link_at = RECORD.pack, self.link_schedule().at
         chunk = bytearray()
-        for turn, trouble in self._shown(endless=self.options.pace != "fast"):
-            chunk += pack(turn, trouble.status, trouble.flags)
+        shown = self._shown(endless=self.options.pace != "fast")
+        for step, (turn, trouble) in enumerate(shown):
+            flags = trouble.flags | link_at(step * STEP_S).flags
+            chunk += pack(turn, trouble.status, flags)
             if len(chunk) == CHUNK_RECORDS * RECORD.size:
                 yield bytes(chunk)
                 chunk.clear()
@@ -145,16 +171,48 @@ class World:
         """A source of chance for one part, so that parts do not disturb each other."""
         return Random(f"{self.options.lifter}/{self.options.seed}/{part}")
 
-    def fault_schedule(self) -> FaultSchedule:
-        """All trouble of this world, from its beginning."""
-        windows = on_request(self.options.fault, self.rng("faults"))
+    def calibration(self) -> tuple[float, float]:
+        """What an installer would have noted at the two ends, in raw sensor degrees."""
+        extended, flexed = 0.0, self.scenario.lifter.rom_deg
+        if self.family.others_calibration:
+            rng = self.rng("calibration")
+            extended += rng.uniform(4.0, 14.0) * rng.choice((1, -1))
+            flexed += rng.uniform(8.0, 30.0) * rng.choice((1, -1))
+        encoder = self._encoder()
+        return encoder.still(extended), encoder.still(flexed)
+
+    def fault_schedule(self) -> FaultSchedule | StandingFaults:
+        """All trouble of this world that comes with time, from its beginning."""
+        kinds = [kind for kind in self.options.fault if kind in DURATIONS_S]
+        if self.family.installs:
+            return StandingFaults(kinds, self.rng("faults"))
+        windows = on_request(kinds, self.rng("faults"))
         if self.family.faults is not None:
             windows += self.family.faults(self.rng("trouble"))
         return FaultSchedule(windows)
 
+    def link_schedule(self) -> LinkSchedule:
+        """All trouble of the link that this world has, from its beginning."""
+        outages: Iterator[FaultWindow] = iter(())
+        troubles: list[FaultWindow] = []
+        if self.options.outages:
+            outages = outages_in(self._sets(), self.options.outages, self.rng("outages"))
+        if "rough_link" in self.options.fault:
+            troubles = rough(self.options.sets, self.rng("rough link"))
+        return LinkSchedule(outages, troubles)
+
+    def _sets(self) -> Iterator[SetTruth]:
+        """The truth of one set after the other, the physics run no further than that."""
+        run = _Run()
+        for _ in self._decisions(run):
+            while run.sets:
+                yield run.sets.pop(0)
+
     def _shown(self, endless: bool = False) -> Iterator[tuple[int, Suffering]]:
         """What the magnet shows (65536 to the turn), and what is wrong, at every step."""
         read, suffering = self._encoder().read, self.fault_schedule().at
+        magnet = self.magnet
+        fading = False
         step = turn = 0
         for path in self._decisions(None, endless):
             for angle in path:
@@ -165,20 +223,15 @@ class World:
                     shown = trouble.wild_deg
                 if not trouble.stuck:
                     turn = round(shown * (TURN / FULL_TURN_DEG)) % TURN
-                yield turn, trouble
+                    fading = bool(magnet.swing) and magnet.gain(turn) >= GAIN_MOST
+                yield turn, trouble.and_(FADING) if fading else trouble
                 step += 1
 
     def _encoder(self) -> Encoder:
         return Encoder(self.scenario.encoder, self.rng("encoder"))
 
     def _truth_of(self, run: _Run) -> SimTruth:
-        extended, flexed = 0.0, self.scenario.lifter.rom_deg
-        if self.family.others_calibration:
-            rng = self.rng("calibration")
-            extended += rng.uniform(4.0, 14.0) * rng.choice((1, -1))
-            flexed += rng.uniform(8.0, 30.0) * rng.choice((1, -1))
-        encoder = self._encoder()
-        return SimTruth(tuple(run.sets), encoder.still(extended), encoder.still(flexed))
+        return SimTruth(tuple(run.sets), *self.calibration())
 
     def _decisions(self, run: _Run | None, endless: bool = False) -> Iterator[list[float]]:
         """The angle in radians after each step, in lists of one decision, set after set."""
@@ -188,7 +241,8 @@ class World:
         lifter = Lifter(scenario.lifter, machine, muscle, self.rng("mind"))
         if self.family.begins_flexed:
             machine.place(radians(scenario.lifter.rom_deg * lifter.rng.uniform(0.85, 1.0)))
-        for number in range(self.options.sets):
+        endless_hand = endless and self.family.installs
+        for number in count() if endless_hand else range(self.options.sets):
             muscle.refresh()
             lifter.begin_set()
             first = lifter.decisions
@@ -215,7 +269,9 @@ class World:
             yield [machine.angle_rad] * STEPS_PER_DECISION
 
     def _one_set(self, lifter: Lifter, number: int) -> Iterator[Behaviour]:
-        pause = BEFORE_FIRST_SET_S if number == 0 else BETWEEN_SETS_S
+        pause = BEFORE_FIRST_SET_S
+        if number > 0:
+            pause = INSTALLER_PAUSE_S if self.family.installs else BETWEEN_SETS_S
         seconds = lifter.rng.uniform(*pause)
         if self.family.begins_flexed and number == 0:
             yield lifter.pinned(seconds)

@@ -6,6 +6,7 @@ LEGCURL_FLASH     directory that stands for the board's flash: the firmware's wo
 LEGCURL_BOARD     name of the board file (pico_w)
 LEGCURL_SEED      unique id and boot ids come from it (0)
 LEGCURL_PACE      "fast", or how many times as fast as real time (1)
+LEGCURL_FIRMWARE  version that the firmware says it is (its own)
 LEGCURL_WORLD_FD  file descriptor of the world stream; without it the magnet never moves
 
 The host's bytes come on stdin and go to stdout. Exit code 0 at the end of the world, 1 with a
@@ -72,10 +73,22 @@ def _run(program, firmware, restart):
         if restart is not None:
             simboard.reset_cause = restart.cause
             clock.power_on(restart.dark_us)
+        _dress_up()
         exec(program, {"__name__": "__main__", "__file__": firmware + "/main.py"})
     except Restart as ended:
         return ended
     raise RuntimeError("main.py returned")
+
+
+def _dress_up():
+    """Let the firmware be of another version."""
+    import uos
+
+    version = uos.getenv("LEGCURL_FIRMWARE")
+    if version:
+        import sensor
+
+        sensor.FIRMWARE_VERSION = version
 
 
 def _install_board_file(firmware, board):

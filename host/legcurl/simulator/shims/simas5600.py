@@ -10,7 +10,7 @@ _ANGLE = 0x0E
 _AGC = 0x1A
 _MAGNITUDE = 0x1B
 _MD = 0x20
-_TYPICAL_AGC = 128
+_TYPICAL_GAIN = 110  # of 255
 _TYPICAL_MAGNITUDE = 2000
 
 
@@ -30,6 +30,12 @@ class AS5600Chip:
             buffer[i] = _register(register + i, angle, magnet)
 
 
+def _agc():
+    """The AGC register: 0 to 128 in a chip at 3.3 V."""
+    gain = _TYPICAL_GAIN if clock.world is None else clock.world.gain()
+    return (gain + 1) // 2
+
+
 def _register(number, angle, magnet):
     if number == _STATUS:
         return magnet
@@ -38,7 +44,7 @@ def _register(number, angle, magnet):
     if number in (_RAW_ANGLE + 1, _ANGLE + 1):
         return angle & 0xFF
     if number == _AGC:
-        return _TYPICAL_AGC
+        return _agc()
     if number == _MAGNITUDE:
         return _TYPICAL_MAGNITUDE >> 8
     if number == _MAGNITUDE + 1:

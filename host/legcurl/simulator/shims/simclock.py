@@ -1,15 +1,17 @@
 """Virtual time, which the firmware and every shim share.
 
-Time is world time: microseconds since the simulation began. It moves only while the firmware
-waits (in a poll or a sleep), and on its way it fires each timer at the very moment at which that
+Time is that of the sensor's crystal: microseconds since the simulation began, which may be some
+millionths more or less than the world's (`world_us`). It moves only while the firmware waits (in a poll or a sleep), and on its way it fires each timer at the very moment at which that
 is due: inside the callback `time.ticks_us()` is the due time, as if the timer were a perfect hard
 interrupt. The firmware's own work takes no time.
 
 Paces:
 
-- fast: a wait is over at once. Time stands still from each start of the sensor until the host's
-  start request, and whenever the firmware has something to send and the host does not take it.
-  So the samples depend on the seed alone, not on how fast anybody is.
+- fast: a wait is over at once. Time stands still whenever the link is up and no host has asked
+  for the stream: from each start of the sensor, and from the end of each outage of the link, until
+  the host's start request; and whenever the firmware has something to send and the host does not
+  take it. While the link is down it runs on to the end of that. So the samples, and what the log
+  still holds of them when the host is back, depend on the seed alone, not on how fast anybody is.
 - a factor: world time follows the monotonic clock times the factor. A wait never moves time
   beyond its own end, so after a hiccup of the computer the firmware catches up turn by turn.
 """
@@ -19,6 +21,7 @@ import utime
 TICKS_WRAP = 1 << 30  # ticks_us wraps here on the boards; so it does here
 TICKS_HALF = 1 << 29
 _STEP_US = 10_000  # of a fast wait without end
+_HELD_STEP_US = 2_000  # interrupts come on again at one of the world's records
 
 
 class WorldEnded(BaseException):
@@ -38,7 +41,10 @@ class SimClock:
     """The one clock of a simulation."""
 
     def __init__(self):
-        self.now = 0  # world time, µs
+        self.now = 0  # µs of the crystal
+        self.link_down = False
+        self.cuts = 0  # how often the link went down
+        self.greeted = True  # the host of this connection has said hello
         self.fast = False
         self.booted = 0  # world time at which the sensor last started
         self.frozen = False
@@ -47,6 +53,7 @@ class SimClock:
         self.boots = 0
         self.world = None
         self._factor = 1.0
+        self._drift_ppm = 0
         self._wall_origin = 0
         self._timers = []
         self._in_timer = False
@@ -61,6 +68,27 @@ class SimClock:
             raise ValueError("LEGCURL_PACE must be 'fast' or a positive number, not " + pace)
         self._factor = factor
         self._wall_origin = _wall_us()
+
+    def set_drift(self, ppm):
+        """Let the crystal run so many millionths fast."""
+        self._drift_ppm = ppm
+
+    def link_changed(self, down):
+        """The link has gone down or come back; whoever plays a link looks here what it is.
+
+        Behind a link that is back, a request of the connection before may still be on its way in.
+        So only a start after a hello lets time go on: `start_asked`.
+        """
+        self.link_down = down
+        if down:
+            self.cuts += 1
+            self.greeted = False
+        self.frozen = self.fast and not down
+
+    def start_asked(self):
+        """The host has asked for the stream."""
+        if self.greeted:
+            self.frozen = False
 
     def ticks_us(self):
         """Microseconds since the sensor started, wrapping as on a board."""
@@ -89,7 +117,7 @@ class SimClock:
         self.sleep(dark_us)
         self.booted = self.now
         self.boots += 1
-        self.frozen = self.fast
+        self.frozen = self.fast and not self.link_down
 
     def sleep(self, us):
         """Let `us` pass."""
@@ -148,6 +176,8 @@ class SimClock:
                 break
             self.now = max(self.now, timer.due)
             self._seek()
+            if self._held(until):
+                break
             self._in_timer = True
             try:
                 timer.fire()
@@ -156,9 +186,22 @@ class SimClock:
         self.now = max(self.now, until)
         self._seek()
 
+    def _held(self, until):
+        """Let time pass while interrupts are off; True if they still are at `until`."""
+        while self.world is not None and self.world.ticks_held:
+            if self.now >= until:
+                return True
+            self.now = min(until, self.now + _HELD_STEP_US)
+            self._seek()
+        return False
+
+    def world_us(self):
+        """World time now, µs since the simulation began."""
+        return self.now * 1_000_000 // (1_000_000 + self._drift_ppm)
+
     def _seek(self):
         if self.world is not None:
-            self.world.seek(self.now)
+            self.world.seek(self.world_us())
 
     def _wall_now(self):
         return int((_wall_us() - self._wall_origin) * self._factor)

@@ -1,8 +1,11 @@
 """The world stream: what the magnet in front of the encoder does, and what goes wrong when.
 
-Little-endian. Header, 16 bytes: b"LCW1", rate in Hz u16, version u16 (1), seed u32, reserved u32.
+Little-endian. Header, 16 bytes: b"LCW1", rate in Hz u16, version u16 (1), seed u32, magnet u32.
 Then one record of 4 bytes every 1/rate s: magnet angle u16 (65536 to the turn), STATUS register
 of the AS5600 u8, faults u8. The end of the stream is the end of the simulation.
+
+The header's `magnet` is 0 for one on its axle; else the angle at which it is farthest from the
+chip (u16) and by how much the gain that it needs swings about _GAIN_CENTRED around the turn (u16).
 
 Between records the angle is interpolated, the short way round. Integers only, so every VM
 computes the same. A small window of the stream is in memory.
@@ -22,6 +25,14 @@ POWER_CYCLE = 0x02
 HOST_STALLS = 0x04  # the host takes no bytes
 CORRUPT_BYTE = 0x08  # one of the next bytes sent is damaged, for each record
 DROP_BYTE = 0x10  # one of the next bytes sent is lost, for each record
+TICKS_HELD = 0x20  # interrupts are off: timers fire when they are on again
+LINK_DOWN = 0x40  # no byte gets through, either way, and each side sees the other gone
+DOUBLE_BYTES = 0x80  # one of the next chunks sent arrives twice, for each record
+
+_GAIN_CENTRED = 110
+_GAIN_MOST = 255
+_WEAK = 0x10  # STATUS: the chip is at its greatest gain
+_STRONG = 0x08  # at its least
 
 _POWER_ON = 1
 _DARK_US = 1_500_000
@@ -38,9 +49,11 @@ class World:
         header = bytearray(_HEADER_SIZE)
         if stream.readinto(header) != _HEADER_SIZE:
             raise WorldEnded
-        magic, self._rate, version, self.seed, _ = struct.unpack(_HEADER, header)
+        magic, self._rate, version, self.seed, magnet = struct.unpack(_HEADER, header)
         if magic != b"LCW1" or version != 1:
             raise ValueError("LEGCURL_WORLD_FD: not a world stream of version 1")
+        self._weakest = magnet & 0xFFFF
+        self._swing = magnet >> 16
         self._ended = False
         self._number = -1  # of the record that is in force
         self._angle = 0
@@ -50,6 +63,7 @@ class World:
         self._fraction = 0  # of the way to the next record, in millionths
         self.corrupt_bytes = 0
         self.drop_bytes = 0
+        self.double_chunks = 0
         self.seek(0)
 
     def seek(self, now_us):
@@ -65,12 +79,17 @@ class World:
                 self._ended = True
                 raise WorldEnded
             self._number += 1
+            before = self.faults
             self._angle, self.magnet, self.faults = self._next
             self._next = self._read()
+            if (self.faults ^ before) & LINK_DOWN:
+                self._cut_link(bool(self.faults & LINK_DOWN))
             if self.faults & CORRUPT_BYTE:
                 self.corrupt_bytes += 1
             if self.faults & DROP_BYTE:
                 self.drop_bytes += 1
+            if self.faults & DOUBLE_BYTES:
+                self.double_chunks += 1
             if self.faults & POWER_CYCLE:
                 power_cut = True
         if power_cut:
@@ -82,6 +101,25 @@ class World:
             return self._angle
         way = (self._next[0] - self._angle + 32768) % 65536 - 32768
         return (self._angle + way * self._fraction // 1_000_000) % 65536
+
+    @property
+    def ticks_held(self):
+        """Whether interrupts are off."""
+        return bool(self.faults & TICKS_HELD)
+
+    def gain(self):
+        """What the chip amplifies by to see the magnet now: 0 for the nearest, to 255."""
+        if self.magnet & _WEAK:
+            return _GAIN_MOST
+        if self.magnet & _STRONG:
+            return 0
+        away = abs((self.angle() - self._weakest + 32768) % 65536 - 32768)
+        return max(0, min(_GAIN_MOST, _GAIN_CENTRED + self._swing * (16384 - away) // 16384))
+
+    def _cut_link(self, down):
+        # What a broken cable did to bytes goes with the cable.
+        self.corrupt_bytes = self.drop_bytes = self.double_chunks = 0
+        clock.link_changed(down)
 
     def _read(self):
         """The next record, or None at the end."""
