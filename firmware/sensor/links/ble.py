@@ -1,0 +1,408 @@
+"""Bluetooth Low Energy: a peripheral on the built-in `bluetooth` module, for one central at a time.
+
+What is on the air is in "Bluetooth Low Energy" of docs/protocol.md. The stack calls `_on_event`
+whenever it pleases, on ESP32 even from another thread, so that handler stores and counts and
+allocates nothing; everything else happens in `tend`, `read_byte` and `write`, in the main loop.
+
+Nothing here keeps samples. While the radio takes nothing, be it that its buffers are full or that
+it is silent, `write` takes nothing, the session keeps its place in the log, and all is sent later.
+When the connection breaks, the next central says from where.
+
+The two stacks under MicroPython differ in what they do with a notification that the controller
+has no room for. NimBLE (ESP32) raises ENOMEM. BTstack (rp2) copies it to MicroPython's heap, as
+many as it is given, and says nothing (extmod/btstack/modbluetooth_btstack.c,
+mp_bluetooth_gatts_notify_indicate): sending a log of minutes again at full speed through a slow
+connection would end in a full heap. There, notifications keep a distance in time, and end where
+the heap does.
+"""
+
+import errno
+import gc
+import json
+import sys
+from array import array
+from collections import OrderedDict
+from time import sleep_ms, ticks_add, ticks_diff, ticks_ms
+
+import bluetooth
+from micropython import const
+
+from sensor import FIRMWARE_VERSION, PROTOCOL_MAJOR, PROTOCOL_MINOR
+from sensor.frame import ANSWER, MAX_WIRE
+
+# Events, and what the stack gives with them (docs.micropython.org, library/bluetooth).
+_CENTRAL_CONNECT = const(1)  # connection, address type, address
+_CENTRAL_DISCONNECT = const(2)  # connection, address type, address
+_GATTS_WRITE = const(3)  # connection, characteristic
+_MTU_EXCHANGED = const(21)  # connection, mtu
+
+_NOBODY = const(-1)
+_SMALLEST_MTU = const(23)  # until the central asks for more
+_LARGEST_MTU = const(517)  # what the most generous centrals ask for
+_NOTIFICATION_HEAD = const(3)  # of the MTU: opcode and handle
+# A frame, a zero before it, and one byte more: a buffer that is full has lost something.
+_REQUEST_BUFFER = const(MAX_WIRE + 2)
+
+# While free, often enough for a scan of a few seconds to find it; in use, so that a second host
+# can say so. µs.
+_INTERVAL_FREE_US = const(152_500)
+_INTERVAL_IN_USE_US = const(1_022_500)
+
+_ADVERTISE_AGAIN_MS = const(1000)
+_ADVERTISE_TRIES = const(5)  # then the stack is started anew
+_START_AGAIN_MS = const(10_000)  # starting a stack may hold the main loop for a second
+_FAREWELL_MS = const(200)  # for the last answer to leave: several connection intervals
+_UNWANTED = const(4)  # second centrals that wait to be disconnected: a power of two
+
+# For a stack that queues on the heap. A connection of 30 ms takes several notifications in an
+# interval, so this distance holds it up little; and between two looks at the heap (1 ms each)
+# at most 4 kB go into the queue.
+_DISTANCE_MS = const(5)
+_LOOK_AFTER = const(16)
+_HEAP_KEPT = const(16_384)
+_HEAP_LOW_MS = const(100)
+
+_COMPANY = const(0xFFFF)  # none: for use without a number of one's own
+_IN_USE = const(0x01)
+_STATE_AT = const(25)  # in the advertisement
+_SCAN_RESPONSE_NAME = const(29)  # bytes of 31
+_COMPLETE_NAME = const(0x09)
+_SHORTENED_NAME = const(0x08)
+
+
+def _uuid(number):
+    return bluetooth.UUID("4c65%04x-6763-4572-8c00-a7d3c5e91b42" % number)
+
+
+class BleLink:
+    """Serves one central; call `tend` in every turn of the main loop, first before sampling."""
+
+    wired = False
+
+    def __init__(self, identity, queues_on_heap=sys.platform == "rp2"):
+        self.hung_up = True
+        self.connection = 0  # how many centrals have come
+        self._identity = identity
+        self._ble = bluetooth.BLE()
+        self._handler = self._on_event  # bound once: binding allocates
+        self._running = False
+        self._name = ""
+        self._key_id = None
+        self._described = False  # the stack knows name and key id as they are now
+        self._advertised = False  # and advertises them, and whether there is a central
+        self._advertise_tries = 0
+        self._retry_at = ticks_ms()
+        self._failures = 0
+        self._error = None  # the last failure, if it lasts
+
+        self._central = _NOBODY
+        self._mtu = _SMALLEST_MTU
+        self._served = 0  # the connection that `_incoming` belongs to
+        self._refused = 0
+        self._unwanted = array("H", bytes(2 * _UNWANTED))
+        self._dismissed = 0  # of the refused, those that were disconnected
+
+        self._samples = 0  # handles of characteristics
+        self._requests = 0
+        self._answers = 0
+        self._info = 0
+        self._outlet = 0  # the characteristic that the current frame goes to
+        self._written = False  # requests has something to read
+        self._incoming = b""
+        self._at = 0
+        self._truncated = 0
+
+        self._waits = False  # this notification was counted in _no_memory
+        self._no_memory = 0
+        self._queues_on_heap = queues_on_heap
+        self._free_at = ticks_ms()  # when the next notification may go to such a stack
+        self._unlooked = 0  # notifications since the last look at the heap
+
+        self._advertisement = _advertisement(identity.sensor_id)
+        self._scan_response = b""
+
+    def describe(self, name, key_id):
+        """What the sensor is called, and the id of its key or None; both are on the air."""
+        if name != self._name or key_id != self._key_id:
+            self._name = name
+            self._key_id = key_id
+            self._described = False
+
+    def tend(self):
+        """Do what is due besides bytes: start, advertise, turn second centrals away."""
+        due = ticks_diff(ticks_ms(), self._retry_at) >= 0
+        if not self._running and not (due and self._start()):
+            return
+        if self._served != self.connection or (self.hung_up and self._incoming):
+            self._served = self.connection
+            self._forget_incoming()
+        while self._dismissed != self._refused:
+            self._dismiss(self._unwanted[self._dismissed & (_UNWANTED - 1)])
+            self._dismissed += 1
+        if due and not self._described:
+            self._tell()
+        if due and not self._advertised:
+            self._advertise()
+
+    def begin(self, frame_type):
+        """What is written from here on belongs to a frame of this type."""
+        self._outlet = self._answers if frame_type == ANSWER else self._samples
+
+    def want_output(self, _wanted):
+        """A stack does not say when it can send again: the main loop asks every few ms anyway."""
+
+    def read_byte(self):
+        """The next byte, or -1."""
+        if self._at == len(self._incoming) and not self._read():
+            return -1
+        byte = self._incoming[self._at]
+        self._at += 1
+        return byte
+
+    def write(self, view):
+        """Notify the central of the beginning of `view`; returns how many bytes went."""
+        central = self._central
+        if central == _NOBODY:
+            return 0
+        if self._queues_on_heap and not self._may_queue():
+            return 0
+        room = self._mtu - _NOTIFICATION_HEAD
+        size = len(view)
+        if size > room:
+            size = room
+            view = view[:room]
+        try:
+            self._ble.gatts_notify(central, self._outlet, view)
+        except OSError as error:
+            # Otherwise the central has gone, and the stack is about to say so.
+            if error.errno == errno.ENOMEM:
+                self._wait()
+            return 0
+        self._waits = False
+        return size
+
+    def figures(self):
+        """Counters for the statistics request."""
+        return OrderedDict(
+            (
+                ("connected", self._central != _NOBODY),
+                ("mtu", self._mtu),
+                ("connections", self.connection),
+                ("refused", self._refused),
+                ("no_memory", self._no_memory),
+                ("truncated", self._truncated),
+                ("failures", self._failures),
+                ("error", self._error),
+            )
+        )
+
+    def close(self):
+        """Let the last answer leave and switch the radio off, which tells the central."""
+        if not self._running:
+            return
+        if self._central != _NOBODY:
+            sleep_ms(_FAREWELL_MS)
+        self._stop()
+
+    def _on_event(self, event, detail):
+        """The stack's interrupt: no allocation, no call into the stack."""
+        connection = detail[0]
+        if event == _GATTS_WRITE:
+            if connection == self._central:
+                self._written = True
+        elif event == _MTU_EXCHANGED:
+            if connection == self._central:
+                self._mtu = detail[1]
+        elif event == _CENTRAL_CONNECT:
+            if self._central == _NOBODY:
+                self._central = connection
+                self._mtu = _SMALLEST_MTU
+                self.connection += 1
+                self.hung_up = False
+            else:
+                self._unwanted[self._refused & (_UNWANTED - 1)] = connection
+                self._refused += 1
+            self._advertised = False  # a controller stops when it is connected to
+        elif event == _CENTRAL_DISCONNECT:
+            if connection == self._central:
+                self._central = _NOBODY
+                self.hung_up = True
+            self._advertised = False
+
+    def _start(self):
+        """Start the stack; False if it would not."""
+        ble = self._ble
+        try:
+            ble.active(True)
+            ble.irq(self._handler)
+            _ask_for_mtu(ble)
+            device, service = ble.gatts_register_services(_services())
+            identity = self._identity
+            about = ("legcurl", identity.board, identity.sensor_id, FIRMWARE_VERSION)
+            for handle, text in zip(device, about):  # noqa: B905 - MicroPython has no strict
+                ble.gatts_write(handle, text.encode())
+            self._samples, self._requests, self._answers, self._info = service
+            ble.gatts_set_buffer(self._requests, _REQUEST_BUFFER, True)
+        except OSError as error:
+            self._fail(error, _START_AGAIN_MS)
+            self._stop()
+            return False
+        self._running = True
+        self._described = False
+        self._advertised = False
+        self._advertise_tries = 0
+        return True
+
+    def _stop(self):
+        self._running = False
+        self._central = _NOBODY
+        self.hung_up = True
+        self._ble.irq(None)
+        try:
+            self._ble.active(False)
+        except OSError as error:
+            self._fail(error, _START_AGAIN_MS)
+
+    def _tell(self):
+        """Put name and key id where a host finds them."""
+        self._described = True
+        info = json.dumps(
+            OrderedDict(
+                (
+                    ("protocol", (PROTOCOL_MAJOR, PROTOCOL_MINOR)),
+                    ("firmware", FIRMWARE_VERSION),
+                    ("sensor_id", self._identity.sensor_id),
+                    ("name", self._name),
+                    ("key_id", self._key_id),
+                )
+            )
+        )
+        try:
+            self._ble.gatts_write(self._info, info.encode())
+            self._ble.config(gap_name=self._name)
+        except OSError as error:
+            self._described = False
+            self._fail(error, _ADVERTISE_AGAIN_MS)
+        self._scan_response = _name_record(self._name.encode())
+        self._advertised = False
+
+    def _advertise(self):
+        # Before the rest: if a central comes or goes meanwhile, it is done again.
+        self._advertised = True
+        in_use = self._central != _NOBODY
+        self._advertisement[_STATE_AT] = _IN_USE if in_use else 0
+        try:
+            self._ble.gap_advertise(
+                _INTERVAL_IN_USE_US if in_use else _INTERVAL_FREE_US,
+                self._advertisement,
+                resp_data=self._scan_response,
+                connectable=not in_use,
+            )
+        except OSError as error:
+            self._advertised = False
+            self._fail(error, _ADVERTISE_AGAIN_MS)
+            self._advertise_tries += 1
+            if self._advertise_tries >= _ADVERTISE_TRIES and not in_use:
+                self._stop()
+                self._retry_at = ticks_add(ticks_ms(), _START_AGAIN_MS)
+            return
+        self._advertise_tries = 0
+        self._error = None
+
+    def _fail(self, error, again_ms):
+        self._failures += 1
+        self._error = str(error)
+        self._retry_at = ticks_add(ticks_ms(), again_ms)
+
+    def _dismiss(self, connection):
+        try:
+            self._ble.gap_disconnect(connection)
+        except OSError:
+            return  # it has gone by itself
+
+    def _read(self):
+        """Fetch what the central wrote; False if that is nothing."""
+        self._incoming = b""
+        self._at = 0
+        if not self._written:
+            return False
+        self._written = False  # first: a write that comes meanwhile shall be seen
+        try:
+            self._incoming = self._ble.gatts_read(self._requests)
+        except OSError as error:
+            self._fail(error, _ADVERTISE_AGAIN_MS)
+        if len(self._incoming) >= _REQUEST_BUFFER:
+            self._truncated += 1
+        return len(self._incoming) > 0
+
+    def _forget_incoming(self):
+        """What the central before left behind is not the next one's."""
+        self._written = True
+        self._read()
+        self._incoming = b""
+
+    def _may_queue(self):
+        """Whether a stack that queues on the heap may be given a notification now."""
+        now = ticks_ms()
+        if ticks_diff(now, self._free_at) < 0:
+            return False
+        self._free_at = ticks_add(now, _DISTANCE_MS)
+        self._unlooked += 1
+        if self._unlooked >= _LOOK_AFTER:
+            if gc.mem_free() < _HEAP_KEPT:
+                gc.collect()
+                if gc.mem_free() < _HEAP_KEPT:
+                    self._free_at = ticks_add(now, _HEAP_LOW_MS)
+                    self._wait()
+                    return False
+            self._unlooked = 0
+        return True
+
+    def _wait(self):
+        if not self._waits:
+            self._waits = True
+            self._no_memory += 1
+
+
+def _services():
+    """Device Information, and ours: characteristics in the order of their handles."""
+    read = bluetooth.FLAG_READ
+    notify = bluetooth.FLAG_NOTIFY
+    write = bluetooth.FLAG_WRITE | bluetooth.FLAG_WRITE_NO_RESPONSE
+    uuid = bluetooth.UUID
+    # Manufacturer, model, serial number, firmware revision (Assigned Numbers, 3.8).
+    device = tuple([(uuid(number), read) for number in (0x2A29, 0x2A24, 0x2A25, 0x2A26)])
+    sensor = ((_uuid(2), notify), (_uuid(3), write), (_uuid(4), notify), (_uuid(5), read))
+    return ((uuid(0x180A), device), (_uuid(1), sensor))
+
+
+def _ask_for_mtu(ble):
+    try:
+        ble.config(mtu=_LARGEST_MTU)
+    except (OSError, ValueError):
+        return  # this stack has a limit of its own: any MTU will do
+
+
+def _advertisement(sensor_id):
+    """Flags, the service, and manufacturer data; the state is at _STATE_AT."""
+    advertisement = bytearray(30)
+    advertisement[:3] = b"\x02\x01\x06"  # general discovery, no BR/EDR
+    advertisement[3:5] = b"\x11\x07"  # complete list of 128-bit services
+    advertisement[5:21] = bytes(_uuid(1))
+    advertisement[21:23] = b"\x08\xff"  # manufacturer data
+    advertisement[23] = _COMPANY & 0xFF
+    advertisement[24] = _COMPANY >> 8
+    advertisement[26:30] = bytes.fromhex(sensor_id)[-4:]
+    return advertisement
+
+
+def _name_record(name):
+    """The scan response: as much of `name` as fits, cut between characters."""
+    kind = _COMPLETE_NAME
+    if len(name) > _SCAN_RESPONSE_NAME:
+        kind = _SHORTENED_NAME
+        end = _SCAN_RESPONSE_NAME
+        while name[end] & 0xC0 == 0x80:
+            end -= 1
+        name = name[:end]
+    return bytes((1 + len(name), kind)) + name
