@@ -1,6 +1,7 @@
 """Addresses: one line of text that names a link and what is at its other end.
 
     serial:/dev/ttyACM0            a sensor on a serial port; `?baud=` for a real UART
+    ble:NAME-OR-ADDRESS            a sensor by Bluetooth; `ble:` alone is the only one in range
     tcp:HOST:PORT                  a sensor behind a serial server, or `legcurl simulate --tcp`
     replay:FILE                    a recording; `?pace=fast` or a factor, else in recorded time
     sim:?lifter=steady&seed=7      the real firmware in front of a simulated machine
@@ -13,12 +14,13 @@ ConfigError that shows how an address is written, raised before anything is open
 from __future__ import annotations
 
 import os
+import re
 import stat
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from legcurl.errors import ConfigError
 
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 Pace = float | Literal["fast"]  # seconds of the recording in a second here
 
 DEFAULT_BAUD = 115_200  # USB ignores it; a UART moves 8 times what 400 Hz needs
-FORMS = "serial:/dev/ttyACM0, tcp:HOST:PORT, replay:FILE or sim:"
+FORMS = "serial:/dev/ttyACM0, ble:NAME, tcp:HOST:PORT, replay:FILE or sim:"
+
+_SPECIAL = re.compile(r"[%?#\x00-\x1f]")  # in a sensor's name: written as %25 and so on
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,22 @@ class SerialAddress:
 
     def __str__(self) -> str:
         return f"serial:{self.port}" + ("" if self.baud == DEFAULT_BAUD else f"?baud={self.baud}")
+
+
+@dataclass(frozen=True, slots=True)
+class BleAddress:
+    """A sensor within range of this computer's Bluetooth.
+
+    `target` is its name, its Bluetooth address (on macOS the UUID that stands for it), or at
+    least the last four digits of its sensor id; empty, it is whichever sensor is in range.
+    """
+
+    target: str = ""
+    adapter: str = ""  # such as hci1, where there are several; empty: the system's first
+
+    def __str__(self) -> str:
+        target = _SPECIAL.sub(lambda special: f"%{ord(special[0]):02X}", self.target)
+        return f"ble:{target}" + (f"?adapter={self.adapter}" if self.adapter else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +98,8 @@ class SimAddress:
         return self.options.address()
 
 
-Address = SerialAddress | TcpAddress | ReplayAddress | SimAddress
+LiveAddress = SerialAddress | BleAddress | TcpAddress | SimAddress
+Address = LiveAddress | ReplayAddress
 
 
 def parse(text: str) -> Address:
@@ -86,11 +107,6 @@ def parse(text: str) -> Address:
     scheme, colon, rest = text.partition(":")
     if colon and scheme in _READERS:
         return _READERS[scheme](text, rest)
-    if scheme == "ble" and colon:
-        raise ConfigError(
-            f"{text}: Bluetooth is not supported by this version; connect the sensor by USB and "
-            "use serial:/dev/ttyACM0."
-        )
     return _bare(text)
 
 
@@ -119,6 +135,19 @@ def _serial(text: str, rest: str) -> SerialAddress:
     return SerialAddress(port, int(baud))
 
 
+def _ble(text: str, rest: str) -> BleAddress:
+    target, options = _with_options(text, rest, ("adapter",))
+    adapter = options.get("adapter", "")
+    if "adapter" in options and not (adapter.isascii() and adapter.isalnum()):
+        raise ConfigError(
+            f"{text}: adapter must be a name such as hci0 (see /sys/class/bluetooth)."
+        )
+    try:
+        return BleAddress(unquote(target, errors="strict").strip(), adapter)
+    except UnicodeDecodeError:
+        raise ConfigError(f"{text}: what follows % must be UTF-8; write %25 for a %.") from None
+
+
 def _tcp(text: str, rest: str) -> TcpAddress:
     host, colon, port = rest.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
@@ -145,7 +174,7 @@ def _sim(text: str, _rest: str) -> SimAddress:
     return SimAddress(parse_address(text))
 
 
-_READERS = {"serial": _serial, "tcp": _tcp, "replay": _replay, "sim": _sim}
+_READERS = {"serial": _serial, "ble": _ble, "tcp": _tcp, "replay": _replay, "sim": _sim}
 
 
 def _with_options(text: str, rest: str, known: tuple[str, ...]) -> tuple[str, dict[str, str]]:

@@ -5,10 +5,24 @@ LegCurlError                    anything of ours; the message names the remedy
 │   ├── PortNotFoundError       "serial:/dev/ttyACM9" names no device
 │   ├── PortBusyError           another program has the port open
 │   ├── PortPermissionError     the user may not open the device file
+│   ├── AdapterError            this computer's Bluetooth cannot be used
+│   │   ├── BluetoothMissingError     the extra `ble` is not installed
+│   │   ├── AdapterNotFoundError      no adapter, or none of that name
+│   │   ├── AdapterOffError           switched off, or blocked by rfkill
+│   │   ├── AdapterPermissionError    the user, or this program, may not use it
+│   │   └── BluetoothServiceError     bluetoothd or D-Bus does not answer
+│   ├── SensorNotFoundError     no such sensor advertises within range
+│   ├── SensorAmbiguousError    several sensors go by what was asked for
+│   ├── SensorInUseError        it has another host, and serves one at a time
+│   ├── SensorUnreachableError  it advertises, but no connection comes about
 │   └── LinkLostError           the cable was pulled or the peer went away
 ├── FrameError                  bytes that do not follow docs/protocol.md
 ├── SensorError                 a device answered, and cannot be used as it is
 │   ├── NotASensorError         it speaks, but not our protocol
+│   │   └── ServiceMissingError       a Bluetooth device without our service
+│   ├── UntrustedSensorError    it has not shown that it has the key we have for it
+│   │   ├── WrongKeyError             it says that it has another key, or none
+│   │   └── ImpostorError             it says that it has the key, and cannot prove it
 │   ├── ProtocolVersionError    it speaks a protocol newer than this host
 │   └── RequestRefusedError     it answered a request with an error
 ├── SensorFault                 the encoder cannot see its magnet, or the bus fails
@@ -50,6 +64,48 @@ class PortPermissionError(LinkError):
     exit_code = 4
 
 
+class AdapterError(LinkError):
+    """Bluetooth on this computer cannot be used as it is."""
+
+
+class BluetoothMissingError(AdapterError):
+    """bleak is not installed: it comes with the extra `ble`."""
+
+
+class AdapterNotFoundError(AdapterError):
+    """No Bluetooth adapter: none built in, unplugged, or another name than the address says."""
+
+
+class AdapterOffError(AdapterError):
+    """The adapter is switched off, in flight mode, or blocked."""
+
+
+class AdapterPermissionError(AdapterError):
+    """The system does not let this user or program use Bluetooth."""
+
+    exit_code = 4
+
+
+class BluetoothServiceError(AdapterError):
+    """What stands between us and the adapter (bluetoothd, D-Bus) does not answer."""
+
+
+class SensorNotFoundError(LinkError):
+    """Nothing that advertises our service within range is the sensor that was asked for."""
+
+
+class SensorAmbiguousError(LinkError):
+    """More than one sensor within range is what was asked for."""
+
+
+class SensorInUseError(LinkError):
+    """The sensor is connected to another host, or to another legcurl on this computer."""
+
+
+class SensorUnreachableError(LinkError):
+    """The sensor was seen, but connecting to it failed: too far away, or just gone."""
+
+
 class LinkLostError(LinkError):
     """The link was open and ended: cable pulled, sensor switched off, peer closed."""
 
@@ -66,6 +122,22 @@ class SensorError(LegCurlError):
 
 class NotASensorError(SensorError):
     """The port works, but what answers there, if anything, is no legcurl sensor."""
+
+
+class ServiceMissingError(NotASensorError):
+    """A Bluetooth device that advertised our service has no such table, or not all of it."""
+
+
+class UntrustedSensorError(SensorError):
+    """This computer has a key for the sensor of that id, and what answers has not shown it."""
+
+
+class WrongKeyError(UntrustedSensorError):
+    """The sensor names another key, or none: it was paired elsewhere, or reset."""
+
+
+class ImpostorError(UntrustedSensorError):
+    """What answers names the right key and cannot prove that it has it."""
 
 
 class ProtocolVersionError(SensorError):

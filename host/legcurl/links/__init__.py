@@ -1,9 +1,10 @@
 """Ways to a sensor: each takes bytes and gives bytes; none looks inside.
 
 A `Route` knows how to get to one sensor, again and again; a `Link` is one connection that it
-made. A link has no buffer of its own: bytes that nobody reads stay where they are, the sensor
-finds its output full and keeps its place in its log. So a slow host costs neither memory nor
-samples, on every kind of link alike.
+made. A wired link has no buffer of its own: bytes that nobody reads stay where they are, the
+sensor finds its output full and keeps its place in its log. Bluetooth pushes its bytes, so there
+a link has a buffer with a limit, leaves out what does not fit, and it is asked for again. Either
+way a slow host costs neither memory nor samples.
 
 What outlives a connection (a simulated sensor's processes) belongs to the route. Everything else
 about talking to a sensor, from framing upwards, is the same for all routes (exchange.py,
@@ -15,18 +16,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from legcurl.address import SerialAddress, SimAddress, TcpAddress
+    from legcurl.address import LiveAddress
     from legcurl.links.route import Route
 
 
-def route_to(address: SerialAddress | TcpAddress | SimAddress) -> Route:
+def route_to(address: LiveAddress) -> Route:
     """Give the route that an address names; nothing is opened yet."""
-    from legcurl.address import SerialAddress, TcpAddress
+    from legcurl.address import BleAddress, SerialAddress, TcpAddress
 
     if isinstance(address, SerialAddress):
         from legcurl.links.serial import SerialRoute
 
         return SerialRoute(address)
+    if isinstance(address, BleAddress):
+        from legcurl.links.ble import BleRoute
+
+        return BleRoute(address)
     if isinstance(address, TcpAddress):
         from legcurl.links.tcp import TcpRoute
 

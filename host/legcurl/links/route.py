@@ -52,6 +52,11 @@ class Route(Protocol):
         """Seconds of the sensor in one of ours, or None if the two clocks cannot be compared."""
         ...
 
+    @property
+    def wired(self) -> bool:
+        """Whether who holds the link holds the sensor: "Who may" in docs/protocol.md."""
+        ...
+
     async def connect(self) -> Link:
         """Open a connection. LinkError: try again later; SensorError: it makes no sense to."""
         ...

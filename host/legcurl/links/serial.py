@@ -45,6 +45,7 @@ class SerialRoute:
     silence_s = SILENCE_S
     patience_s = PATIENCE_S
     pace = 1.0
+    wired = True
 
     def __init__(self, address: SerialAddress) -> None:
         self._address = address

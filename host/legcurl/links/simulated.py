@@ -8,10 +8,11 @@ pace=fast is over at some time, and then `read` gives b"" where a real cable wou
 from __future__ import annotations
 
 from legcurl.address import SerialAddress, SimAddress
+from legcurl.errors import LinkLostError
 from legcurl.links.route import SILENCE_S, Link
 from legcurl.links.serial import SerialRoute
 from legcurl.links.tcp import TcpRoute
-from legcurl.simulator.runner import EndWatch, SimulatedSensor
+from legcurl.simulator.runner import PortWatch, SimulatedSensor
 
 # Seconds mean nothing to a fast world, and a busy computer may be slow to start processes: only
 # something that is stuck for good takes this long.
@@ -56,15 +57,18 @@ class SimulatedLink:
         self._link = link
         self._sensor = sensor
         self._ended = ended
-        self._watch = EndWatch()
+        self._watch = PortWatch()
 
     async def read(self) -> bytes:
         """Wait for bytes; b"" after the end of the world. SensorError if the simulation broke."""
         if self._ended:
             self._sensor.raise_failure()
             return b""
+        if self._watch.cut:
+            raise LinkLostError("The simulated cable was pulled (sim option outages).")
         chunk = await self._link.read()
-        self._ended = self._watch.push(chunk)
+        self._watch.push(chunk)
+        self._ended = self._watch.ended
         return chunk
 
     async def write(self, packet: bytes) -> None:

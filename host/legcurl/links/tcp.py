@@ -23,6 +23,7 @@ class TcpRoute:
     silence_s = SILENCE_S
     patience_s = PATIENCE_S
     pace = 1.0
+    wired = True
 
     def __init__(self, address: TcpAddress) -> None:
         self._address = address

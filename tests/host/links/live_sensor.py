@@ -142,7 +142,9 @@ class LoopbackRoute:
         silence_s: float = 0.3,
         patience_s: float = 2.0,
         pace: float | None = None,
+        wired: bool = True,
     ) -> None:
+        self.wired = wired
         self.sensor = sensor
         self.silence_s = silence_s
         self.patience_s = patience_s

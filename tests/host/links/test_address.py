@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from legcurl.address import (
+    BleAddress,
     ReplayAddress,
     SerialAddress,
     SimAddress,
@@ -22,6 +23,18 @@ from legcurl.errors import ConfigError
     [
         ("serial:/dev/ttyACM0", SerialAddress("/dev/ttyACM0")),
         ("serial:/dev/ttyUSB0?baud=921600", SerialAddress("/dev/ttyUSB0", 921_600)),
+        ("ble:", BleAddress()),
+        ("ble:Leg curl 1", BleAddress("Leg curl 1")),
+        ("ble:E6:60:58:38:83:17", BleAddress("E6:60:58:38:83:17")),
+        (
+            "ble:5F0A1B2C-0000-4000-8000-A7D3C5E91B42",
+            BleAddress("5F0A1B2C-0000-4000-8000-A7D3C5E91B42"),
+        ),
+        ("ble:8317812f", BleAddress("8317812f")),
+        ("ble:Beinbeuger Ö", BleAddress("Beinbeuger Ö")),
+        ("ble:100%25 legs%3F", BleAddress("100% legs?")),
+        ("ble:?adapter=hci1", BleAddress("", "hci1")),
+        ("ble:Leg curl 1?adapter=hci1", BleAddress("Leg curl 1", "hci1")),
         ("tcp:gym.local:7000", TcpAddress("gym.local", 7000)),
         ("tcp:[::1]:7000", TcpAddress("::1", 7000)),
         ("replay:set.legcurl", ReplayAddress(Path("set.legcurl"))),
@@ -57,7 +70,10 @@ def test_a_simulated_sensors_options_are_read_with_it() -> None:
         ("replay:x?pace=-1", "realtime, fast or a factor"),
         ("replay:x?pace=nan", "realtime, fast or a factor"),
         ("sim:?sede=7", "no option 'sede'"),
-        ("ble:Leg curl 1", "use serial:"),
+        ("ble:Leg curl 1?adapter=", "adapter must be a name"),
+        ("ble:Leg curl 1?adapter=/org/bluez/hci0", "adapter must be a name"),
+        ("ble:Leg curl 1?mtu=23", "no option 'mtu'; it has adapter"),
+        ("ble:%ff", "write %25"),
         ("/dev/ttyACM99", "legcurl sensors"),
         ("COM3", "neither an address"),
         ("", "neither an address"),
@@ -69,6 +85,10 @@ def test_what_is_no_address_is_told_the_right_form(text: str, words: str) -> Non
     with pytest.raises(ConfigError) as caught:
         parse(text)
     assert words in str(caught.value)
+
+
+def test_a_name_may_be_written_as_in_a_url() -> None:
+    assert parse("ble:Leg%20curl%201") == parse("ble:Leg curl 1")
 
 
 def test_an_existing_device_needs_no_scheme() -> None:

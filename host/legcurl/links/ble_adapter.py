@@ -1,0 +1,256 @@
+"""One Bluetooth adapter, shared by every sensor that this program reaches through it.
+
+An adapter has one radio. BlueZ lets a program have one discovery at a time, and a connection that
+is begun while a scan is on fails on many adapters ("le-connection-abort-by-local"). So all who
+look for a sensor share one scan, connections are made one at a time, in the order in which they
+were asked for, and the scan stands aside for them. Nobody starves: a connection attempt is
+bounded in time by who makes it, a scan that has stood aside gets SLICE_S before the next
+connection, and only the time in which the radio really scanned counts as having looked.
+
+What a scan found is thrown away with it. The system's handle of a device does not outlive the
+adapter (unplugged and back it may have another number), and a sensor is found again in a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from bleak import BleakScanner
+
+from legcurl.errors import AdapterError, BluetoothServiceError, LinkError
+from legcurl.links.ble_service import COMPANY, SERVICE, Sighting, read_advertised
+from legcurl.links.ble_troubles import TROUBLES, adapter_trouble, words_of
+
+if TYPE_CHECKING:
+    from bleak.backends.device import BLEDevice
+    from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+
+log = logging.getLogger(__name__)
+
+SLICE_S = 1.0  # of scanning between two connections: several advertisements of every sensor
+FRESH_S = 3.0  # what was not heard for so long may be gone, or have got a host
+SWITCH_S = 8.0  # to start or stop scanning; a healthy adapter takes milliseconds
+LOOK_AGAIN_S = 0.05  # at least, while the radio is somebody else's
+
+_adapters: WeakKeyDictionary[
+    asyncio.AbstractEventLoop, WeakValueDictionary[tuple[str, object], Adapter]
+] = WeakKeyDictionary()
+
+
+def shared_adapter(name: str, scanner: type[BaseBleakScanner] | None) -> Adapter:
+    """The one Adapter of this event loop for an adapter's name ("": the system's first).
+
+    `scanner` is bleak's backend where it is not the system's own.
+    """
+    adapters = _adapters.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+    adapter = adapters.get((name, scanner))
+    if adapter is None:
+        adapter = adapters[name, scanner] = Adapter(name, scanner)
+    return adapter
+
+
+class Search:
+    """One look around, as part of the scan that all share."""
+
+    def __init__(self, sightings: dict[str, Sighting]) -> None:
+        self._sightings = sightings
+        self._scanned_s = 0.0
+        self._since_s: float | None = None  # when the present turn of scanning began
+        self._news = asyncio.Event()
+        self._trouble: LinkError | None = None
+
+    @property
+    def scanned_s(self) -> float:
+        """For how long the radio has been looking for us."""
+        since_s = self._since_s
+        return self._scanned_s + (0.0 if since_s is None else monotonic() - since_s)
+
+    @property
+    def heard(self) -> list[Sighting]:
+        """Every sensor heard in this scan, the strongest first."""
+        return sorted(self._sightings.values(), key=lambda sighting: -sighting.rssi)
+
+    @property
+    def present(self) -> list[Sighting]:
+        """Those of them that were heard just now."""
+        fresh_s = monotonic() - FRESH_S
+        return [sighting for sighting in self.heard if sighting.seen_s >= fresh_s]
+
+    async def news(self, until_s: float) -> None:
+        """Wait for the next advertisement, or until `scanned_s` is at least so much.
+
+        Raises AdapterError if there is no looking with this adapter.
+        """
+        while not self._news.is_set() and (left_s := until_s - self.scanned_s) > 0:
+            try:
+                async with asyncio.timeout(max(left_s, LOOK_AGAIN_S)):
+                    await self._news.wait()
+            except TimeoutError:
+                continue  # other turns may have come between: look at the time scanned
+        self._news.clear()
+        if self._trouble is not None:
+            raise self._trouble
+
+    def begin_turn(self) -> None:
+        """The radio scans from now on."""
+        self._since_s = monotonic()
+
+    def end_turn(self) -> None:
+        """The radio has other things to do."""
+        self._scanned_s = self.scanned_s
+        self._since_s = None
+
+    def tell(self, trouble: LinkError | None = None) -> None:
+        """There is something new, or no hope."""
+        self._trouble = trouble
+        self._news.set()
+
+
+class Adapter:
+    """See the module. Made by `shared_adapter`."""
+
+    def __init__(self, name: str, scanner: type[BaseBleakScanner] | None) -> None:
+        self.name = name
+        self._backend = scanner
+        self._turn = asyncio.Lock()  # the radio's: to scan, or to connect
+        self._searches: set[Search] = set()
+        self._sightings: dict[str, Sighting] = {}
+        self._scan: asyncio.Task[None] | None = None
+        self._scanning = False
+        self._connecting = 0  # who wait for their turn
+        self._changed = asyncio.Event()
+
+    @asynccontextmanager
+    async def search(self) -> AsyncIterator[Search]:
+        """Take part in the scan, which begins with the first and ends with the last who do."""
+        search = Search(self._sightings)
+        self._searches.add(search)
+        if self._scanning:
+            search.begin_turn()
+        if self._scan is None:
+            self._scan = asyncio.create_task(self._keep_scanning(), name="bluetooth scan")
+        try:
+            yield search
+        finally:
+            self._searches.discard(search)
+            self._changed.set()
+            if not self._searches and self._scan is not None:
+                await asyncio.wait({self._scan})
+
+    @asynccontextmanager
+    async def connecting(self) -> AsyncIterator[None]:
+        """Have the radio for a connection attempt, after those who asked before."""
+        self._connecting += 1
+        self._changed.set()
+        try:
+            await self._turn.acquire()
+        finally:
+            self._connecting -= 1
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    async def _keep_scanning(self) -> None:
+        try:
+            while self._searches:
+                async with self._turn:
+                    await self._scan_once()
+        except AdapterError as trouble:
+            self._give_up(trouble)
+        except BaseException:
+            self._give_up(LinkError("The Bluetooth scan was ended."))
+            raise
+        finally:
+            self._scan = None
+            self._sightings.clear()
+
+    def _give_up(self, trouble: LinkError) -> None:
+        for search in self._searches:
+            search.tell(trouble)
+
+    async def _scan_once(self) -> None:
+        """Scan until nobody looks any more, or somebody wants to connect."""
+        scanner = BleakScanner(
+            self._heard,
+            service_uuids=[SERVICE],
+            # Otherwise BlueZ tells of a sensor that it knows only when its data change.
+            bluez=_bluez_options(self.name),
+            backend=self._backend,
+        )
+        await self._start(scanner)
+        self._scanning = True
+        for search in self._searches:
+            search.begin_turn()
+        try:
+            await self._until_over()
+        finally:
+            self._scanning = False
+            for search in self._searches:
+                search.end_turn()
+            await self._stop(scanner)
+
+    async def _until_over(self) -> None:
+        slice_over_s = monotonic() + SLICE_S
+        while self._searches:
+            left_s = slice_over_s - monotonic()
+            if self._connecting and left_s <= 0:
+                return
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(left_s if self._connecting else None):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _start(self, scanner: BleakScanner) -> None:
+        try:
+            async with asyncio.timeout(SWITCH_S):
+                await scanner.start()
+        except TROUBLES as error:
+            raise self._explained(error) from error
+
+    async def _stop(self, scanner: BleakScanner) -> None:
+        """Stop scanning. That it was stopped already, or the adapter is gone, is no trouble."""
+        try:
+            async with asyncio.timeout(SWITCH_S):
+                await scanner.stop()
+        except TROUBLES as error:
+            log.debug("The scan did not end as it should: %s", words_of(error))
+
+    def _explained(self, error: Exception) -> AdapterError:
+        trouble = adapter_trouble(error, self.name)
+        if trouble is not None:
+            return trouble
+        if isinstance(error, TimeoutError):
+            return BluetoothServiceError(
+                f"This computer's Bluetooth did not begin to scan within {SWITCH_S:.0f} s. Switch "
+                "it off and on again; a USB adapter may want to be plugged in anew."
+            )
+        return AdapterError(
+            f"This computer's Bluetooth cannot scan now ({words_of(error)}). Another program may "
+            "be scanning: end it, or switch Bluetooth off and on again."
+        )
+
+    def _heard(self, device: BLEDevice, advertised: AdvertisementData) -> None:
+        in_use, id_tail = read_advertised(advertised.manufacturer_data.get(COMPANY))
+        before = self._sightings.get(device.address)
+        name = advertised.local_name or (before.name if before is not None else "")
+        self._sightings[device.address] = Sighting(
+            device, device.address, name, advertised.rssi, in_use, id_tail, monotonic()
+        )
+        for search in self._searches:
+            search.tell()
+
+
+def _bluez_options(name: str) -> Any:
+    options: dict[str, Any] = {"filters": {"DuplicateData": True}}
+    if name:
+        options["adapter"] = name
+    return options

@@ -1,0 +1,73 @@
+"""Two streams of packets become one, at the borders of frames, in a buffer with a limit.
+
+A sensor's answers and samples come as two characteristics, each a stream of `COBS(frame) · 0x00`
+cut anywhere (docs/protocol.md). `push` takes a piece of either; `take` gives whole packets in the
+order in which they were completed, so whoever reads them sees one serial line.
+
+Bluetooth has no flow control towards a program: what the sensor sends has been taken off the air
+before anybody asks whether there is room. When nobody reads for so long that the buffer is full,
+packets of samples are left out, and counted, until it was emptied. They are not lost: the sensor
+has them in its log, and the host asks again from the first index that it lacks as soon as it
+sees what comes after them, which is what a wired sensor's full output comes to as well. Answers
+are never left out for samples' sake.
+"""
+
+from __future__ import annotations
+
+from legcurl.frame import PACKET_LIMIT_BYTES
+
+SAMPLES_BYTES = 65_536  # six minutes at 100 Hz: as much as a Pico's log, so more is no use
+ANSWERS_BYTES = 32_768  # a host has one request under way: this is a sensor gone mad
+
+
+class Inbox:
+    """What came and was not read yet."""
+
+    def __init__(self, limit: int = SAMPLES_BYTES) -> None:
+        self.left_out = 0  # packets; see above
+        self._limit = limit
+        self._full = False
+        self._whole = bytearray()
+        self._open_samples = bytearray()
+        self._open_answer = bytearray()
+
+    @property
+    def full(self) -> bool:
+        """Whether samples are being left out."""
+        return self._full
+
+    def push_samples(self, piece: bytes | bytearray) -> None:
+        """Take a piece of the samples' stream."""
+        packets = _completed(self._open_samples, piece)
+        self._full = self._full or len(self._whole) + len(packets) > self._limit
+        if self._full:
+            self.left_out += packets.count(0)
+        else:
+            self._whole += packets
+
+    def push_answers(self, piece: bytes | bytearray) -> None:
+        """Take a piece of the answers' stream."""
+        packets = _completed(self._open_answer, piece)
+        if len(self._whole) + len(packets) > self._limit + ANSWERS_BYTES:
+            self.left_out += packets.count(0)
+        else:
+            self._whole += packets
+
+    def take(self, most: int) -> bytes:
+        """Give up to so many bytes, in order; b"" if there are none."""
+        taken = bytes(self._whole[:most])
+        del self._whole[:most]
+        if not self._whole:
+            self._full = False
+        return taken
+
+
+def _completed(unfinished: bytearray, piece: bytes | bytearray) -> bytes:
+    """Add a piece; give the packets that it completes, and keep the beginning of the next."""
+    unfinished += piece
+    end = unfinished.rfind(0) + 1
+    packets = bytes(unfinished[:end])
+    del unfinished[:end]
+    # Longer than any packet: the decoder will say so of what is kept, and the rest adds nothing.
+    del unfinished[PACKET_LIMIT_BYTES:]
+    return packets
