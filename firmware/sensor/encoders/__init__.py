@@ -9,19 +9,24 @@ A driver has
     status    status bits of docs/protocol.md, of the last read
 
     read()    take a sample: set `angle` and `status`. Called from the sampling interrupt: it
-              MUST NOT allocate, raise, or take longer than about a millisecond. Under a fault
-              that makes the angle meaningless it leaves `angle` as it was.
+              MUST NOT allocate, raise, make an integer of 2^30 or more (which a 32-bit board
+              allocates), or take longer than about a millisecond. Under a fault that makes the
+              angle meaningless it leaves `angle` as it was.
     recover() called by the main loop, a few times a second, while read() reports a bus error.
 
     look()    called by the main loop once a second: the next read() also takes the figures of
-              the magnet.
-    agc, magnitude  those figures, as last taken, or None where the encoder has none
+              the magnet. The bus belongs to the interrupt, so nobody else may ask the chip.
+    agc, magnitude  those figures in the chip's own units, as last taken; None before that, and
+              where the encoder has none. The gain is low at a strong magnet.
+    slips     how often an index pulse showed that counts had been lost; 0 where nothing counts
     reference(angle)  called once, before the first read(), with the calibrated angle of legs
               straight: an encoder that counts from where it was switched on takes it as the
               angle of its zero.
 
-Magnetic encoders on I2C or SPI read a register. A quadrature decoder reads its counter, and
-reports NOT_REFERENCED until its index pulse came by.
+A magnetic encoder (magnetic.py: what its drivers share) knows its angle from the first read on. A
+quadrature encoder (quadrature.py) counts, and reports NOT_REFERENCED until it knows from where.
+
+tests/firmware/test_interrupt_path.py proves of every driver what read() must not do.
 """
 
 from micropython import const
@@ -34,11 +39,28 @@ NOT_REFERENCED = const(0x10)
 
 
 def open_encoder(board):
-    """The driver of the encoder that a board file has chosen; imports no other driver."""
-    kind = board["encoder"]
-    wiring = board["encoders"][kind]
+    """The driver of the encoder that a board file has chosen; imports no other driver.
+
+    ValueError says which word of the board file is wrong.
+    """
+    kind = board.get("encoder")
+    wiring = board.get("encoders", {}).get(kind)
+    if wiring is None:
+        raise ValueError("board file: it has no wiring for encoder " + repr(kind))
     if kind == "as5600":
         from sensor.encoders.as5600 import AS5600
 
         return AS5600(wiring)
+    if kind == "as5048a":
+        from sensor.encoders.as5048a import AS5048A
+
+        return AS5048A(wiring)
+    if kind == "quadrature_pio":
+        from sensor.encoders.quadrature_pio import QuadraturePio
+
+        return QuadraturePio(wiring)
+    if kind == "quadrature_pcnt":
+        from sensor.encoders.quadrature_pcnt import QuadraturePcnt
+
+        return QuadraturePcnt(wiring)
     raise ValueError("board file: no driver for encoder " + repr(kind))
