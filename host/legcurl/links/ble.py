@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 LOOK_S = 10.0  # for a sensor; it advertises several times a second, but radios are often deaf
-SETTLE_S = 1.5  # until every sensor in range was heard, when a name may be that of several
+SETTLE_S = 2.0  # until every sensor in range was heard, when a name may be that of several
 SETTLE_ANY_S = 3.0  # the same, when any sensor will do: here a wrong one would not be noticed
 # A host that vanished without a word has the sensor until its supervision timeout: 0.4 s with
 # BlueZ, up to 6 s elsewhere.

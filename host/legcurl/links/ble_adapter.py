@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SLICE_S = 1.0  # of scanning between two connections: several advertisements of every sensor
-FRESH_S = 3.0  # what was not heard for so long may be gone, or have got a host
+FRESH_S = 5.0  # a sensor in use advertises once a second; one not heard for so long may be gone
 SWITCH_S = 8.0  # to start or stop scanning; a healthy adapter takes milliseconds
 LOOK_AGAIN_S = 0.05  # at least, while the radio is somebody else's
 

@@ -139,6 +139,11 @@ class SerialLink:
         return LinkLostError(f"{self._name} went away{why}: unplugged, or switched off?")
 
 
+def check_port(address: SerialAddress) -> None:
+    """Open the port and close it again, for whoever opens it by other means: LinkError if not."""
+    _open(address).close()
+
+
 def _done(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)
