@@ -61,6 +61,7 @@ def run_to_the_end(
     read: Callable[[int], bytes] | None = None,
     heap: str | None = None,
     board: str = "pico_w",
+    encoder: str | None = None,
 ) -> bytes:
     """Everything that the sensor sends in a world at full speed.
 
@@ -68,7 +69,9 @@ def run_to_the_end(
     """
     with tempfile.TemporaryDirectory() as flash:
         inward, outward = os.pipe(), os.pipe()
-        process = _spawn(engine, stream, flash, inward[0], outward[1], "fast", seed, heap, board)
+        process = _spawn(
+            engine, stream, flash, inward[0], outward[1], "fast", seed, heap, board, encoder
+        )
         received = bytearray()
         decoder = FrameDecoder()
         try:
@@ -125,6 +128,7 @@ class LiveSensor:
             seed,
             None,
             "pico_w",
+            None,
         )
         self.decoder = FrameDecoder()
         self.frames: list[Frame] = []
@@ -213,6 +217,7 @@ def _spawn(
     seed: int,
     heap: str | None,
     board: str,
+    encoder: str | None,
 ) -> subprocess.Popen[bytes]:
     world_end, encoder_end = os.pipe()[::-1]
     try:
@@ -234,6 +239,7 @@ def _spawn(
                 "LEGCURL_SEED": str(seed),
                 "LEGCURL_FLASH": flash,
                 "LEGCURL_BOARD": board,
+                "LEGCURL_ENCODER": encoder or "",
             },
         )
     finally:

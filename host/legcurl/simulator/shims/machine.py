@@ -1,10 +1,14 @@
-"""`machine` of the simulated board: pins, an I2C bus with an AS5600 on it, timers, watchdog."""
+"""`machine` of the simulated board: pins, buses with an encoder chip on each, timers, watchdog."""
 
 from hashlib import sha256
 
 import simboard
+import simpins
+import simsoft
+from simas5048a import AS5048AChip
 from simas5600 import ADDRESS, AS5600Chip
 from simclock import WorldEnded, clock
+from simpins import Pin  # noqa: F401 - re-exported
 
 PWRON_RESET = 1
 WDT_RESET = 3
@@ -34,35 +38,6 @@ def freq():
     return 125_000_000
 
 
-class Pin:
-    """A pin that remembers its level."""
-
-    IN = 0
-    OUT = 1
-    OPEN_DRAIN = 2
-    PULL_UP = 1
-
-    def __init__(self, name, mode=IN, pull=None, value=0):
-        self.name = name
-        self.mode = mode
-        self._level = value
-
-    def __call__(self, level=None):
-        return self.value(level)
-
-    def value(self, level=None):
-        if level is None:
-            return self._level
-        self._level = level
-        return None
-
-    def on(self):
-        self._level = 1
-
-    def off(self):
-        self._level = 0
-
-
 class I2C:
     """A bus with one AS5600."""
 
@@ -83,8 +58,39 @@ class I2C:
         return bytes(buffer)
 
 
+class SPI:
+    """A bus with one AS5048A, which is selected by the pin that the board file says."""
+
+    MSB = 0
+
+    def __init__(
+        self,
+        bus,
+        *,
+        baudrate=1_000_000,
+        polarity=0,
+        phase=0,
+        bits=8,
+        firstbit=MSB,
+        sck=None,
+        mosi=None,
+        miso=None,
+    ):
+        self._chip = AS5048AChip()
+        self._mode = polarity, phase
+        simpins.drives(simboard.encoders["as5048a"]["cs"], self._chip)
+
+    def write_readinto(self, going, coming):
+        if len(going) != len(coming):
+            raise ValueError("buffers must be the same length")
+        for i in range(len(going)):
+            answer = self._chip.exchange(going[i])
+            # In another mode both sides look at the line while it changes.
+            coming[i] = answer if self._mode == (0, 1) else answer >> 1
+
+
 class Timer:
-    """A timer that fires exactly when it is due."""
+    """A timer that fires exactly when it is due; on ESP32 its callback is then scheduled."""
 
     ONE_SHOT = 0
     PERIODIC = 1
@@ -98,6 +104,8 @@ class Timer:
             self.init(**options)
 
     def init(self, *, mode=PERIODIC, period=-1, freq=None, tick_hz=1000, callback=None, hard=False):
+        if hard and simboard.port == "esp32":
+            raise ValueError("hard Timers are not implemented")
         self._period_us = 1_000_000 // freq if freq else period * 1_000_000 // tick_hz
         if self._period_us < 1:
             raise ValueError("a timer needs a period or a freq")
@@ -114,7 +122,10 @@ class Timer:
             self.due += self._period_us
         else:
             clock.remove_timer(self)
-        self._callback(self)
+        if simboard.port == "esp32":
+            simsoft.scheduler.schedule(self._callback, self)
+        else:
+            self._callback(self)
 
 
 class WDT:

@@ -10,8 +10,11 @@ _ANGLE = 0x0E
 _AGC = 0x1A
 _MAGNITUDE = 0x1B
 _MD = 0x20
+_ML = 0x10
+_MH = 0x08
 _TYPICAL_GAIN = 110  # of 255
-_TYPICAL_MAGNITUDE = 2000
+_MAGNITUDES = {_MD: 2000, _MD | _ML: 700, _MD | _MH: 3600}  # by STATUS
+_MAGNITUDE_OF_NOISE = 30
 
 
 class AS5600Chip:
@@ -46,7 +49,7 @@ def _register(number, angle, magnet):
     if number == _AGC:
         return _agc()
     if number == _MAGNITUDE:
-        return _TYPICAL_MAGNITUDE >> 8
+        return _MAGNITUDES.get(magnet, _MAGNITUDE_OF_NOISE) >> 8
     if number == _MAGNITUDE + 1:
-        return _TYPICAL_MAGNITUDE & 0xFF
+        return _MAGNITUDES.get(magnet, _MAGNITUDE_OF_NOISE) & 0xFF
     return 0
