@@ -1,8 +1,8 @@
-"""`sensors`: which of this computer's ports have a sensor behind them."""
+"""`sensors`: which of this computer's ports have a sensor behind them, and which are in range."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import click
@@ -13,6 +13,7 @@ from legcurl.cli.output import write_json, write_line
 from legcurl.errors import LegCurlError
 
 SCHEMA = 1
+LOOK_S = 4.0  # a sensor in use advertises once a second, and radios are often deaf
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,30 +26,84 @@ class PortReport:
     problem: str | None
 
 
-@click.command(short_help="Find the ports that have a sensor behind them.")
+@dataclass(frozen=True, slots=True)
+class BluetoothReport:
+    """A sensor in range, as it advertises itself."""
+
+    address: str  # as `legcurl watch` takes it
+    name: str
+    rssi: int  # dBm
+    in_use: bool  # it has a host
+    sensor_id_tail: str
+
+
+@dataclass(slots=True)
+class Findings:
+    """What there is. `bluetooth_note` says why nobody looked there, if so."""
+
+    ports: list[PortReport] = field(default_factory=list)
+    bluetooth: list[BluetoothReport] = field(default_factory=list)
+    bluetooth_note: str | None = None
+
+
+@click.command(short_help="Find the sensors: by USB and by Bluetooth.")
 @click.argument("ports", nargs=-1, metavar="[PORT]...")
 @json_option
 def sensors(ports: tuple[str, ...], as_json: bool) -> None:
-    """List the serial ports with a USB device and ask each whether it is a sensor.
+    """List the serial ports with a USB device, each asked for its sensor, and what Bluetooth hears.
 
     PORT asks these ports only, for example /dev/ttyAMA0, which is no USB device.
     """
-    reports: list[PortReport] = []
-    run_until_ended(_ask_all(ports, reports))
+    findings = Findings()
+    run_until_ended(_find(ports, findings))
     if as_json:
-        write_json({"schema": SCHEMA, "ports": [asdict(report) for report in reports]})
+        write_json({"schema": SCHEMA, **asdict(findings)})
         return
-    for report in reports:
-        write_line(_in_words(report))
-    if not reports:
+    for port in findings.ports:
+        write_line(_in_words(port))
+    if not findings.ports:
         write_line("No serial port with a USB device: is the sensor plugged in?")
+    if ports:
+        return
+    for sensor in findings.bluetooth:
+        write_line(_heard_in_words(sensor))
+    if findings.bluetooth_note is not None:
+        write_line(f"Bluetooth: {findings.bluetooth_note}")
+    elif not findings.bluetooth:
+        write_line("Bluetooth: no sensor in range.")
 
 
-async def _ask_all(ports: tuple[str, ...], reports: list[PortReport]) -> None:
+async def _find(ports: tuple[str, ...], findings: Findings) -> None:
     from asyncio import gather
 
     devices = dict.fromkeys(ports, "") if ports else _usb_ports()
-    reports += await gather(*(_ask(port, device) for port, device in devices.items()))
+    asked = gather(*(_ask(port, device) for port, device in devices.items()))
+    if not ports:
+        await _listen(findings)
+    findings.ports += await asked
+
+
+async def _listen(findings: Findings) -> None:
+    """Find what Bluetooth hears. That there is none is worth a note and no error."""
+    from legcurl.address import BleAddress
+
+    try:
+        from legcurl.links.ble import look_around
+
+        heard = await look_around(LOOK_S)
+    except LegCurlError as error:
+        findings.bluetooth_note = str(error)
+    else:
+        findings.bluetooth += [
+            BluetoothReport(
+                address=str(BleAddress(sighting.address)),
+                name=sighting.name,
+                rssi=sighting.rssi,
+                in_use=sighting.in_use,
+                sensor_id_tail=sighting.id_tail,
+            )
+            for sighting in heard
+        ]
 
 
 def _usb_ports() -> dict[str, str]:
@@ -81,6 +136,14 @@ async def _ask(port: str, device: str) -> PortReport:
         "calibrated": hello.calibration is not None,
     }
     return PortReport(str(address), device, sensor, None)
+
+
+def _heard_in_words(sensor: BluetoothReport) -> str:
+    in_use = ", in use" if sensor.in_use else ""
+    return (
+        f"{sensor.address}  {sensor.name or 'no name'} "
+        f"(Bluetooth, {sensor.rssi} dBm, sensor id …{sensor.sensor_id_tail}{in_use})"
+    )
 
 
 def _in_words(report: PortReport) -> str:

@@ -75,6 +75,17 @@ PIECE_MAX_BYTES = 509  # of the largest that matters: 512 is the longest value t
 LISTED = 6  # sensors named in a message
 
 
+async def look_around(
+    seconds: float, *, adapter: str = "", scanner: type[BaseBleakScanner] | None = None
+) -> list[Sighting]:
+    """Every sensor in range, the strongest first. Raises AdapterError."""
+    shared = shared_adapter(adapter, scanner)
+    async with shared.search() as search:
+        while search.scanned_s < seconds:
+            await search.news(seconds)
+        return search.heard
+
+
 class BleRoute:
     """The way to the sensor that an address names.
 

@@ -54,6 +54,8 @@ def words_of(error: Exception) -> str:
     """What an exception says, in one line, without a full stop."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
     words = " ".join(str(error).split()) or type(error).__name__
     return words.rstrip(".")
 

@@ -30,6 +30,7 @@ class SimulatedRoute:
             SIMULATED_PATIENCE_S if self.pace is None else SILENCE_S / min(self.pace, 1.0)
         )
         self.patience_s = SIMULATED_PATIENCE_S
+        self.wired = options.link != "ble"
         self.sensor = SimulatedSensor(options, tcp_port=0 if options.link == "tcp" else None)
         self._started = False
 
