@@ -1,0 +1,282 @@
+"""Putting the firmware on a board, from whatever the board does now to a sensor that says hello.
+
+    running sensor ──maintenance──┐
+    foreign program ────Ctrl-C────┼─> prompt ─check─> compare ─write─> restart ─hello─> done
+    fresh MicroPython ────────────┘
+
+A copy that breaks off at any point leaves a board that waits at its prompt (see change.py), and
+running this again writes what is missing. Settings, calibration, key and the choice of encoder
+stay as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from legcurl.address import SerialAddress
+from legcurl.commands import Hello, Op
+from legcurl.errors import (
+    ConfigError,
+    LinkError,
+    NotASensorError,
+    PortBusyError,
+    PortNotFoundError,
+    PortPermissionError,
+    ProtocolVersionError,
+    RequestRefusedError,
+    SensorError,
+)
+from legcurl.exchange import Exchange, probe
+from legcurl.frame import encode_request
+from legcurl.install.boards import ON_SENSOR, BoardFile, board_names, load_board, read_board
+from legcurl.install.build import SensorFile, build_files
+from legcurl.install.change import (
+    BELONGINGS,
+    NEW_ENTRY,
+    SPARE_BYTES,
+    Change,
+    Stored,
+    plan_change,
+)
+from legcurl.install.detect import Candidate, find_again, how_to_get_micropython
+from legcurl.install.fitting import check_micropython, check_native, choose_board
+from legcurl.install.prompt import BoardFullError, Prompt
+from legcurl.install.watcher import Watcher
+from legcurl.links.serial import SerialRoute
+from legcurl.race import until_first
+from legcurl.simulator.firmware_home import ENTRY
+
+MAINTENANCE_SINCE = (1, 1)  # protocol version
+PROMPT_S = 15.0  # from a restart, with the port's return, to the prompt
+HELLO_S = 20.0  # from the restart to the first hello; an ESP32 boots for two seconds
+TRY_AGAIN_S = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the installer asked for; None leaves it to what is there."""
+
+    board: BoardFile | None = None
+    encoder: str | None = None
+    erase: bool = False  # settings, calibration and key too
+
+
+@dataclass(frozen=True, slots=True)
+class Flashed:
+    """What was done, and the sensor that came of it."""
+
+    port: str
+    board: BoardFile
+    files: tuple[SensorFile, ...]  # the firmware
+    written: tuple[str, ...]  # those of them that were not there already
+    removed: tuple[str, ...]
+    kept: tuple[str, ...]  # what belongs to the sensor
+    micropython: tuple[int, int, int]
+    hello: Hello
+
+
+def flash(candidate: Candidate, wish: Wish, watcher: Watcher) -> Flashed:
+    """Make a sensor of the board behind a port."""
+    watcher.step("Looking who is there")
+    ours = asyncio.run(_leave_for_prompt(candidate.port))
+    watcher.step("Waiting for the prompt" if ours else "Stopping what runs there")
+    with _enter(candidate, wish, restarting=ours) as prompt:
+        about = prompt.about()
+        there = prompt.files()
+        before = _board_before(prompt, there)
+        board = choose_board(prompt.port, wish.board, before, about, watcher)
+        board = _with_encoder(board, wish, before)
+        check_micropython(prompt.port, board, about, watcher)
+        _ask_about_strangers(prompt.port, there, watcher)
+        watcher.step(f"Compiling for {board.title}")
+        files = tuple(build_files(board))
+        check_native(prompt.port, board, about, files)
+        change = plan_change(files, there, erase=wish.erase)
+        _check_room(prompt.port, change, about.free_bytes)
+        watcher.step("Copying")
+        _carry_out(prompt, change, watcher)
+        watcher.step("Restarting")
+        prompt.restart()
+    hello = asyncio.run(_await_hello(candidate, board))
+    return Flashed(
+        port=find_again(candidate),
+        board=board,
+        files=files,
+        written=tuple(file.path for file in change.write),
+        removed=tuple(path for path in change.remove if path not in {ENTRY, NEW_ENTRY}),
+        kept=tuple(path for path in BELONGINGS if path in there and path not in change.remove),
+        micropython=about.version,
+        hello=hello,
+    )
+
+
+async def _leave_for_prompt(port: str) -> bool:
+    """Ask a sensor of ours to leave for its prompt; False if there is none that could."""
+    route = SerialRoute(SerialAddress(port))
+    link = await route.connect()
+    exchange = Exchange(link, name=route.name, patience_s=route.patience_s)
+
+    async def ask() -> None:
+        hello = await exchange.greet()
+        # An older one cannot be asked. It listens to Ctrl-C for a moment after a restart.
+        op = Op.MAINTENANCE if hello.protocol >= MAINTENANCE_SINCE else Op.REBOOT
+        await exchange.granted(op, lambda number: encode_request(number, op))
+
+    async def receive() -> None:
+        while await exchange.receive() is not None:
+            pass
+
+    try:
+        await until_first(receive(), ask())
+    except (ProtocolVersionError, RequestRefusedError):
+        raise
+    except (SensorError, LinkError):
+        return False  # a stranger, a prompt, or nobody: Ctrl-C will tell
+    finally:
+        await link.close()
+    return True
+
+
+def _enter(candidate: Candidate, wish: Wish, *, restarting: bool) -> Prompt:
+    """The prompt; while the board restarts, tried again and again."""
+    deadline = time.monotonic() + (PROMPT_S if restarting else 0)
+    while True:
+        try:
+            return _enter_once(find_again(candidate))
+        except (PortBusyError, PortPermissionError):
+            raise
+        except (LinkError, NotASensorError) as error:
+            if time.monotonic() >= deadline:
+                if isinstance(error, PortNotFoundError):
+                    raise
+                raise NotASensorError(_about_silence(candidate, wish, error)) from error
+        time.sleep(TRY_AGAIN_S)
+
+
+def _enter_once(port: str) -> Prompt:
+    prompt = Prompt(port)
+    try:
+        prompt.enter()
+    except BaseException:
+        prompt.close()
+        raise
+    return prompt
+
+
+def _about_silence(candidate: Candidate, wish: Wish, error: Exception) -> str:
+    boards = [wish.board] if wish.board else list(candidate.boards)
+    if len(boards) == 1:
+        remedy = how_to_get_micropython(boards[0])
+    else:
+        names = ", ".join(board.board for board in boards) or ", ".join(board_names())
+        remedy = f"Run this with --board ({names}) to read how to put MicroPython on it."
+    return (
+        f"{error} A cable that only carries power, or a program that keeps Ctrl-C for itself, would "
+        f"explain it; else the board has no MicroPython yet. {remedy}"
+    )
+
+
+def _board_before(prompt: Prompt, there: Stored) -> BoardFile | None:
+    """The board that a sensor was installed as: one of ours, or with a technician's own file."""
+    if there.get(ON_SENSOR) is None:
+        return None
+    text = prompt.read(ON_SENSOR).decode(errors="replace")
+    try:
+        name = json.loads(text)["board"]
+        before = read_board(text, Path(f"{name}.json"))
+        return load_board(name).with_encoder(before.encoder) if name in board_names() else before
+    except (ConfigError, ValueError, KeyError, TypeError):  # torn, or of another version
+        return None
+
+
+def _with_encoder(board: BoardFile, wish: Wish, before: BoardFile | None) -> BoardFile:
+    """The encoder that was asked for, else the one that this sensor has had, else the usual one."""
+    if wish.encoder is not None:
+        return board.with_encoder(wish.encoder)
+    asked = wish.board is not None and board.board not in board_names()  # by a file's own word
+    if asked or before is None or before.encoder not in board.encoders:
+        return board
+    return board.with_encoder(before.encoder)
+
+
+def _ask_about_strangers(port: str, there: Stored, watcher: Watcher) -> None:
+    """A program that is not ours is replaced only with consent."""
+    stranger = there.get(ENTRY)
+    if stranger is not None and ON_SENSOR not in there:
+        watcher.confirm(
+            f"{port} holds another program (main.py, {stranger.size} bytes). Replace it?", "--yes"
+        )
+
+
+def _check_room(port: str, change: Change, free_bytes: int) -> None:
+    """Better refused before than broken off half-way."""
+    if not change.fits(free_bytes):
+        needed = change.bytes + SPARE_BYTES - change.freed_bytes
+        raise BoardFullError(
+            f"{port}: the board's flash has {free_bytes // 1024} kB free, and the firmware needs "
+            f"{needed // 1024} kB. Remove files of other programs from it (mpremote connect {port} "
+            "fs ls shows them) and run this again."
+        )
+
+
+def _carry_out(prompt: Prompt, change: Change, watcher: Watcher) -> None:
+    for path in change.remove:
+        prompt.remove(path)
+    for path in change.make:
+        prompt.make_directory(path)
+    done = 0
+    for file in change.write:
+        watcher.progress(done, change.bytes)
+        begun = done
+        prompt.write(
+            NEW_ENTRY if file.path == ENTRY else file.path,
+            file.content,
+            lambda written, begun=begun: watcher.progress(begun + written, change.bytes),
+        )
+        done += len(file.content)
+    prompt.sync()
+    if change.write:
+        _read_back(prompt, change)
+    if change.write and change.write[-1].path == ENTRY:
+        prompt.rename(NEW_ENTRY, ENTRY)
+        prompt.sync()
+
+
+def _read_back(prompt: Prompt, change: Change) -> None:
+    """Make sure of every file before main.py makes it count."""
+    there = prompt.files()
+    for file in change.write:
+        stored = there.get(NEW_ENTRY if file.path == ENTRY else file.path)
+        if stored is None or stored.digest != file.digest:
+            raise SensorError(
+                f"{prompt.port}: {file.path} reads back other than it was written. Run this again; "
+                "if it stays so, the board's flash is worn out."
+            )
+
+
+async def _await_hello(candidate: Candidate, board: BoardFile) -> Hello:
+    """The hello of the sensor that starts now."""
+    deadline = time.monotonic() + HELLO_S
+    while True:
+        try:
+            hello = await probe(SerialRoute(SerialAddress(find_again(candidate))))
+            break
+        except (PortBusyError, PortPermissionError):
+            raise
+        except (LinkError, NotASensorError) as error:
+            if time.monotonic() >= deadline:
+                raise SensorError(
+                    f"{candidate.port}: everything was copied, but the sensor does not say hello "
+                    f"({error}) Run this again to see whether the board still answers."
+                ) from error
+        await asyncio.sleep(TRY_AGAIN_S)
+    if (hello.board, hello.encoder) != (board.board, board.encoder):
+        raise SensorError(
+            f"{candidate.port}: says it is {hello.board} with {hello.encoder}, but {board.board} "
+            f"with {board.encoder} was installed. Is this the same board? Run this again."
+        )
+    return hello
