@@ -36,7 +36,9 @@ _LOG_MIN_BYTES = 8192  # a minute at 100 Hz
 # Beside the log the firmware's own code and buffers need room: tests/firmware/test_memory.py
 _FIRMWARE_KB = 40
 _WATCHDOG_MS = (1000, 8388)  # the RP2040's counter of 24 bits ends there
-_COUNTS = (64, 65_536)  # of a turn, all four phases: fewer are no measurement, more do not fit
+# Of a turn, all four phases: fewer are no measurement; more make the firmware's integers too
+# large for an interrupt (firmware/sensor/encoders/quadrature.py).
+_COUNTS = (64, 16_384)
 _I2C_HZ = (10_000, 1_000_000)
 _MAIN_PINS: Mapping[str, tuple[str, ...]] = {  # encoder kind -> its pins
     "as5600": ("sda", "scl"),
