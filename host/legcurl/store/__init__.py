@@ -1,0 +1,36 @@
+"""The store: machines, clients, sets, reps, corrections and raw traces, kept for years.
+
+`open_store("sqlite:///path")` gives a `Store`. What a set was measured as never changes; what a
+coach says about it afterwards (it was deleted, the count was another) is a correction beside it,
+with who and when, and whoever reads sees the corrected set and can see the original.
+
+Everything here is synchronous and belongs into one thread (`legcurl.gym` has one for it): a
+database on a full or slow disk must never hold up a station.
+"""
+
+from legcurl.store.records import (
+    Client,
+    Correction,
+    CorrectionKind,
+    Expected,
+    Machine,
+    NewSet,
+    SetPage,
+    SetQuery,
+    StoredSet,
+)
+from legcurl.store.store import Store, open_store
+
+__all__ = [
+    "Client",
+    "Correction",
+    "CorrectionKind",
+    "Expected",
+    "Machine",
+    "NewSet",
+    "SetPage",
+    "SetQuery",
+    "Store",
+    "StoredSet",
+    "open_store",
+]

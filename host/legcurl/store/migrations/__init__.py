@@ -1,0 +1,1 @@
+"""How a database of any past version becomes one of this version: one numbered step a file."""

@@ -1,0 +1,12 @@
+"""What Alembic runs the steps with: the connection that store.py hands over, in one transaction."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from legcurl.store.tables import metadata
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
+with context.begin_transaction():
+    context.run_migrations()

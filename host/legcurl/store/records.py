@@ -1,0 +1,130 @@
+"""What goes into the store and comes out of it: frozen values, no SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from legcurl.events import Outcome, SetResult
+
+CorrectionKind = Literal["delete", "restore", "count", "outcome"]
+CORRECTION_KINDS: tuple[CorrectionKind, ...] = ("delete", "restore", "count", "outcome")
+OUTCOMES: tuple[Outcome, ...] = ("muscle_success", "stopped", "interrupted")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine of the gym."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A person who lifts: a pseudonym, and a name only if they wanted one kept."""
+
+    id: str
+    name: str | None
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the coach has entered for the next set on a machine."""
+
+    client_id: str | None = None
+    load_kg: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The raw angles of a set: sensor time in µs and degrees, nan where the sensor was blind."""
+
+    t_us: tuple[int, ...]
+    angle_deg: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewSet:
+    """A set as it was measured. `id` is the same however often the same set is measured."""
+
+    id: str
+    machine: Machine
+    started: datetime  # wall time of the set's start, with a timezone
+    result: SetResult
+    trace: Trace | None = None
+    expected: Expected = Expected()
+    detection: str = ""  # the version of the rules that measured it
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What somebody has said about a set: `value` is a count, an outcome, or None."""
+
+    kind: CorrectionKind
+    value: int | str | None
+    who: str
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSet:
+    """A set as it stands: measured, corrected, and with what the coach added."""
+
+    id: str
+    machine: Machine
+    client: Client | None
+    started: datetime
+    load_kg: float | None
+    note: str
+    original: SetResult
+    corrections: tuple[Correction, ...]
+    detection: str
+    has_trace: bool
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the last word on it is that it does not count."""
+        for correction in reversed(self.corrections):
+            if correction.kind in ("delete", "restore"):
+                return correction.kind == "delete"
+        return False
+
+    @property
+    def result(self) -> SetResult:
+        """The set with its corrections: the last of each kind holds."""
+        result = self.original
+        for correction in self.corrections:
+            if correction.kind == "count" and isinstance(correction.value, int):
+                result = replace(result, completed_reps=correction.value)
+            elif correction.kind == "outcome" and correction.value in OUTCOMES:
+                result = replace(result, outcome=correction.value)
+        return result
+
+    @property
+    def corrected(self) -> bool:
+        """Whether anything of it is not as it was measured."""
+        return self.deleted or self.result != self.original
+
+
+@dataclass(frozen=True, slots=True)
+class SetQuery:
+    """Which sets: every condition that is given, newest first."""
+
+    machine_id: str | None = None
+    client_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    before: str | None = None  # a page's `next`
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class SetPage:
+    """Some sets, newest first, and what to ask for the next page (None: there is none)."""
+
+    sets: tuple[StoredSet, ...]
+    next: str | None

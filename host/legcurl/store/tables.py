@@ -1,0 +1,118 @@
+"""The tables as this version of legcurl expects them. How a database gets there: migrations/.
+
+Times are microseconds of wall time since 1970 in UTC where they say when something was, and
+seconds of the sensor's clock (`_s`) where they belong to a set's own measures.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+# SQLite counts rows by itself only in a column of exactly this type.
+_ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
+
+machines = Table(
+    "machines",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("next_client_id", String(64), ForeignKey("clients.id", ondelete="SET NULL")),
+    Column("next_load_kg", Float),
+)
+
+clients = Table(
+    "clients",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text),
+    Column("since_us", BigInteger, nullable=False),
+)
+
+sets = Table(
+    "sets",
+    metadata,
+    Column("id", String(96), primary_key=True),
+    Column("machine_id", String(64), ForeignKey("machines.id"), nullable=False),
+    Column("client_id", String(64), ForeignKey("clients.id", ondelete="SET NULL")),
+    Column("started_us", BigInteger, nullable=False),
+    Column("load_kg", Float),
+    Column("note", Text, nullable=False, server_default=""),
+    Column("detection", String(32), nullable=False, server_default=""),
+    Column("start_s", Float, nullable=False),
+    Column("end_s", Float, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("outcome_s", Float),
+    Column("outcome_known_s", Float, nullable=False),
+    Column("time_under_load_s", Float, nullable=False),
+    Column("completed_reps", Integer, nullable=False),
+    Column("rom_deg", Float, nullable=False),
+    Column("extended_deg", Float),
+    Column("flexed_deg", Float),
+    Column("velocity_loss", Float),
+    Column("rom_loss", Float),
+    Column("incomplete", Boolean, nullable=False),
+    Index("sets_by_machine", "machine_id", "started_us", "id"),
+    Index("sets_by_client", "client_id", "started_us", "id"),
+    Index("sets_by_time", "started_us", "id"),
+)
+
+reps = Table(
+    "reps",
+    metadata,
+    Column("set_id", ForeignKey("sets.id", ondelete="CASCADE"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("completed", Boolean, nullable=False),
+    Column("failed", Boolean, nullable=False),
+    Column("failure", String(16)),
+    Column("start_s", Float, nullable=False),
+    Column("hold_start_s", Float, nullable=False),
+    Column("hold_end_s", Float, nullable=False),
+    Column("end_s", Float, nullable=False),
+    Column("known_s", Float, nullable=False),
+    Column("concentric_s", Float, nullable=False),
+    Column("hold_s", Float, nullable=False),
+    Column("eccentric_s", Float, nullable=False),
+    Column("rest_before_s", Float, nullable=False),
+    Column("peak_deg", Float, nullable=False),
+    Column("rom_fraction", Float, nullable=False),
+    Column("hold_met", Boolean, nullable=False),
+    Column("full_rom", Boolean, nullable=False),
+    Column("fail_s", Float),
+    Column("evidence", Text),
+    Column("mean_velocity_deg_s", Float, nullable=False),
+    Column("incomplete", Boolean, nullable=False),
+)
+
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("set_id", ForeignKey("sets.id", ondelete="CASCADE"), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("value", Text),  # JSON
+    Column("who", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Index("corrections_by_set", "set_id"),
+)
+
+traces = Table(
+    "traces",
+    metadata,
+    Column("set_id", ForeignKey("sets.id", ondelete="CASCADE"), primary_key=True),
+    Column("samples", LargeBinary, nullable=False),  # see traces.py
+)

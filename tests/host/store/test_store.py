@@ -1,0 +1,226 @@
+"""What the store promises: a set goes in whole, comes out the same, and is never overwritten."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from legcurl.errors import InputError, StoreError
+from legcurl.store import Expected, Machine, SetQuery, open_store
+from made_sets import FIRST, MACHINE, measured, new_set
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path}/legcurl.db"
+
+
+@pytest.fixture
+def store(url):
+    with open_store(url) as opened:
+        yield opened
+
+
+def test_a_set_comes_out_as_it_went_in(store):
+    new = new_set()
+    assert store.add_set(new)
+    stored = store.get_set(new.id)
+    assert stored.result == stored.original == new.result
+    assert stored.started == new.started
+    assert stored.machine == MACHINE
+    assert not stored.deleted
+    assert not stored.corrected
+
+
+def test_the_same_set_again_changes_nothing(store):
+    new = new_set()
+    assert store.add_set(new)
+    store.change_set(new.id, {"note": "slow down"})
+    assert not store.add_set(replace(new, result=replace(new.result, completed_reps=99)))
+    assert store.get_set(new.id).result == new.result
+    assert store.get_set(new.id).note == "slow down"
+    assert len(store.find_sets(SetQuery()).sets) == 1
+
+
+def test_what_is_stored_is_there_after_opening_again(url):
+    with open_store(url) as first:
+        first.add_set(new_set())
+    with open_store(url) as second:
+        assert second.get_set("set-0000").result == new_set().result
+
+
+def test_a_trace_comes_back_sample_for_sample_and_is_small(store):
+    trace, _ = measured()
+    store.add_set(new_set())
+    kept = store.trace("set-0000")
+    assert kept is not None
+    assert kept.t_us == trace.t_us
+    assert kept.angle_deg == trace.angle_deg
+    path = store._engine.url.database
+    (size,) = sqlite3.connect(path).execute("select length(samples) from traces").fetchone()
+    minutes = (trace.t_us[-1] - trace.t_us[0]) / 60e6
+    assert size / minutes <= 10_000
+
+
+def test_blind_samples_stay_blind(store):
+    trace, _ = measured("sensor_faults", 3)
+    assert any(angle != angle for angle in trace.angle_deg)
+    store.add_set(new_set(lifter="sensor_faults", seed=3))
+    kept = store.trace("set-0000")
+    assert str(kept.angle_deg) == str(trace.angle_deg)
+
+
+def test_a_set_belongs_to_who_was_expected_on_the_machine(store):
+    anna = store.add_client("Anna")
+    store.put_machine(MACHINE)
+    store.expect(MACHINE.id, Expected(anna.id, 42.5))
+    store.add_set(new_set(expected=store.expected(MACHINE.id)))
+    stored = store.get_set("set-0000")
+    assert stored.client == anna
+    assert stored.load_kg == 42.5
+
+
+def test_a_correction_shows_and_the_original_stays(store):
+    store.add_set(new_set())
+    measured_count = store.get_set("set-0000").original.completed_reps
+    store.correct("set-0000", "count", measured_count + 1, who="coach", reason="saw one more")
+    store.correct("set-0000", "outcome", "stopped", who="coach")
+    stored = store.get_set("set-0000")
+    assert stored.result.completed_reps == measured_count + 1
+    assert stored.result.outcome == "stopped"
+    assert stored.original.completed_reps == measured_count
+    assert stored.original.outcome == "muscle_success"
+    assert [(c.kind, c.who, c.reason) for c in stored.corrections] == [
+        ("count", "coach", "saw one more"),
+        ("outcome", "coach", ""),
+    ]
+
+
+def test_a_deleted_set_can_be_restored(store):
+    store.add_set(new_set())
+    store.correct("set-0000", "delete", None, who="coach")
+    assert store.get_set("set-0000").deleted
+    store.correct("set-0000", "restore", None, who="coach")
+    assert not store.get_set("set-0000").deleted
+
+
+def test_pages_are_newest_first_and_complete(store):
+    for number in range(25):
+        store.add_set(new_set(number, trace=None))
+    seen, before = [], None
+    while True:
+        page = store.find_sets(SetQuery(limit=10, before=before))
+        seen += [stored.id for stored in page.sets]
+        before = page.next
+        if before is None:
+            break
+    assert seen == [f"set-{number:04}" for number in reversed(range(25))]
+
+
+def test_sets_are_found_by_machine_client_and_time(store):
+    anna = store.add_client("Anna")
+    other = Machine("curl-2", "Leg curl 2")
+    store.add_set(new_set(0, trace=None))
+    store.add_set(new_set(1, trace=None, machine=other, expected=Expected(anna.id)))
+    store.add_set(new_set(2, trace=None, expected=Expected(anna.id)))
+
+    def found(**conditions):
+        return [stored.id for stored in store.find_sets(SetQuery(**conditions)).sets]
+
+    assert found(machine_id="curl-2") == ["set-0001"]
+    assert found(client_id=anna.id) == ["set-0002", "set-0001"]
+    assert found(since=FIRST + timedelta(minutes=3)) == ["set-0002", "set-0001"]
+    assert found(until=FIRST + timedelta(minutes=3)) == ["set-0000"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"load_kg": -1}, "0 to 500 kg"),
+        ({"load_kg": "40"}, "0 to 500 kg"),
+        ({"load_kg": float("nan")}, "0 to 500 kg"),
+        ({"note": "x" * 2001}, "at most 2000"),
+        ({"note": 7}, "at most 2000"),
+        ({"client_id": "nobody"}, "no client"),
+        ({"outcome": "stopped"}, "no field 'outcome'"),
+    ],
+)
+def test_a_change_that_cannot_be_meant_is_refused_whole(store, change, words):
+    store.add_set(new_set())
+    with pytest.raises(InputError, match=words):
+        store.change_set("set-0000", {"note": "new", **change})
+    assert store.get_set("set-0000").note == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("count", -1),
+        ("count", 1.5),
+        ("count", True),
+        ("count", None),
+        ("outcome", "won"),
+        ("tidy", 1),
+    ],
+)
+def test_a_correction_that_cannot_be_meant_is_refused(store, kind, value):
+    store.add_set(new_set())
+    with pytest.raises(InputError):
+        store.correct("set-0000", kind, value, who="coach")
+    assert store.get_set("set-0000").corrections == ()
+
+
+def test_unknown_sets_and_clients_are_named(store):
+    with pytest.raises(InputError, match="no set 'gone'"):
+        store.get_set("gone")
+    with pytest.raises(InputError, match="no set 'gone'"):
+        store.correct("gone", "delete", None, who="coach")
+    with pytest.raises(InputError, match="no set 'gone'"):
+        store.change_set("gone", {"note": "x"})
+    with pytest.raises(InputError, match="no client 'gone'"):
+        store.client("gone")
+
+
+def test_names_are_kept_as_they_are(store):
+    names = ["<script>alert(1)</script>", "Zoë 'O\"Neill", "שלום", "a" * 80]
+    assert [store.add_client(name).name for name in names] == names
+    assert {client.name for client in store.clients()} == set(names)
+    with pytest.raises(InputError, match="at most 80"):
+        store.add_client("a" * 81)
+
+
+def test_a_newer_database_is_refused_and_left_as_it_is(url, tmp_path):
+    open_store(url).close()
+    database = sqlite3.connect(tmp_path / "legcurl.db")
+    database.execute("update alembic_version set version_num = '9999'")
+    database.commit()
+    database.close()
+    before = (tmp_path / "legcurl.db").read_bytes()
+    with pytest.raises(StoreError, match="newer than this legcurl"):
+        open_store(url)
+    assert (tmp_path / "legcurl.db").read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(url, tmp_path):
+    (tmp_path / "legcurl.db").write_bytes(b"what is this? " * 500)
+    with pytest.raises(StoreError, match="not a database"):
+        open_store(url)
+    assert (tmp_path / "legcurl.db").read_bytes() == b"what is this? " * 500
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    with pytest.raises(StoreError, match="unable to open"):
+        open_store(f"sqlite:///{tmp_path}/no/such/folder/legcurl.db")
+    with pytest.raises(StoreError, match="no such store"):
+        open_store("what")
+
+
+def test_the_migrations_lead_to_the_tables_that_the_code_expects(store):
+    from alembic.autogenerate import compare_metadata
+    from alembic.runtime.migration import MigrationContext
+    from legcurl.store.tables import metadata
+
+    with store._engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
