@@ -1,0 +1,31 @@
+// Numbers and times as they are shown. A figure that is not known is a dash, never a zero.
+
+const DASH = "–";
+
+/** Seconds with one decimal, cut rather than rounded: 2.96 s has not reached 3 s. */
+export function tenths(seconds) {
+  return seconds === null || seconds === undefined ? DASH : (Math.floor(seconds * 10 + 1e-6) / 10).toFixed(1);
+}
+
+/** A fraction in whole per cent, cut. */
+export function percent(fraction) {
+  return fraction === null || fraction === undefined ? DASH : String(Math.floor(fraction * 100 + 1e-6));
+}
+
+/** Minutes and seconds: 1:05. */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds));
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+/** The time of day of a moment, in the tablet's own way. */
+export function timeOfDay(moment) {
+  return new Date(moment).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+}
+
+/** Day and time, short. */
+export function dayAndTime(moment) {
+  return new Date(moment).toLocaleString([], {
+    weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit",
+  });
+}

@@ -1,0 +1,71 @@
+// What the page knows: the machines as the service last told. Views ask `machines`; `changed` says
+// which machine has news since the last frame.
+
+const MOVING = ["t_s", "rom", "phase", "hold_s", "rest_s", "set_s", "count", "reached", "angle_deg"];
+const TRACE_S = 21; // a little more than is shown
+
+/** All machines, by id. */
+export class Model {
+  constructor() {
+    this.machines = new Map();
+    this.changed = new Set();
+    this.trace = null; // of the machine that is shown large
+  }
+
+  /** A machine's full state. */
+  takeMachine(state) {
+    this.machines.set(state.id, { ...state, arrived: performance.now() });
+    this.changed.add(state.id);
+  }
+
+  /** The moving figures of some machines. */
+  takeMoving(payload) {
+    for (const [id, figures] of Object.entries(payload.m)) {
+      const machine = this.machines.get(id);
+      if (!machine) continue;
+      MOVING.forEach((name, i) => {
+        machine[name] = figures[i];
+      });
+      machine.arrived = performance.now();
+      this.changed.add(id);
+    }
+  }
+
+  /** Begins the trace of one machine, or none. */
+  follow(id) {
+    this.trace = id === null ? null : { machine: id, t: [], rom: [], phase: [], lead: null };
+  }
+
+  /** Samples of the machine that is shown large. */
+  takeTrace(payload) {
+    const trace = this.trace;
+    if (!trace || trace.machine !== payload.machine || !payload.rom.length) return;
+    const last = trace.t.at(-1);
+    if (last !== undefined && payload.t_s < last - 1) {
+      trace.t.length = trace.rom.length = trace.phase.length = 0; // the sensor's clock began anew
+      trace.lead = null;
+    }
+    payload.rom.forEach((rom, i) => {
+      const t = payload.t_s + i * payload.dt_s;
+      if (last !== undefined && t <= last) return;
+      trace.t.push(t);
+      trace.rom.push(rom);
+      trace.phase.push(payload.phases ? payload.phases[i] : payload.phase);
+    });
+    const newest = trace.t.at(-1);
+    let old = 0;
+    while (trace.t[old] < newest - TRACE_S) old += 1;
+    if (old) for (const row of [trace.t, trace.rom, trace.phase]) row.splice(0, old);
+    // Sensor time runs on between arrivals: the earliest arrival so far says how far ahead of our
+    // clock it is. Slowly forgotten, because the two clocks drift.
+    const lead = newest - performance.now() / 1000;
+    trace.lead = trace.lead === null ? lead : Math.max(lead, trace.lead - 0.002);
+  }
+
+  /** Gives and forgets the ids of machines that have news. */
+  news() {
+    const ids = this.changed;
+    this.changed = new Set();
+    return ids;
+  }
+}

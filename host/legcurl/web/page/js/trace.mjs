@@ -1,0 +1,119 @@
+// The live trace of the last 20 s on a canvas: the angle as a fraction of the range, the phases
+// shaded behind it, the target as a line. Drawn once a frame at the screen's own resolution.
+//
+// Time flows with the sensor's clock: its newest sample is drawn the moment it is here, and
+// between arrivals the picture slides on, so that motion is smooth at any frame rate.
+
+const SPAN_S = 20;
+const TOP = 1.12;
+const BOTTOM = -0.06;
+const BREAK_S = 0.3; // a hole in the samples is a hole in the line
+
+/** Draws `model.trace` into a canvas while `running`. */
+export class Trace {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d");
+    this.resized = true;
+    this.observer = new ResizeObserver(() => {
+      this.resized = true;
+    });
+    this.observer.observe(canvas);
+    this.readColours();
+  }
+
+  /** Forget the canvas. */
+  close() {
+    this.observer.disconnect();
+  }
+
+  /** Colours come from the style sheet, so that light and dark are decided in one place. */
+  readColours() {
+    const style = getComputedStyle(this.canvas);
+    this.colours = Object.fromEntries(
+      ["ink", "muted", "line", "lift", "hold", "lower"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]),
+    );
+  }
+
+  draw(trace, target, still) {
+    if (this.resized) this.resize();
+    const { context, width, height } = this;
+    context.clearRect(0, 0, width, height);
+    const y = (fraction) => height * (1 - (fraction - BOTTOM) / (TOP - BOTTOM));
+    this.rule(y(target), [6, 5], this.colours.muted);
+    this.rule(y(0), [], this.colours.line);
+    if (!trace || trace.t.length < 2) return;
+    const newest = trace.t.at(-1);
+    const flowing = still || trace.lead === null ? newest : performance.now() / 1000 + trace.lead;
+    const end = Math.max(newest, Math.min(flowing, newest + 0.5));
+    const x = (t) => width * (1 - (end - t) / SPAN_S);
+    this.shade(trace, x, height);
+    this.line(trace, x, y);
+  }
+
+  shade(trace, x, height) {
+    const { context, colours } = this;
+    const tint = { concentric: colours.lift, hold: colours.hold, eccentric: colours.lower };
+    context.globalAlpha = 0.22;
+    let from = 0;
+    for (let i = 1; i <= trace.t.length; i += 1) {
+      if (i < trace.t.length && trace.phase[i] === trace.phase[from]) continue;
+      const colour = tint[trace.phase[from]];
+      if (colour) {
+        const right = x(trace.t[Math.min(i, trace.t.length - 1)]);
+        context.fillStyle = colour;
+        context.fillRect(x(trace.t[from]), 0, right - x(trace.t[from]), height);
+      }
+      from = i;
+    }
+    context.globalAlpha = 1;
+  }
+
+  line(trace, x, y) {
+    const { context } = this;
+    context.beginPath();
+    let pen = false;
+    trace.t.forEach((t, i) => {
+      const rom = trace.rom[i];
+      if (rom === null || (i && t - trace.t[i - 1] > BREAK_S)) pen = false;
+      if (rom === null) return;
+      if (pen) context.lineTo(x(t), y(rom));
+      else context.moveTo(x(t), y(rom));
+      pen = true;
+    });
+    context.strokeStyle = this.colours.ink;
+    context.lineWidth = 2.5;
+    context.lineJoin = "round";
+    context.stroke();
+    const last = trace.rom.at(-1);
+    if (last === null) return;
+    context.beginPath();
+    context.arc(x(trace.t.at(-1)), y(last), 5, 0, 2 * Math.PI);
+    context.fillStyle = this.colours.ink;
+    context.fill();
+  }
+
+  rule(y, dashes, colour) {
+    const { context } = this;
+    context.beginPath();
+    context.setLineDash(dashes);
+    context.moveTo(0, y);
+    context.lineTo(this.width, y);
+    context.strokeStyle = colour;
+    context.lineWidth = 1;
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  resize() {
+    const scale = window.devicePixelRatio || 1;
+    const box = this.canvas.getBoundingClientRect();
+    this.width = box.width;
+    this.height = box.height;
+    this.canvas.width = Math.round(box.width * scale);
+    this.canvas.height = Math.round(box.height * scale);
+    this.context.setTransform(scale, 0, 0, scale, 0, 0);
+    this.readColours();
+    this.resized = false;
+  }
+}
