@@ -1,21 +1,33 @@
-"""A knee-angle sensor: wiring only. What is wired is in sensor/, how it is wired in board.json."""
+"""A knee-angle sensor: wiring only. What is wired is in sensor/, how it is wired in board.json.
+
+What is imported here is imported before anything is guarded: a board on which files are missing
+stops at its MicroPython prompt, where it can be repaired.
+"""
 
 import json
 import os
-from time import sleep_ms
+from time import sleep_ms, ticks_ms, time
 
 import machine
 import micropython
+from sensor import maintenance
 from sensor.anglelog import AngleLog
 from sensor.clock import SensorClock
 from sensor.commands import BOOTLOADER, Commands, Identity
+from sensor.crash import CrashLog
 from sensor.encoders import open_encoder
-from sensor.health import Counters, Health
+from sensor.health import Counters, Health, Watchdog
+from sensor.light import FAULT, Light
 from sensor.links.usb import UsbLink
 from sensor.loop import Loop
 from sensor.sampler import Sampler
 from sensor.session import HostSession
 from sensor.settings import CalibrationRecord, FlashRecord, Settings
+from sensor.trust import Trust
+
+# After a reset the host needs about half a second to find the port again, and a person's program
+# as much to open it and send Ctrl-C. A sensor is started once a day; a second is not missed.
+_CTRL_C_UNTIL_MS = 1000
 
 _BOOT_REASONS = (
     ("PWRON_RESET", "power_on"),
@@ -27,38 +39,86 @@ _BOOT_REASONS = (
 
 
 def main():
-    """Build the sensor that board.json describes and run it until a restart is asked for."""
+    """Be a sensor until a restart is asked for, or forced. Returns to the prompt if that is."""
     micropython.kbd_intr(-1)  # 0x03 on stdin is a byte like any other
+    if maintenance.asked() or maintenance.interrupted(_CTRL_C_UNTIL_MS - ticks_ms()):
+        micropython.kbd_intr(3)
+        return
+    crashes = CrashLog()
+    watchdog = Watchdog()
+    light = Light()
+    started_s = time()
+    try:
+        run(crashes, watchdog, light)
+    except Exception as error:  # noqa: BLE001 - it is kept, and the sensor starts again
+        rest(crashes.keep(error, time() - started_s, boot_reason()), watchdog, light)
+    sleep_ms(50)  # for the answer to leave the USB stack
+    machine.reset()
+
+
+def run(crashes, watchdog, light):
+    """Build the sensor that board.json describes and run it until a restart is asked for."""
     with open("board.json") as file:
         board = json.load(file)
+    light.open(board["led"])
 
     clock = SensorClock()
     counters = Counters()
     settings = Settings(FlashRecord("settings"))
     calibration = CalibrationRecord(FlashRecord("calibration"))
+    trust = Trust(FlashRecord("key", keep_previous=False), clock, counters)
     encoder = open_encoder(board)
+    encoder.reference(calibration.value["extended_raw"] if calibration.value else 0)
     log = AngleLog(board["log_bytes"], encoder.shift, counters)
-    sampler = Sampler(encoder, clock, log, counters, board.get("timer", -1))
-    health = Health(board, encoder, clock, counters)
+    sampler = Sampler(encoder, clock, log, counters, board["timer"])
+    health = Health(light, watchdog, encoder, clock, counters)
     identity = Identity(board["board"], machine.unique_id().hex(), boot_id(), boot_reason())
-    commands = Commands(
-        identity, sampler, encoder, log, clock, settings, calibration, health, counters
-    )
-    link = UsbLink()
-    session = HostSession(link, log, commands, counters, identity.boot_id)
-    loop = Loop(sampler, log, session, link, commands, health, counters)
+    console = UsbLink()
+    links = [console]
+    if "ble" in board["links"]:
+        from sensor.links.ble import BleLink
 
-    session.announce()
+        links.append(BleLink(identity))
+    commands = Commands(
+        identity,
+        sampler,
+        encoder,
+        log,
+        clock,
+        settings,
+        calibration,
+        trust,
+        health,
+        crashes,
+        links,
+    )
+    sessions = [HostSession(link, log, commands, counters, identity.boot_id) for link in links]
+    loop = Loop(sampler, log, sessions, links, console, commands, health, counters)
+
+    commands.describe()
+    for link in links:
+        link.tend()  # starting a radio may take a second: before sampling
+    for session in sessions:
+        session.announce()
     commands.apply_settings()
-    health.start_watchdog()
+    watchdog.start(board["watchdog_ms"])
     try:
         loop.run()
     finally:
         loop.close()
     if commands.restart == BOOTLOADER:
         machine.bootloader()
-    sleep_ms(50)  # for the answer to leave the USB stack
-    machine.reset()
+
+
+def rest(seconds, watchdog, light):
+    """Wait before the next start, showing a fault; a Ctrl-C makes that one for maintenance."""
+
+    def meanwhile():
+        watchdog.feed()
+        light.show(FAULT, ticks_ms())
+
+    if maintenance.interrupted(1000 * seconds, meanwhile):
+        maintenance.ask()
 
 
 def boot_id():

@@ -1,21 +1,30 @@
 """Requests: what a host may ask, and what it is answered. See "Requests" in docs/protocol.md.
 
 A request never raises: whatever is wrong with it comes back as a result and a message. The
-message is for a person, so it says what was wrong.
+message is for a person, so it says what was wrong and what to do.
+
+What a request may be is in one table: how long its payload is, which is checked before anything
+looks into it, and who may ask. Most requests are answered at once. One that writes to flash has a
+handler that is a generator of steps; the main loop calls `work`, one step a turn, and the answer
+goes out when all of it is in flash. There is one such job at a time: what would change something
+meanwhile is answered with "busy".
 """
 
-import gc
 import json
+import sys
 from collections import OrderedDict
 
 from micropython import const
 
-from sensor import FIRMWARE_VERSION, PROTOCOL_MAJOR, PROTOCOL_MINOR
+from sensor import FIRMWARE_VERSION, PROTOCOL_MAJOR, PROTOCOL_MINOR, maintenance
 from sensor.frame import MAX_BODY
+from sensor.trust import KEY_SIZE, MAC_SIZE, NONCE_SIZE, NotAllowed
 
 OK = const(0)
 UNKNOWN_OP = const(1)
 BAD_REQUEST = const(2)
+NOT_ALLOWED = const(3)
+BUSY = const(4)
 STALE_BOOT_ID = const(5)
 STORAGE_FAILED = const(6)
 INTERNAL_ERROR = const(7)
@@ -32,9 +41,24 @@ CALIBRATION_PUT = const(0x09)
 IDENTIFY = const(0x0A)
 REBOOT = const(0x0B)
 BOOTLOADER = const(0x0C)
+CHALLENGE = const(0x0D)
+AUTHORIZED = const(0x0E)
+PROVE = const(0x0F)
+KEY_PUT = const(0x10)
+MAINTENANCE = const(0x11)
+CRASH_LOG = const(0x12)
+
+# Who may ask.
+_ALL = const(0)  # whoever is there
+_TRUSTED = const(1)  # who holds the cable, or has shown that they have the key
+_WIRED = const(2)  # who holds the cable
 
 _NOW = 0xFFFFFFFFFFFFFFFF
 _MAX_PAYLOAD = MAX_BODY - 3
+_CRASH_BYTES = const(1000)
+# All settings with every letter of the name escaped take 238 bytes. A parser that is given no
+# more than this is not hurt by whatever nests in it (a list takes some 50 bytes of heap).
+_MAX_JSON = const(256)
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not a failure
@@ -56,11 +80,37 @@ class Identity:
         self.boot_reason = boot_reason
 
 
+class Job:
+    """A request that is being worked on; once it is `done`, `result` and `payload` answer it."""
+
+    def __init__(self):
+        self.done = False
+        self.result = OK
+        self.payload = b""
+
+    def end(self, result, payload):
+        """This is the answer."""
+        self.done = True
+        self.result = result
+        self.payload = payload
+
+
 class Commands:
-    """Answers requests. `restart` is set when one asks for it: REBOOT or BOOTLOADER."""
+    """Answers requests. `restart` is set when one asks for it: REBOOT, BOOTLOADER, MAINTENANCE."""
 
     def __init__(
-        self, identity, sampler, encoder, log, clock, settings, calibration, health, counters
+        self,
+        identity,
+        sampler,
+        encoder,
+        log,
+        clock,
+        settings,
+        calibration,
+        trust,
+        health,
+        crashes,
+        links,
     ):
         self.restart = 0
         self._identity = identity
@@ -70,39 +120,74 @@ class Commands:
         self._clock = clock
         self._settings = settings
         self._calibration = calibration
+        self._trust = trust
         self._health = health
-        self._counters = counters
-        self._handlers = {
-            HELLO: self._hello,
-            START: self._start,
-            STOP: self._stop,
-            PING: self._ping,
-            STATISTICS: self._statistics,
-            SETTINGS_GET: self._settings_get,
-            SETTINGS_PUT: self._settings_put,
-            CALIBRATION_GET: self._calibration_get,
-            CALIBRATION_PUT: self._calibration_put,
-            IDENTIFY: self._identify,
-            REBOOT: self._reboot,
-            BOOTLOADER: self._bootloader,
+        self._crashes = crashes
+        self._links = links
+        self._job = None  # the one that writes to flash
+        self._steps = None
+        # By op: the handler, the shortest and the longest payload, and who may ask.
+        self._requests = {
+            HELLO: (self._hello, 2, 2, _ALL),
+            START: (self._start, 12, 12, _ALL),
+            STOP: (self._stop, 0, 0, _ALL),
+            PING: (self._ping, 8, 8, _ALL),
+            STATISTICS: (self._statistics, 0, 0, _ALL),
+            SETTINGS_GET: (self._settings_get, 0, 0, _ALL),
+            SETTINGS_PUT: (self._settings_put, 0, _MAX_JSON, _TRUSTED),
+            CALIBRATION_GET: (self._calibration_get, 0, 0, _ALL),
+            CALIBRATION_PUT: (self._calibration_put, 0, _MAX_JSON, _TRUSTED),
+            IDENTIFY: (self._identify, 1, 1, _ALL),
+            REBOOT: (self._reboot, 0, 0, _TRUSTED),
+            BOOTLOADER: (self._bootloader, 0, 0, _TRUSTED),
+            CHALLENGE: (self._challenge, 0, 0, _ALL),
+            AUTHORIZED: (self._authorized, MAC_SIZE + 1, MAC_SIZE + 1 + _MAX_JSON, _ALL),
+            PROVE: (self._prove, NONCE_SIZE, NONCE_SIZE, _ALL),
+            KEY_PUT: (self._key_put, 0, KEY_SIZE, _WIRED),
+            MAINTENANCE: (self._maintenance, 0, 0, _WIRED),
+            CRASH_LOG: (self._crash_log, 0, 0, _ALL),
         }
 
-    def answer(self, session, op, payload):
-        """The result and payload of the answer to one request of `session`."""
-        handler = self._handlers.get(op)
-        if handler is None:
-            return UNKNOWN_OP, b"this firmware knows no request 0x%02x" % op
+    @property
+    def busy(self):
+        """Whether there is a job for `work`."""
+        return self._job is not None
+
+    def begin(self, session, op, payload):
+        """Take one request of `session`; the Job that will hold its answer, and may already."""
+        self._health.hear_host()
+        job = Job()
         try:
-            answer = handler(session, payload)
-        except Refused as refused:
-            return refused.result, refused.payload
-        except ValueError as error:
-            return BAD_REQUEST, _message(error)
-        except OSError as error:
-            return STORAGE_FAILED, b"the flash refused: " + _message(error)
+            outcome = self._perform(session, op, payload, session.wired)
         except Exception as error:  # noqa: BLE001 - a request must not stop the samples
-            return INTERNAL_ERROR, _message(error)
-        return OK, answer
+            job.end(*_refusal(error))
+            return job
+        if isinstance(outcome, bytes):
+            job.end(OK, outcome)
+        else:
+            self._job = job
+            self._steps = outcome
+        return job
+
+    def work(self):
+        """Take the one step of the job that is under way, if there is one."""
+        job = self._job
+        if job is None:
+            return
+        try:
+            next(self._steps)
+        except StopIteration as end:
+            job.end(OK, end.value)
+        except Exception as error:  # noqa: BLE001 - as above
+            job.end(*_refusal(error))
+        if job.done:
+            self._job = None
+            self._steps = None
+
+    def describe(self):
+        """Tell the links that want to know what the sensor is called."""
+        for link in self._links:
+            link.describe(self._settings.name, self._trust.key_id)
 
     def apply_settings(self):
         """Begin sampling as the settings say."""
@@ -110,8 +195,25 @@ class Commands:
         self._log.set_run_length(settings.rate_hz * settings.frame_ms // 1000)
         self._sampler.start(settings.rate_hz)
 
-    def _hello(self, _session, payload):
-        _expect(payload, 2)
+    def _perform(self, session, op, payload, trusted):
+        """The payload of the answer, or a generator that ends with it."""
+        request = self._requests.get(op)
+        if request is None:
+            raise Refused(UNKNOWN_OP, b"this firmware knows no request 0x%02x" % op)
+        handler, shortest, longest, who = request
+        if who == _WIRED and not session.wired:
+            raise NotAllowed("this goes over the sensor's cable only")
+        if who == _TRUSTED and not trusted:
+            raise NotAllowed("over the air this takes the sensor's key: see legcurl pair")
+        size = len(payload)
+        if not shortest <= size <= longest:
+            wanted = longest if shortest == longest else "%d to %d" % (shortest, longest)
+            raise ValueError("the payload must have %s bytes, not %d" % (wanted, size))
+        if (who or op == AUTHORIZED) and self._job is not None:
+            raise Refused(BUSY, b"something is being stored: ask again")
+        return handler(session, payload)
+
+    def _hello(self, _session, _payload):
         identity = self._identity
         log = self._log
         self._sampler.drain()
@@ -145,13 +247,14 @@ class Commands:
                     ),
                     ("time_us", self._clock.now_us()),
                     ("timer", "hard" if self._sampler.hard else "soft"),
+                    ("micropython", _micropython()),
+                    ("key_id", self._trust.key_id),
                     ("calibration", self._calibration.value),
                 )
             )
         )
 
     def _start(self, session, payload):
-        _expect(payload, 12)
         true_id = self._identity.boot_id
         boot_id = int.from_bytes(payload[:4], "little")
         if boot_id not in (0, true_id):
@@ -171,88 +274,91 @@ class Commands:
             + next_index.to_bytes(8, "little")
         )
 
-    def _stop(self, session, payload):
-        _expect(payload, 0)
+    def _stop(self, session, _payload):
         session.streaming = False
         return b""
 
     def _ping(self, _session, payload):
-        _expect(payload, 8)
         return bytes(payload) + self._clock.now_us().to_bytes(8, "little")
 
-    def _statistics(self, _session, payload):
-        _expect(payload, 0)
-        counters = self._counters
-        return _json(
-            OrderedDict(
-                (
-                    ("uptime_ms", self._clock.now_us() // 1000),
-                    ("samples", counters.samples),
-                    ("missed_ticks", counters.missed_ticks),
-                    ("ring_overruns", counters.ring_overruns),
-                    ("evicted", counters.evicted),
-                    ("bus_errors", counters.bus_errors),
-                    ("magnet_faults", counters.magnet_faults),
-                    ("frames_sent", counters.frames_sent),
-                    ("frames_deferred", counters.frames_deferred),
-                    ("bytes_received", counters.bytes_received),
-                    ("bad_frames", counters.bad_frames),
-                    ("requests", counters.requests),
-                    ("free_heap", gc.mem_free()),
-                    ("loop_max_us", counters.loop_max_us),
-                )
-            )
+    def _statistics(self, _session, _payload):
+        figures = self._health.figures()
+        figures["crashes"] = len(self._crashes)
+        figures["broken_records"] = sum(
+            part.broken for part in (self._settings, self._calibration, self._trust)
         )
+        for link in self._links:
+            of_link = link.figures()
+            if of_link is not None:
+                figures[link.kind] = of_link
+        return _json(figures)
 
-    def _settings_get(self, _session, payload):
-        _expect(payload, 0)
+    def _settings_get(self, _session, _payload):
         return _json(self._settings.fields())
 
     def _settings_put(self, _session, payload):
         settings = self._settings
         rate_hz = settings.rate_hz
-        settings.change(_parse(payload))
+        yield from settings.change(_parse(payload))
         if settings.rate_hz != rate_hz:
             self._sampler.stop()
             self._log.close_run()
             self.apply_settings()
         else:
             self._log.set_run_length(rate_hz * settings.frame_ms // 1000)
+        self.describe()
         return _json(settings.fields())
 
-    def _calibration_get(self, _session, payload):
-        _expect(payload, 0)
+    def _calibration_get(self, _session, _payload):
         return _json(self._calibration.value)
 
     def _calibration_put(self, _session, payload):
-        self._calibration.change(_parse(payload))
+        yield from self._calibration.change(_parse(payload))
         return _json(self._calibration.value)
 
     def _identify(self, _session, payload):
-        _expect(payload, 1)
         self._health.identify(payload[0])
         return b""
 
-    def _reboot(self, _session, payload):
-        _expect(payload, 0)
+    def _reboot(self, _session, _payload):
         self.restart = REBOOT
         return b""
 
-    def _bootloader(self, _session, payload):
-        _expect(payload, 0)
+    def _bootloader(self, _session, _payload):
         self.restart = BOOTLOADER
         return b""
 
+    def _challenge(self, session, _payload):
+        session.challenge = self._trust.challenge()
+        return session.challenge.nonce
 
-def _expect(payload, length):
-    if len(payload) != length:
-        raise ValueError("the payload must have %d bytes, not %d" % (length, len(payload)))
+    def _authorized(self, session, payload):
+        op = payload[MAC_SIZE]
+        inner = payload[MAC_SIZE + 1 :]
+        self._trust.check(session, payload[:MAC_SIZE], op, inner)
+        return self._perform(session, op, inner, True)
+
+    def _prove(self, _session, payload):
+        return self._trust.prove(payload, self._identity.boot_id, self._identity.sensor_id)
+
+    def _key_put(self, _session, payload):
+        yield from self._trust.change(payload)
+        self.describe()
+        return (self._trust.key_id or "").encode()
+
+    def _maintenance(self, _session, _payload):
+        maintenance.ask()
+        self.restart = MAINTENANCE
+        return b""
+
+    def _crash_log(self, _session, _payload):
+        return self._crashes.tail(_CRASH_BYTES)
 
 
 def _parse(payload):
     try:
         return json.loads(payload)
-    except (ValueError, RuntimeError):  # CPython: nested too deep
+    except (ValueError, TypeError, RuntimeError):  # also a list for a key; nested too deep
         raise ValueError("the payload is not JSON") from None
 
 
@@ -263,5 +369,19 @@ def _json(value):
     return text
 
 
-def _message(error):
-    return str(error)[:60].encode()
+def _micropython():
+    return ".".join(str(part) for part in sys.implementation.version[:3])
+
+
+def _refusal(error):
+    """Result and message for what a handler raised."""
+    if isinstance(error, Refused):
+        return error.result, error.payload
+    message = str(error)[:100].encode()
+    if isinstance(error, NotAllowed):
+        return NOT_ALLOWED, message
+    if isinstance(error, ValueError):
+        return BAD_REQUEST, message
+    if isinstance(error, OSError):
+        return STORAGE_FAILED, b"the flash refused: " + message
+    return INTERNAL_ERROR, message

@@ -111,6 +111,13 @@ class FrameReader:
         self._zero_due = False  # the current block ends in a zero, unless the frame ends first
         self._raw = 0  # wire bytes since the last zero
 
+    def reset(self):
+        """Forget a frame that is half there: its sender has gone."""
+        self._length = 0
+        self._left = 0
+        self._raw = 0
+        self._zero_due = False
+
     def push(self, byte):
         """Take one byte. Returns the length of the frame that it ended, less its CRC, or 0."""
         if byte == 0:
@@ -141,10 +148,7 @@ class FrameReader:
         raw = self._raw
         length = self._length
         whole = self._left == 0
-        self._length = 0
-        self._left = 0
-        self._raw = 0
-        self._zero_due = False
+        self.reset()
         if raw == 0:
             return 0  # an empty frame means nothing
         if (

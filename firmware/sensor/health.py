@@ -1,12 +1,14 @@
 """Keeping the sensor alive and telling how it is: counters, watchdog, status light."""
 
 import gc
-from time import ticks_add, ticks_diff, ticks_ms
+from collections import OrderedDict
+from time import ticks_add, ticks_diff, ticks_ms, ticks_us
 
-from machine import WDT, Pin
+from machine import WDT
 from micropython import const
 
 from sensor.encoders import BUS_ERROR, MAGNET_STRONG, MAGNET_WEAK, NO_MAGNET
+from sensor.light import CONNECTED, FAULT, IDENTIFY, SEARCHING, STREAMING
 
 _MAGNET_FAULT = NO_MAGNET | MAGNET_WEAK | MAGNET_STRONG
 
@@ -14,9 +16,8 @@ _MAGNET_FAULT = NO_MAGNET | MAGNET_WEAK | MAGNET_STRONG
 # Often enough for the clock, too, which must be read twice in a wrap of ticks_us (18 minutes).
 _COLLECT_MS = const(5000)
 _RECOVER_MS = const(250)  # between attempts to free a bus
-
-_BLINK_IDENTIFY_MS = const(100)
-_BLINK_FAULT_MS = const(500)
+_LOOK_MS = const(1000)  # between looks at the magnet's figures, which cost a longer read
+_HOST_MS = const(10_000)  # a host that has asked nothing for so long is not there
 
 
 class Counters:
@@ -34,7 +35,9 @@ class Counters:
         self.bytes_received = 0
         self.bad_frames = 0
         self.requests = 0
+        self.wrong_keys = 0
         self.loop_max_us = 0
+        self.collect_max_us = 0
         self.status = 0  # of the last sample
 
     def count_status(self, status):
@@ -48,58 +51,110 @@ class Counters:
                 self.magnet_faults += 1
 
 
+class Watchdog:
+    """The hardware watchdog. It does nothing until it is started, and cannot be stopped then."""
+
+    def __init__(self):
+        self._watchdog = None
+
+    def start(self, timeout_ms):
+        """From here on a main loop that hangs restarts the board. 0: no watchdog."""
+        if timeout_ms:
+            self._watchdog = WDT(timeout=timeout_ms)
+
+    def feed(self):
+        """All is well."""
+        if self._watchdog is not None:
+            self._watchdog.feed()
+
+
 class Health:
     """Call `tick` in every turn of the main loop."""
 
-    def __init__(self, board, encoder, clock, counters):
-        self._clock = clock
+    def __init__(self, light, watchdog, encoder, clock, counters):
+        self._light = light
+        self._watchdog = watchdog
         self._encoder = encoder
+        self._clock = clock
         self._counters = counters
-        led = board.get("led")
-        self._light = Pin(led["pin"], Pin.OUT, value=0) if led and "pin" in led else None
-        self._lit = 0
-        self._watchdog = None
-        self._watchdog_ms = board.get("watchdog_ms", 0)
+        now = ticks_ms()
         self._identify_until = None
-        self._collect_at = ticks_add(ticks_ms(), _COLLECT_MS)
-        self._recover_at = ticks_ms()
+        self._host_until = None
+        self._collect_at = ticks_add(now, _COLLECT_MS)
+        self._recover_at = now
+        self._look_at = now
         self.streaming = False
-
-    def start_watchdog(self):
-        """From here on a main loop that hangs restarts the board."""
-        if self._watchdog_ms:
-            self._watchdog = WDT(timeout=self._watchdog_ms)
 
     def identify(self, seconds):
         """Blink for so long, so that somebody finds the machine."""
         self._identify_until = ticks_add(ticks_ms(), 1000 * seconds)
 
+    def hear_host(self):
+        """Somebody has asked something."""
+        self._host_until = ticks_add(ticks_ms(), _HOST_MS)
+
     def tick(self):
         """Feed the watchdog and do what is due."""
-        if self._watchdog is not None:
-            self._watchdog.feed()
+        self._watchdog.feed()
         now = ticks_ms()
         if ticks_diff(now, self._collect_at) >= 0:
             self._collect_at = ticks_add(now, _COLLECT_MS)
             self._clock.now_us()
-            gc.collect()
+            self._collect()
         if self._counters.status & BUS_ERROR and ticks_diff(now, self._recover_at) >= 0:
             self._recover_at = ticks_add(now, _RECOVER_MS)
             self._encoder.recover()
-        self._show(now)
+        if ticks_diff(now, self._look_at) >= 0:
+            self._look_at = ticks_add(now, _LOOK_MS)
+            self._encoder.look()
+        self._light.show(self._state(now), now)
 
-    def _show(self, now):
-        """Quick blinking: identify. Slow: the encoder has a fault. Steady: streaming."""
-        if self._light is None:
-            return
+    def figures(self):
+        """The counters, and what they are counted beside, in the order of the protocol."""
+        counters = self._counters
+        encoder = self._encoder
+        return OrderedDict(
+            (
+                ("uptime_ms", self._clock.now_us() // 1000),
+                ("samples", counters.samples),
+                ("missed_ticks", counters.missed_ticks),
+                ("ring_overruns", counters.ring_overruns),
+                ("evicted", counters.evicted),
+                ("bus_errors", counters.bus_errors),
+                ("magnet_faults", counters.magnet_faults),
+                ("frames_sent", counters.frames_sent),
+                ("frames_deferred", counters.frames_deferred),
+                ("bytes_received", counters.bytes_received),
+                ("bad_frames", counters.bad_frames),
+                ("requests", counters.requests),
+                ("wrong_keys", counters.wrong_keys),
+                ("free_heap", gc.mem_free()),
+                ("loop_max_us", counters.loop_max_us),
+                ("collect_max_us", counters.collect_max_us),
+                ("agc", encoder.agc),
+                ("magnitude", encoder.magnitude),
+            )
+        )
+
+    def _collect(self):
+        begun = ticks_us()
+        gc.collect()
+        took = ticks_diff(ticks_us(), begun)
+        if took > self._counters.collect_max_us:
+            self._counters.collect_max_us = took
+
+    def _state(self, now):
+        """What the light shows, the most urgent first."""
         if self._identify_until is not None:
-            if ticks_diff(now, self._identify_until) >= 0:
-                self._identify_until = None
-            lit = now // _BLINK_IDENTIFY_MS & 1
-        elif self._counters.status:
-            lit = now // _BLINK_FAULT_MS & 1
-        else:
-            lit = 1 if self.streaming else 0
-        if lit != self._lit:  # on a Pico W each write is a message to the radio chip
-            self._lit = lit
-            self._light(lit)
+            if ticks_diff(now, self._identify_until) < 0:
+                return IDENTIFY
+            self._identify_until = None
+        if self._counters.status:
+            return FAULT
+        if self.streaming:
+            return STREAMING
+        if self._host_until is not None:
+            if ticks_diff(now, self._host_until) < 0:
+                return CONNECTED
+            self._host_until = None
+        return SEARCHING

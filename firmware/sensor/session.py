@@ -3,6 +3,9 @@
 One wire frame at a time is on its way out. While the link takes no bytes, that frame waits, the
 cursor stays where it is, and no request is read: a host that never reads costs nothing, and
 finds, when it reads again, what the log still holds.
+
+A request that has to write to flash is a job that takes several turns of the main loop
+(commands.py). Meanwhile samples go on, and the next request waits in the link.
 """
 
 from micropython import const
@@ -36,11 +39,20 @@ class HostSession:
         self._end_first = False  # a zero must end what a stall cut short
         self._deferred = False  # this frame was counted as deferred
         self._bytes_left = 0  # that may be read in this turn
+        self._job = None  # the request that is being worked on
+        self._connection = link.connection
+        self.wired = link.wired
+        self.challenge = None  # what the host was last challenged with: see trust.py
         self.cursor = Cursor()
         self.streaming = False
 
     def announce(self):
-        """Tell whoever listens that the sensor has started."""
+        """Tell whoever listens on a wire that the sensor has started.
+
+        There is nobody yet at the other end of any other link.
+        """
+        if not self.wired:
+            return
         body = self._writer.body
         body[:4] = self._boot_id.to_bytes(4, "little")
         body[4] = PROTOCOL_MAJOR
@@ -50,6 +62,8 @@ class HostSession:
 
     def serve(self):
         """Send and receive what the link allows, in bounded time."""
+        if self._link.connection != self._connection:
+            self._begin_anew()
         if self._link.hung_up:
             self.streaming = False
         self._bytes_left = _BYTES_A_TURN
@@ -61,10 +75,23 @@ class HostSession:
                 return
 
     def finish(self):
-        """One try to send what is due; True when nothing is left."""
-        if self._flush():
-            return not self._next_frame()
-        return False
+        """One try to send what is due; True when nothing is left, or nobody to send it to."""
+        if self._link.hung_up:
+            return True
+        return self._flush() and not self._next_frame()
+
+    def _begin_anew(self):
+        """Forget the host that has gone. A job of its is finished, but nobody is told."""
+        self._connection = self._link.connection
+        if self._sent < self._length:
+            self._end_first = self.wired
+        self._length = 0
+        self._sent = 0
+        self._reader.reset()
+        self._job = None
+        self.challenge = None
+        self.cursor = Cursor()
+        self.streaming = False
 
     def _flush(self):
         """Send of the current frame what the link takes; True if all of it went."""
@@ -94,30 +121,40 @@ class HostSession:
         self._sent = 0
         self._deferred = False
         self._counters.frames_sent += 1
+        self._link.begin(frame_type)
 
     def _answer_request(self):
-        """Read until a request is whole; True if its answer waits to be sent."""
+        """Take a request as far as it goes; True if its answer waits to be sent."""
+        job = self._job or self._read_request()
+        if job is None or not job.done:
+            self._job = job
+            return False
+        self._job = None
+        # The request stands in the reader's buffer: id and op go back as they came.
+        request = self._reader.frame
+        body = self._writer.body
+        body[0] = request[1]
+        body[1] = request[2]
+        body[2] = job.result
+        body[3 : 3 + len(job.payload)] = job.payload
+        self._send(ANSWER, 3 + len(job.payload))
+        return True
+
+    def _read_request(self):
+        """Read until a request is whole; the job that it has become, or None."""
         link = self._link
         while self._bytes_left:
             byte = link.read_byte()
             if byte < 0:
-                return False
+                return None
             self._bytes_left -= 1
             self._counters.bytes_received += 1
             length = self._reader.push(byte)
             if length:
                 self._counters.requests += 1
                 frame = self._reader.frame
-                result, payload = self._commands.answer(self, frame[2], frame[3:length])
-                body = self._writer.body
-                # The request stands in the reader's buffer: id and op go back as they came.
-                body[0] = frame[1]
-                body[1] = frame[2]
-                body[2] = result
-                body[3 : 3 + len(payload)] = payload
-                self._send(ANSWER, 3 + len(payload))
-                return True
-        return False
+                return self._commands.begin(self, frame[2], frame[3:length])
+        return None
 
     def _next_frame(self):
         """Take the next record of the log; True if it waits to be sent."""

@@ -4,6 +4,11 @@ Each is a JSON value in a file of its own, followed by its CRC, so a torn file s
 version is written beside the old, synced, and only then renamed into place; the version before
 stays as it was. Whatever the moment of a power cut, a whole version is found at the next start:
 the new one or the one before.
+
+Flash is slow: to erase a sector takes up to 0.4 s, during which nothing of the main loop runs. So
+everything that stores is a generator of single steps, and the main loop turns between them: the
+ring of samples is emptied, the watchdog fed, frames are sent. A step is one call to the file
+system. What is stored has been stored when the generator ends.
 """
 
 import json
@@ -21,12 +26,17 @@ _RAW = (0, 65535)
 
 
 class FlashRecord:
-    """One JSON value in flash, under `name`."""
+    """One JSON value in flash, under `name`.
 
-    def __init__(self, name):
+    `keep_previous` is False for what must not come back once it was replaced, such as a key.
+    """
+
+    def __init__(self, name, keep_previous=True):
         self._current = name + ".json"
         self._new = name + ".new"
         self._previous = name + ".old"
+        self._keep_previous = keep_previous
+        self.broken = False  # the version that should have been loaded was not whole
 
     def load(self):
         """The last value stored, or None."""
@@ -40,33 +50,50 @@ class FlashRecord:
                 continue
             text, _, check = content.rpartition(b"\n")
             if check != b"%08x" % crc32(text):
+                if path == self._current:
+                    self.broken = True
                 continue
             stored = json.loads(text)
             if stored["version"] != _VERSION:
                 continue
             if path == self._new:
-                self._finish_store()
+                for _ in self._finish_store():
+                    pass
+            elif path == self._current and not self._keep_previous:
+                _remove(self._previous)
             return stored["value"]
         return None
 
     def store(self, value):
-        """Replace the value. Raises OSError if the flash cannot take it; the old one then stays."""
+        """Replace the value, step by step.
+
+        Raises OSError if the flash cannot take it; the old one then stays.
+        """
         text = json.dumps(OrderedDict((("version", _VERSION), ("value", value)))).encode()
         with open(self._new, "wb") as file:
+            yield
             file.write(text + b"\n" + b"%08x" % crc32(text))
-            file.flush()
+            yield
+        yield
         _sync()
-        self._finish_store()
+        yield
+        yield from self._finish_store()
 
     def _finish_store(self):
         """Put the new version, which is whole, into place."""
         _remove(self._previous)
+        yield
         try:
             os.rename(self._current, self._previous)
         except OSError:
             if _exists(self._current):
                 raise
+        yield
         os.rename(self._new, self._current)
+        yield
+        if not self._keep_previous:
+            _remove(self._previous)
+            yield
         _sync()
 
 
@@ -79,6 +106,7 @@ class Settings:
         self.rate_hz = 100
         self.frame_ms = 250
         stored = record.load()
+        self.broken = record.broken
         if isinstance(stored, dict):
             for field in stored:
                 # Another firmware may have stored fields or values that this one does not know:
@@ -96,7 +124,7 @@ class Settings:
         )
 
     def change(self, changes):
-        """Check `changes`, store and take them: all or nothing.
+        """Check `changes`, store and take them: all or nothing. A generator, see above.
 
         ValueError names a field that is unknown or out of range; OSError is the flash's.
         """
@@ -108,7 +136,7 @@ class Settings:
         after = self.fields()
         after.update(changes)
         if after != before:
-            self._record.store(after)
+            yield from self._record.store(after)
             for field in changes:
                 setattr(self, field, changes[field])
 
@@ -120,6 +148,7 @@ class CalibrationRecord:
         self._record = record
         self.value = None
         stored = record.load()
+        self.broken = record.broken
         try:
             _check_calibration(stored)
         except ValueError:  # another firmware's idea of one
@@ -127,11 +156,14 @@ class CalibrationRecord:
         self.value = _in_order(stored)
 
     def change(self, calibration):
-        """Check and store; ValueError names what is wrong, OSError is the flash's."""
+        """Check and store, in a generator.
+
+        ValueError names what is wrong, OSError is the flash's.
+        """
         _check_calibration(calibration)
         calibration = _in_order(calibration)
         if calibration != self.value:
-            self._record.store(calibration)
+            yield from self._record.store(calibration)
             self.value = calibration
 
 

@@ -54,7 +54,8 @@ def test_the_sensor_starts_on_every_board_and_says_which_it_is(board: str) -> No
         next(frame.payload for frame in decode(received) if isinstance(frame, Answer))
     )
     assert hello["board"] == board
-    assert hello["log"]["bytes"] >= 98_304
+    wiring = json.loads((FIRMWARE / "boards" / f"{board}.json").read_text())
+    assert hello["log"]["bytes"] == wiring["log_bytes"]
 
 
 def test_the_interrupt_character_is_disarmed_before_anything_else() -> None:

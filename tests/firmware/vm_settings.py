@@ -2,105 +2,8 @@
 
 from binascii import crc32
 
-import sensor.settings as storage
+from flash_chip import Flash, PowerCut, use
 from sensor.settings import CalibrationRecord, FlashRecord, Settings
-
-
-class PowerCut(BaseException):
-    """The flash lost its power."""
-
-
-class Flash:
-    """Files in flash, which loses its power after `energy` steps.
-
-    A step is an opening, a byte, a closing, a renaming, a removal. `early`: bytes are in flash as
-    they are written (FAT); else a file changes when it is closed (littlefs).
-    """
-
-    ENOENT = 2
-    EIO = 5
-
-    def __init__(self, early):
-        self.files = {}
-        self.early = early
-        self.energy = None
-        self.steps = 0
-        self.full = False
-
-    def step(self):
-        if self.energy is not None and self.steps >= self.energy:
-            raise PowerCut
-        self.steps += 1
-
-    def open(self, path, mode):
-        return FlashFile(self, path, mode)
-
-    def rename(self, old, new):
-        self.step()
-        if old not in self.files:
-            raise OSError(self.ENOENT)
-        if self.early and new in self.files:  # FAT does not replace
-            raise OSError(self.EIO)
-        self.files[new] = self.files.pop(old)
-
-    def remove(self, path):
-        self.step()
-        if path not in self.files:
-            raise OSError(self.ENOENT)
-        del self.files[path]
-
-    def stat(self, path):
-        if path not in self.files:
-            raise OSError(self.ENOENT)
-
-    def sync(self):
-        self.step()
-
-
-class FlashFile:
-    def __init__(self, flash, path, mode):
-        self._flash = flash
-        self._path = path
-        self._writing = mode == "wb"
-        self._content = b""
-        if self._writing:
-            flash.step()
-            if flash.early or path not in flash.files:
-                flash.files[path] = b""
-        elif path not in flash.files:
-            raise OSError(flash.ENOENT)
-        else:
-            self._content = flash.files[path]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        if self._writing and error is None:
-            self._flash.step()
-            self._flash.files[self._path] = self._content
-
-    def read(self):
-        return self._content
-
-    def write(self, content):
-        if self._flash.full:
-            raise OSError(28)
-        for i in range(len(content)):
-            self._flash.step()
-            self._content += content[i : i + 1]
-            if self._flash.early:
-                self._flash.files[self._path] = self._content
-
-    def flush(self):
-        pass
-
-
-def use(flash):
-    """Put the settings on this flash."""
-    storage.os = flash
-    storage.open = flash.open
-    return flash
 
 
 def copy_of(flash, energy=None):
@@ -110,8 +13,14 @@ def copy_of(flash, energy=None):
     return use(twin)
 
 
+def finish(steps):
+    """Take all steps of a store."""
+    for _ in steps:
+        pass
+
+
 def store(value):
-    FlashRecord("r").store(value)
+    finish(FlashRecord("r").store(value))
 
 
 def load():
@@ -235,11 +144,11 @@ def test_another_firmwares_settings_never_keep_the_sensor_from_starting():
 def test_full_flash_is_an_error_and_the_old_version_stays():
     flash = use(Flash(True))
     settings = Settings(FlashRecord("settings"))
-    settings.change({"rate_hz": 200})
+    finish(settings.change({"rate_hz": 200}))
     flash.full = True
     failed = False
     try:
-        settings.change({"rate_hz": 50})
+        finish(settings.change({"rate_hz": 50}))
     except OSError:
         failed = True
     assert failed
@@ -249,7 +158,7 @@ def test_full_flash_is_an_error_and_the_old_version_stays():
 
 def test_what_was_set_is_there_after_a_restart():
     use(Flash(False))
-    Settings(FlashRecord("settings")).change({"name": "Röhre 7", "frame_ms": 100})
+    finish(Settings(FlashRecord("settings")).change({"name": "Röhre 7", "frame_ms": 100}))
     settings = Settings(FlashRecord("settings"))
     assert (settings.name, settings.rate_hz, settings.frame_ms) == ("Röhre 7", 100, 100)
 
@@ -257,7 +166,7 @@ def test_what_was_set_is_there_after_a_restart():
 def test_what_is_already_so_is_not_written_again():
     flash = use(Flash(False))
     settings = Settings(FlashRecord("settings"))
-    settings.change({"rate_hz": 100})
+    finish(settings.change({"rate_hz": 100}))
     assert flash.steps == 0
 
 
@@ -291,11 +200,11 @@ def test_a_put_is_taken_whole_or_not_at_all():
         (None, "object"),
         (7, "object"),
     ):
-        message = refusal(lambda changes=changes: settings.change(changes))
+        message = refusal(lambda changes=changes: finish(settings.change(changes)))
         assert word in message, changes
         assert (settings.name, settings.rate_hz, settings.frame_ms) == ("Leg curl", 100, 250)
     for changes in ({"rate_hz": 20}, {"rate_hz": 400}, {"frame_ms": 50}, {"name": "ö" * 16}):
-        assert refusal(lambda changes=changes: settings.change(changes)) == ""
+        assert refusal(lambda changes=changes: finish(settings.change(changes))) == ""
 
 
 def test_a_calibration_is_two_different_angles_and_maybe_a_direction():
@@ -311,15 +220,15 @@ def test_a_calibration_is_two_different_angles_and_maybe_a_direction():
         ([1, 2], "object"),
         ("x", "object"),
     ):
-        message = refusal(lambda calibration=calibration: record.change(calibration))
+        message = refusal(lambda calibration=calibration: finish(record.change(calibration)))
         assert word in message, calibration
         assert record.value is None
-    record.change({"flexed_raw": 36864, "direction": -1, "extended_raw": 16384})
+    finish(record.change({"flexed_raw": 36864, "direction": -1, "extended_raw": 16384}))
     again = CalibrationRecord(FlashRecord("calibration"))
     assert list(again.value.items()) == [
         ("extended_raw", 16384),
         ("flexed_raw", 36864),
         ("direction", -1),
     ]
-    again.change(None)
+    finish(again.change(None))
     assert CalibrationRecord(FlashRecord("calibration")).value is None

@@ -41,7 +41,7 @@ _SMALLEST_MTU = const(23)  # until the central asks for more
 _LARGEST_MTU = const(517)  # what the most generous centrals ask for
 _NOTIFICATION_HEAD = const(3)  # of the MTU: opcode and handle
 # A frame, a zero before it, and one byte more: a buffer that is full has lost something.
-_REQUEST_BUFFER = const(MAX_WIRE + 2)
+_REQUEST_BUFFER = MAX_WIRE + 2
 
 # While free, often enough for a scan of a few seconds to find it; in use, so that a second host
 # can say so. µs.
@@ -77,6 +77,7 @@ def _uuid(number):
 class BleLink:
     """Serves one central; call `tend` in every turn of the main loop, first before sampling."""
 
+    kind = "ble"
     wired = False
 
     def __init__(self, identity, queues_on_heap=sys.platform == "rp2"):

@@ -23,8 +23,12 @@ _STALL_MS = const(400)  # the USB stack gives up after 500
 class UsbLink:
     """Bytes over stdin and stdout; `wait` is where the main loop sleeps."""
 
+    kind = "usb"
+    wired = True
+
     def __init__(self):
         self.hung_up = False
+        self.connection = 0  # a port tells when its host has gone, if anything
         self._readable = False
         self._writable = False
         self._in = sys.stdin.buffer
@@ -49,6 +53,21 @@ class UsbLink:
             self._wanted = wanted
             self._poll.modify(sys.stdout, select.POLLOUT if wanted else 0)
 
+    def tend(self):
+        """A port needs nothing but bytes."""
+
+    def close(self):
+        """The board restarts: the port is gone by itself."""
+
+    def begin(self, _frame_type):
+        """All frames go the same way."""
+
+    def describe(self, _name, _key_id):
+        """Whoever wants to know asks."""
+
+    def figures(self):
+        """Nothing that is not counted elsewhere."""
+
     def read_byte(self):
         """The next byte, or -1."""
         if not self._readable:
@@ -56,7 +75,7 @@ class UsbLink:
         try:
             taken = self._in.readinto(self._byte)
         except OSError:  # the host went away
-            self.hung_up = True
+            self._hang_up()
             taken = 0
         if not taken:
             self._readable = False
@@ -75,7 +94,7 @@ class UsbLink:
         try:
             sent = self._out.write(view[: self._chunk])
         except OSError:
-            self.hung_up = True
+            self._hang_up()
             return 0
         took_ms = ticks_diff(ticks_ms(), begun)
         if took_ms >= _SLOW_MS:
@@ -89,7 +108,7 @@ class UsbLink:
     def _look(self, timeout_ms):
         self._readable = False
         self._writable = False
-        self.hung_up = False
+        hung_up = False
         for ready in self._poll.ipoll(timeout_ms):
             events = ready[1]
             if events & select.POLLIN:
@@ -97,4 +116,13 @@ class UsbLink:
             if events & select.POLLOUT:
                 self._writable = True
             if events & (select.POLLHUP | select.POLLERR):
-                self.hung_up = True
+                hung_up = True
+        if hung_up:
+            self._hang_up()
+        else:
+            self.hung_up = False
+
+    def _hang_up(self):
+        if not self.hung_up:
+            self.hung_up = True
+            self.connection += 1

@@ -3,19 +3,27 @@
 Runs on the MicroPython VM and on CPython alike. The environment says how:
 
 LEGCURL_FLASH     directory that stands for the board's flash: the firmware's working directory
-LEGCURL_BOARD     name of the board file (pico_w)
+LEGCURL_BOARD     name of the board file (pico_w); "installed": the board.json that is in flash
+LEGCURL_ENCODER   which of the board's encoders is chosen (the one that its file says)
 LEGCURL_SEED      unique id and boot ids come from it (0)
 LEGCURL_PACE      "fast", or how many times as fast as real time (1)
+LEGCURL_DRIFT_PPM how much faster than the world the sensor's crystal runs, in millionths (0)
 LEGCURL_FIRMWARE  version that the firmware says it is (its own)
+LEGCURL_RADIO_FD  socket to the simulated radio; without it the board has no Bluetooth
 LEGCURL_WORLD_FD  file descriptor of the world stream; without it the magnet never moves
 
-The host's bytes come on stdin and go to stdout. Exit code 0 at the end of the world, 1 with a
-traceback on stderr if anything failed.
+The host's bytes come on stdin and go to stdout. Exit code 0 at the end of the world, and at the
+prompt that maintenance ends at; 1 with a traceback on stderr if anything failed. The firmware
+restarts after an exception of its own, as on a board; here that is said on stderr, and a firmware
+that does nothing else is given up.
 """
 
 import sys
 
 _APPLICATION = "sensor"  # the package that a restart forgets
+_BOOT_US = 1_000_000  # the board has been on for so long when main.py begins: no Ctrl-C came
+_CRASHES = 3  # in a row, and no more
+_PROMPT = b"\r\n>>> "
 
 
 def main():
@@ -48,14 +56,25 @@ def _power_up(firmware):
     simboard.seed = int(uos.getenv("LEGCURL_SEED") or 0)
     _install_board_file(firmware, uos.getenv("LEGCURL_BOARD") or "pico_w")
     clock.set_pace(uos.getenv("LEGCURL_PACE") or "1")
+    clock.set_drift(int(uos.getenv("LEGCURL_DRIFT_PPM") or 0))
     world_fd = uos.getenv("LEGCURL_WORLD_FD")
     if world_fd:
         clock.world = World(open(int(world_fd), "rb"))  # noqa: SIM115 - until the end
     with open(firmware + "/main.py") as file:
         program = compile(file.read(), firmware + "/main.py", "exec")
     restart = None
+    crashes = 0
     while True:
-        restart = _run(program, firmware, restart)
+        before = _crash_log()
+        try:
+            restart = _run(program, firmware, restart)
+        finally:
+            after = _crash_log()
+            crashes = crashes + 1 if after != before else 0
+            if crashes:
+                sys.stderr.write(after)
+        if crashes == _CRASHES:
+            raise RuntimeError("the firmware does nothing but crash")
 
 
 def _run(program, firmware, restart):
@@ -63,21 +82,43 @@ def _run(program, firmware, restart):
     import gc
 
     import simboard
-    from simclock import Restart, clock
+    import simpins
+    from simclock import Restart, WorldEnded, clock
 
     for name in list(sys.modules):
         if name == _APPLICATION or name.startswith(_APPLICATION + "."):
             del sys.modules[name]
+    simpins.power_off()
     gc.collect()
     try:
         if restart is not None:
             simboard.reset_cause = restart.cause
             clock.power_on(restart.dark_us)
         _dress_up()
+        clock.booted -= _BOOT_US
         exec(program, {"__name__": "__main__", "__file__": firmware + "/main.py"})
     except Restart as ended:
         return ended
-    raise RuntimeError("main.py returned")
+    _show_prompt()
+    raise WorldEnded
+
+
+def _show_prompt():
+    """The board is at its prompt: this is no sensor any more."""
+    from simport import stdout
+
+    at = 0
+    while at < len(_PROMPT):
+        at += stdout.write(_PROMPT[at:])
+
+
+def _crash_log():
+    """What the firmware has died of so far."""
+    try:
+        with open("crash.log") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def _dress_up():
@@ -92,17 +133,29 @@ def _dress_up():
 
 
 def _install_board_file(firmware, board):
-    """Do what the installer does: put the board's file into flash."""
+    """Do what the installer does: put the board's file into flash, with the encoder chosen."""
+    import json
+
+    import simboard
     import uos
 
     flash = uos.getenv("LEGCURL_FLASH")
     if not flash:
         raise ValueError("LEGCURL_FLASH must name a directory for the sensor's settings")
+    if board == "installed":
+        with open(flash + "/board.json") as file:
+            simboard.wire(json.load(file))
+        uos.chdir(flash)
+        return
     with open(firmware + "/boards/" + board + ".json") as file:
-        wiring = file.read()
+        wiring = json.load(file)
+    wiring["encoder"] = uos.getenv("LEGCURL_ENCODER") or wiring["encoder"]
+    if not uos.getenv("LEGCURL_RADIO_FD"):
+        wiring["links"] = [link for link in wiring["links"] if link != "ble"]
+    simboard.wire(wiring)
     uos.chdir(flash)
     with open("board.json", "w") as file:
-        file.write(wiring)
+        json.dump(wiring, file)
 
 
 def _complain(what):

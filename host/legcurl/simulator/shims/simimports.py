@@ -26,15 +26,32 @@ def install(shims, firmware):
         _install_on_cpython(shims, firmware)
 
 
+class _Implementation:
+    """What the firmware runs on, as it sees it: the same on every VM."""
+
+    name = "micropython"
+    version = (1, 28, 0, "")
+
+
 class _SimulatedSys:
     """The sys module, but for the port."""
+
+    implementation = _Implementation()
 
     def __init__(self, simport):
         self.stdin = simport.stdin
         self.stdout = simport.stdout
+        if sys.implementation.name != "micropython":
+            self.print_exception = _print_exception
 
     def __getattr__(self, name):
         return getattr(sys, name)
+
+
+def _print_exception(error, file):
+    import traceback
+
+    traceback.print_exception(error, file=file)
 
 
 def _install_on_cpython(shims, firmware):

@@ -1,0 +1,103 @@
+"""A board's flash: a small file system that may lose its power, or be full, at any step."""
+
+import sensor.crash as crash
+import sensor.maintenance as maintenance
+import sensor.settings as storage
+
+
+class PowerCut(BaseException):
+    """The flash lost its power."""
+
+
+class Flash:
+    """Files in flash, which loses its power after `energy` steps.
+
+    A step is an opening, a byte, a closing, a renaming, a removal. `early`: bytes are in flash as
+    they are written (FAT); else a file changes when it is closed (littlefs).
+    """
+
+    ENOENT = 2
+    EIO = 5
+
+    def __init__(self, early):
+        self.files = {}
+        self.early = early
+        self.energy = None
+        self.steps = 0
+        self.full = False
+
+    def step(self):
+        if self.energy is not None and self.steps >= self.energy:
+            raise PowerCut
+        self.steps += 1
+
+    def open(self, path, mode):
+        return FlashFile(self, path, mode)
+
+    def rename(self, old, new):
+        self.step()
+        if old not in self.files:
+            raise OSError(self.ENOENT)
+        if self.early and new in self.files:  # FAT does not replace
+            raise OSError(self.EIO)
+        self.files[new] = self.files.pop(old)
+
+    def remove(self, path):
+        self.step()
+        if path not in self.files:
+            raise OSError(self.ENOENT)
+        del self.files[path]
+
+    def stat(self, path):
+        if path not in self.files:
+            raise OSError(self.ENOENT)
+
+    def sync(self):
+        self.step()
+
+
+class FlashFile:
+    def __init__(self, flash, path, mode):
+        self._flash = flash
+        self._path = path
+        self._writing = mode == "wb"
+        self._content = b""
+        if self._writing:
+            flash.step()
+            if flash.early or path not in flash.files:
+                flash.files[path] = b""
+        elif path not in flash.files:
+            raise OSError(flash.ENOENT)
+        else:
+            self._content = flash.files[path]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if self._writing and error is None:
+            self._flash.step()
+            self._flash.files[self._path] = self._content
+
+    def read(self, size=None):
+        return self._content if size is None else self._content[:size]
+
+    def write(self, content):
+        if self._flash.full:
+            raise OSError(28)
+        for i in range(len(content)):
+            self._flash.step()
+            self._content += content[i : i + 1]
+            if self._flash.early:
+                self._flash.files[self._path] = self._content
+
+    def flush(self):
+        pass
+
+
+def use(flash):
+    """Put all that the sensor stores on this flash."""
+    for module in (storage, crash, maintenance):
+        module.os = flash
+        module.open = flash.open
+    return flash
