@@ -39,6 +39,7 @@ EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
 
 _HOMES = {  # verb -> module that defines a click command of that name
     "analyze": "legcurl.cli.analyzing",
+    "calibrate": "legcurl.cli.calibrating",
     "record": "legcurl.cli.watching",
     "replay": "legcurl.cli.watching",
     "sensors": "legcurl.cli.sensors",

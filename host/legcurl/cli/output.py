@@ -131,7 +131,7 @@ class Picture:
     def show(self, event: Event) -> None:
         """Take the event into the picture."""
         if self._view:
-            with _reader_needed():
+            with reader_needed():
                 self._view.show(event)
 
     def warn(self, message: str) -> None:
@@ -166,7 +166,7 @@ def can_draw() -> bool:
 
 def write_line(text: str) -> None:
     """Write a line to stdout at once; OutputClosedError when nobody reads it any more."""
-    with _reader_needed():
+    with reader_needed():
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
@@ -222,7 +222,8 @@ class _WarningHandler(logging.Handler):
 
 
 @contextmanager
-def _reader_needed() -> Iterator[None]:
+def reader_needed() -> Iterator[None]:
+    """Tell a reader that has gone from any other error of writing: OutputClosedError."""
     try:
         yield
     except OSError as error:

@@ -16,7 +16,7 @@ from legcurl.frame import TURN, GapReason, Status
 from legcurl.install.findings import Finding, problems
 from legcurl.install.magnet import MARGIN, MagnetBin, MagnetSurvey, stretches
 from legcurl.install.range_survey import End, RangeSurvey, Rest, rests_of
-from legcurl.install.stream import StreamSurvey
+from legcurl.install.stream import StreamFigures, StreamSurvey
 from legcurl.motion.calibration import MIN_ROM_DEG
 
 SHORT_RANGE_DEG = 45.0  # the shortest lifters: docs/detection.md, short_rom
@@ -121,9 +121,9 @@ def judge(measured: Measured) -> Calibrated:
     return Calibrated(tuple(findings), tuple(survey.rests), extended_deg, flexed_deg, tuple(bins))
 
 
-def hopeless(measured: Measured, blind_s: float) -> bool:
+def hopeless(figures: StreamFigures, blind_s: float) -> bool:
     """Whether to stop at once: the sensor has had no angle for too long, or it restarted."""
-    return blind_s >= BLIND_NOW_S or measured.stream.figures.restarts > 0
+    return blind_s >= BLIND_NOW_S or figures.restarts > 0
 
 
 def _of_stream(measured: Measured) -> list[Finding]:

@@ -58,14 +58,17 @@ class _Degree:
 
 
 class MagnetSurvey:
-    """Collects by whole degrees of travel; `bins` gives it along a range."""
+    """Collects by whole degrees of travel; `bins` gives it along a range.
 
-    def __init__(self, encoder: str) -> None:
+    `encoder` is the kind that the sensor has, as soon as it is known: gains mean nothing without.
+    """
+
+    def __init__(self, encoder: str = "") -> None:
+        self.encoder = encoder
         self.gain: float | None = None  # the last one read, as a share of the greatest
         self.lowest_gain: float | None = None
         self.highest_gain: float | None = None
         self.magnitude: int | None = None
-        self._most = GAIN_MOST.get(encoder)
         self._degrees: dict[int, _Degree] = {}
         self._recent: deque[tuple[int, int]] = deque()  # sensor time, degree
 
@@ -91,9 +94,10 @@ class MagnetSurvey:
         """Take the figures of the statistics; anything but numbers is a sensor without them."""
         if type(magnitude) is int:
             self.magnitude = magnitude
-        if type(agc) is not int or self._most is None:
+        most = GAIN_MOST.get(self.encoder)
+        if type(agc) is not int or most is None:
             return
-        gain = min(agc / (self._most if agc <= self._most else 255), 1.0)
+        gain = min(agc / (most if agc <= most else 255), 1.0)
         self.gain = gain
         self.lowest_gain = gain if self.lowest_gain is None else min(gain, self.lowest_gain)
         self.highest_gain = gain if self.highest_gain is None else max(gain, self.highest_gain)

@@ -25,7 +25,7 @@ End = Literal["extended", "flexed"]
 ENDS: tuple[End, End] = ("extended", "flexed")
 
 REST_S = 1.2
-"""Less than a hand stays on purpose, and much more than a lever stands when it turns round, in s."""
+"""Less than a hand stays on purpose, much more than a lever stands when it turns round, in s."""
 
 REST_DRIFT_DEG = 0.6
 """A lever whose angle drifts less than this between the halves of REST_S is at rest, in degrees:
@@ -175,4 +175,4 @@ class RangeSurvey:
 
 def rests_of(rests: list[Rest], end: End) -> list[Rest]:
     """Those at one end."""
-    return [rest for rest in islice(rests, ENDS.index(end), None, 2)]
+    return list(islice(rests, ENDS.index(end), None, 2))

@@ -1,0 +1,208 @@
+"""`calibrate`: the ends of the lever's range, measured and put into the sensor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from legcurl.cli.ending import run_until_ended
+from legcurl.cli.installer import installers_address, write_findings, write_rich
+from legcurl.cli.options import json_option
+from legcurl.cli.output import can_draw, write_json, write_line
+from legcurl.errors import CalibrationError, LegCurlError, SensorFault
+
+if TYPE_CHECKING:
+    from legcurl.address import Address
+    from legcurl.install.calibrating import Calibrated
+    from legcurl.install.findings import Finding
+    from legcurl.install.visit import SensorVisit
+    from legcurl.install.walk import Walk
+
+SCHEMA = 1
+RAW = click.IntRange(0, 65535)
+OF_RANGE = ("range", "repeatability", "direction")  # subjects; the others are the sensor's
+
+
+@click.command(short_help="Measure the lever's range and put it into the sensor.")
+@click.argument("address")
+@click.option(
+    "--rounds",
+    type=click.IntRange(1, 10),
+    default=3,
+    show_default=True,
+    help="How often to go from end to end.",
+)
+@click.option(
+    "--extended-raw",
+    type=RAW,
+    metavar="N",
+    help="Put this wire angle for legs straight into the sensor, without measuring.",
+)
+@click.option("--flexed-raw", type=RAW, metavar="N", help="The same for full flexion.")
+@click.option("--dry-run", is_flag=True, help="Measure and judge, and change nothing.")
+@json_option
+def calibrate(
+    address: str,
+    rounds: int,
+    extended_raw: int | None,
+    flexed_raw: int | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Measure where the lever's range ends and put it into the sensor at ADDRESS.
+
+    Somebody sits in the machine: legs straight, rest for two seconds, to full flexion, rest again,
+    as often as --rounds says. No key needs to be pressed. What is wrong with magnet, wires,
+    samples or range is said, and then nothing is written.
+    """
+    if (extended_raw is None) != (flexed_raw is None):
+        raise click.UsageError("--extended-raw and --flexed-raw are two ends of one range.")
+    where = installers_address(address)
+    if extended_raw is not None and flexed_raw is not None:
+        record = _given(extended_raw, flexed_raw)
+        run_until_ended(_write_given(where, record, dry_run, as_json))
+    else:
+        run_until_ended(_calibrate(where, rounds, dry_run, as_json))
+
+
+async def _calibrate(where: Address, rounds: int, dry_run: bool, as_json: bool) -> None:
+    from legcurl.install.calibrating import judge
+    from legcurl.install.visit import SensorVisit
+    from legcurl.install.walk import walk, write_record
+
+    async with SensorVisit(where) as visit:
+        with _walk_output(as_json) as output:
+            measured = await walk(visit, rounds, output.show)
+        calibrated = judge(measured)
+        record = calibrated.record
+        refused: LegCurlError | None = None
+        if record is not None and not dry_run:
+            try:
+                await write_record(visit, record)
+            except LegCurlError as error:  # what was measured is shown all the same
+                refused = error
+        written = record is not None and not dry_run and refused is None
+        if as_json:
+            write_json(_document(visit, calibrated, written))
+        else:
+            _report(calibrated)
+    if refused is not None:
+        raise refused
+    if record is None:
+        raise _failure(calibrated.findings)
+    if not as_json:
+        write_line(_conclusion(calibrated, visit.hello.name, written))
+
+
+async def _write_given(
+    where: Address, record: dict[str, int], dry_run: bool, as_json: bool
+) -> None:
+    from legcurl.install.visit import SensorVisit
+    from legcurl.install.walk import write_record
+
+    async with SensorVisit(where) as visit:
+        if not dry_run:
+            await write_record(visit, record)
+        if as_json:
+            write_json({"schema": SCHEMA, "written": not dry_run, "calibration": record})
+        else:
+            does = "would hold" if dry_run else "holds"
+            write_line(f"The sensor {does} {record['extended_raw']} to {record['flexed_raw']}.")
+
+
+class _Silent:
+    """Shows nothing: the document comes at the end."""
+
+    def __enter__(self) -> _Silent:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def show(self, walk: Walk) -> None:
+        """Forget what would have been told."""
+        walk.found.clear()
+
+
+def _walk_output(as_json: bool) -> Any:
+    if as_json:
+        return _Silent()
+    from legcurl.view.walking import WalkLines, WalkPicture
+
+    return WalkPicture() if can_draw() else WalkLines(write_line)
+
+
+def _report(calibrated: Calibrated) -> None:
+    """The drawing of the range and the findings."""
+    if can_draw():
+        from rich.console import Console
+        from rich.text import Text
+
+        from legcurl.view.range_picture import draw_range
+
+        rows = draw_range(calibrated, ascii_only=Console().options.ascii_only)
+        write_rich(*rows, *([Text()] if rows else []))
+    write_findings(calibrated.findings)
+
+
+def _conclusion(calibrated: Calibrated, name: str, written: bool) -> str:
+    range_deg = abs(calibrated.range_deg or 0.0)
+    record = calibrated.record or {}
+    if not written:
+        return f"Nothing was written. A calibration would hold {range_deg:.1f}°: {record}."
+    return f"{name or 'The sensor'} is calibrated: {range_deg:.1f}° from straight to flexed."
+
+
+def _failure(findings: tuple[Finding, ...]) -> LegCurlError:
+    """The error that the first problem amounts to."""
+    from legcurl.install.findings import problems
+
+    bad = problems(findings)
+    first = bad[0]
+    more = f" ({len(bad) - 1} more above.)" if len(bad) > 1 else ""
+    kind = CalibrationError if first.subject in OF_RANGE else SensorFault
+    return kind(f"Not calibrated: {first.sentence()}{more}")
+
+
+def _given(extended_raw: int, flexed_raw: int) -> dict[str, int]:
+    """A record of two angles that somebody knows; raises CalibrationError if it is no range."""
+    from legcurl.frame import TURN
+    from legcurl.motion.calibration import Calibration
+
+    Calibration(extended_raw * 360 / TURN, flexed_raw * 360 / TURN)
+    return {"extended_raw": extended_raw, "flexed_raw": flexed_raw}
+
+
+def _document(visit: SensorVisit, calibrated: Calibrated, written: bool) -> dict[str, Any]:
+    from legcurl.install.calibrating import raw_of
+
+    hello = visit.hello
+    range_deg = calibrated.range_deg
+    return {
+        "schema": SCHEMA,
+        "address": visit.name,
+        "sensor": {"sensor_id": hello.sensor_id, "name": hello.name, "board": hello.board},
+        "written": written,
+        "calibration": calibrated.record,
+        "range_deg": None if range_deg is None else round(abs(range_deg), 2),
+        "rests": [
+            {
+                "end": rest.end,
+                "round": rest.number,
+                "raw": raw_of(rest.travel_deg),
+                "noise_deg": round(rest.noise_deg, 4),
+            }
+            for rest in calibrated.rests
+        ],
+        "magnet": [
+            {
+                "at": round(piece.at, 4),
+                "samples": piece.samples,
+                "weak": piece.weak,
+                "strong": piece.strong,
+                "gain": None if piece.gain is None else round(piece.gain, 3),
+            }
+            for piece in calibrated.bins
+        ],
+        "findings": [finding.as_json() for finding in calibrated.findings],
+    }

@@ -1,0 +1,214 @@
+"""A sensor under the eyes of an installer: its stream as frames, and everything it can be asked.
+
+The way to the sensor is a station's (feed.py): it connects, starts the stream, asks again for what
+was lost and follows the sensor through a restart. A visit looks over its shoulder. It sees every
+frame before the session does and keeps the figures (stream.py, magnet.py), so that what is judged
+here is what a station would have to live with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self
+
+from legcurl.address import ReplayAddress
+from legcurl.commands import Op, Result, read_hello, read_json, read_ping, read_start
+from legcurl.errors import ConfigError, FrameError, LegCurlError, LinkLostError
+from legcurl.feed import LiveFeed
+from legcurl.frame import Answer, Gap, Samples
+from legcurl.install.calibrating import LinkFigures
+from legcurl.install.magnet import MagnetSurvey
+from legcurl.install.stream import Run, StreamSurvey
+from legcurl.intake import Intake
+from legcurl.links import route_to
+from legcurl.notes import LinkNote
+from legcurl.session import Item, SensorSession
+from legcurl.station import Station
+
+if TYPE_CHECKING:
+    from legcurl.address import Address
+    from legcurl.commands import Hello
+    from legcurl.exchange import Exchange
+
+GONE_S = 20.0
+"""Without a byte for so long, in s, somebody at the machine should be told rather than kept."""
+
+
+class SensorVisit:
+    """One sensor, from `async with` to its end. `on_run` is given each run of samples."""
+
+    def __init__(self, address: Address) -> None:
+        if isinstance(address, ReplayAddress):
+            raise ConfigError(f"{address} is a recording: there is no sensor to ask.")
+        self.stream = StreamSurvey()
+        self.magnet = MagnetSurvey()
+        self.on_run: Callable[[Run], None] | None = None
+        self.on_restart: Callable[[], None] | None = None
+        self.lags_s: list[float] = []  # from a frame's last sample to its arrival, where known
+        self.news = asyncio.Event()  # something came
+        self.heard_s = 0.0  # host's monotonic time at which a frame last came
+        self.longest_silence_s = 0.0
+        self._route = route_to(address)
+        intake = _Overlooked(SensorSession(progress_s=None), self._see)
+        self._feed = LiveFeed(self._route, intake, history=False)
+        self._station = Station(self._route.name, self._feed, intake)
+        self._reader: asyncio.Task[None] | None = None
+        self._exchanges: list[tuple[Exchange, int]] = []  # and what it had dropped by its start
+        self._lost = 0
+
+    async def __aenter__(self) -> Self:
+        await self._station.__aenter__()
+        self.heard_s = monotonic()
+        self._reader = asyncio.create_task(self._read(), name=f"visit {self.name}")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._reader is not None:
+            self._reader.cancel()
+            with suppress(asyncio.CancelledError, LegCurlError):
+                await self._reader
+        await self._station.__aexit__(*_)
+
+    @property
+    def name(self) -> str:
+        """The address."""
+        return self._route.name
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds of the sensor in one of ours; None where the clocks cannot be compared."""
+        return self._route.pace
+
+    @property
+    def hello(self) -> Hello:
+        """Who the sensor is, as it last said."""
+        hello = self._station.hello
+        assert hello is not None, "entering a station waits for hello"
+        return hello
+
+    @property
+    def station(self) -> Station:
+        """For requests."""
+        return self._station
+
+    @property
+    def ended(self) -> bool:
+        """Whether the sensor has ended for good, as only a simulated one does."""
+        return self._reader is None or self._reader.done()
+
+    @property
+    def link(self) -> LinkFigures:
+        """What became of the packets so far."""
+        frames = damaged = 0
+        for exchange, before in self._exchanges:
+            counts = exchange.decoder.counts
+            frames += counts.frames
+            damaged += counts.dropped - counts.unknown_type - before
+        return LinkFigures(frames, max(damaged, 0), self._lost)
+
+    def raise_failure(self) -> None:
+        """Raise what ended the visit, if it was not the sensor's own end; or that nothing comes."""
+        if self._reader is not None and self._reader.done():
+            self._reader.result()
+        elif monotonic() - self.heard_s > GONE_S:
+            raise LinkLostError(
+                f"{self.name}: nothing has come for {GONE_S:.0f} s. Is the sensor still connected?"
+            )
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for something to come, but no longer than this."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.news.wait()
+        self.news.clear()
+
+    async def statistics(self) -> Mapping[str, Any]:
+        """Ask for the sensor's counters; the magnet's figures among them are noted."""
+        statistics = await self._station.statistics()
+        if not isinstance(statistics, Mapping):
+            raise FrameError("The sensor's statistics are no JSON object.")
+        self.magnet.observe(statistics.get("agc"), statistics.get("magnitude"))
+        return statistics
+
+    async def stored_calibration(self) -> Mapping[str, Any] | None:
+        """Ask for the record that the sensor has now."""
+        record = read_json(await self._station.request(Op.CALIBRATION_GET))
+        return record if isinstance(record, Mapping) else None
+
+    async def change(self, op: Op, payload: bytes) -> Answer:
+        """Ask for something that changes the sensor."""
+        return await self._station.request(op, payload)
+
+    async def ping(self, token: int) -> tuple[float, int, float]:
+        """Host's time of asking, the sensor's clock in µs, host's time of the answer."""
+        sent_s = monotonic()
+        pong = read_ping(await self._station.request(Op.PING, token.to_bytes(8, "little")))
+        return sent_s, pong.time_us, monotonic()
+
+    async def _read(self) -> None:
+        """Let the events go by: what they are made of has been seen."""
+        async for _ in self._station.events():
+            pass
+        self.news.set()
+
+    def _see(self, item: Item) -> None:
+        now_s = monotonic()
+        if isinstance(item, Samples | Gap):
+            if self.heard_s:
+                self.longest_silence_s = max(self.longest_silence_s, now_s - self.heard_s)
+            self.heard_s = now_s
+            for run in self.stream.push(item):
+                self._measure(run, now_s)
+        elif isinstance(item, Answer):
+            self._see_answer(item)
+        elif isinstance(item, LinkNote):
+            self._lost += item.state == "lost"
+        self.news.set()
+
+    def _measure(self, run: Run, now_s: float) -> None:
+        self.magnet.push(run)
+        clock = self._feed.clock
+        sampled_s = None if clock is None else clock.host_s(run.t_us[-1])
+        if sampled_s is not None:
+            self.lags_s.append(now_s - sampled_s)
+        if self.on_run is not None:
+            self.on_run(run)
+
+    def _see_answer(self, answer: Answer) -> None:
+        if answer.result != Result.OK:
+            return
+        if answer.op == Op.HELLO:
+            with suppress(FrameError):
+                self.magnet.encoder = read_hello(answer).encoder
+        if answer.op != Op.START:
+            return
+        exchange = self._feed.exchange
+        if exchange is not None and all(exchange is not known for known, _ in self._exchanges):
+            counts = exchange.decoder.counts
+            self._exchanges.append((exchange, counts.dropped - counts.unknown_type))
+        with suppress(FrameError):  # the session counts it
+            start = read_start(answer)
+            restarts = self.stream.figures.restarts
+            self.stream.started(start.boot_id, start.first)
+            if self.stream.figures.restarts != restarts:
+                self.magnet.restart()
+                if self.on_restart is not None:
+                    self.on_restart()
+        self.heard_s = monotonic()
+
+
+class _Overlooked(Intake):
+    """An intake that shows each item to somebody before it takes it."""
+
+    def __init__(self, session: SensorSession, see: Callable[[Item], None]) -> None:
+        super().__init__(session)
+        self._see = see
+
+    def take(self, items: list[Item]) -> None:
+        """Show the items, then take them."""
+        for item in items:
+            self._see(item)
+        super().take(items)
