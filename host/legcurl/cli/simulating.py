@@ -10,6 +10,7 @@ import click
 from legcurl.cli.ending import run_until_ended
 from legcurl.cli.options import json_option
 from legcurl.cli.output import PlainLines, logged_warnings_to, write_json, write_line, write_set
+from legcurl.errors import ConfigError
 
 if TYPE_CHECKING:
     from legcurl.simulator.options import SimOptions
@@ -80,6 +81,12 @@ def _print_truth(world: World, as_json: bool) -> None:
 async def _serve(options: SimOptions, tcp_port: int | None, as_json: bool) -> None:
     from legcurl.simulator.runner import SimulatedSensor
 
+    if options.link == "ble":
+        raise ConfigError(
+            f"{options.address()}: a virtual radio is heard only inside of the program that has "
+            f"it. Write legcurl watch '{options.address()}', or simulate with link=serial or "
+            "link=tcp."
+        )
     if tcp_port is None and options.link == "tcp":
         tcp_port = 0
     sensor = SimulatedSensor(options, tcp_port=tcp_port, tcp_host=LOCALHOST)

@@ -8,6 +8,7 @@ is allowed, because a simulation that quietly ignored `outages=3` would prove th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal
 from urllib.parse import parse_qsl, urlencode
@@ -24,10 +25,17 @@ PACE_RANGE = (0.01, 1000.0)
 OUTAGES_RANGE = (0, 50)
 DRIFT_PPM_RANGE = (-500, 500)  # a crystal without a fault stays within 100
 
-Link = Literal["serial", "tcp"]
+INTERVAL_MS_RANGE = (7.5, 4000.0)  # what Bluetooth allows
+MTU_RANGE = (23, 517)
+LOSS_RANGE = (0.0, 0.5)  # beyond, connections do not last
+NO_MEMORY_RANGE = (0.0, 0.5)
+
+Link = Literal["serial", "tcp", "ble"]
 Pace = float | Literal["fast"]
 
-LINKS = ("serial", "tcp")
+LINKS = ("serial", "tcp", "ble")
+ONLY_BLE = ("interval_ms", "mtu", "loss", "no_memory")
+NOT_BLE = ("corrupt", "drop", "double", "rough_link")  # of the faults
 
 # What can go wrong on request. What happens in time happens once, at a seeded moment in mid-set;
 # with lifter=installer it stands from shortly after the start, or comes again and again. The last
@@ -66,6 +74,11 @@ class SimOptions:
     fault: tuple[str, ...] = ()
     outages: int = 0  # of the link, in each set
     drift_ppm: int = 0  # how much faster than the world the sensor's clock runs, in millionths
+    # Of link=ble alone: see docs/virtual-radio.md.
+    interval_ms: float = 30.0  # from one connection event to the next
+    mtu: int = 517  # the most that the sensor agrees to
+    loss: float = 0.0  # packets that have to be sent again
+    no_memory: float = 0.0  # notifications that find the sensor's buffers full
 
     def address(self) -> str:
         """The shortest `sim:` address that means these options."""
@@ -107,16 +120,13 @@ def options_from(pairs: list[tuple[str, str]]) -> SimOptions:
     for name, value in pairs:
         if name in chosen:
             raise ConfigError(f"sim option {name} is given twice: keep one")
-        if name in _NOT_YET:
-            _refuse_unless_neutral(name, value)
-            continue
         reader = _READERS.get(name)
         if reader is None:
-            raise ConfigError(
-                f"sim has no option {name!r}: it has {', '.join((*_READERS, *_NOT_YET))}"
-            )
+            raise ConfigError(f"sim has no option {name!r}: it has {', '.join(_READERS)}")
         chosen[name] = reader(value)
-    return SimOptions(**chosen)  # type: ignore[arg-type]
+    options = SimOptions(**chosen)  # type: ignore[arg-type]
+    _check_link(options, chosen)
+    return options
 
 
 def _text(value: object) -> str:
@@ -175,11 +185,27 @@ def _pace(text: str) -> Pace:
 
 
 def _link(text: str) -> str:
-    if text == "ble":
-        raise ConfigError("sim option link=ble: not yet; use link=serial or link=tcp")
     if text not in LINKS:
         raise ConfigError(f"sim option link={text}: must be one of {', '.join(LINKS)}")
     return text
+
+
+def _check_link(options: SimOptions, given: Iterable[str]) -> None:
+    """Refuse what would do nothing on this link: it would prove the wrong thing."""
+    if options.link != "ble":
+        defaults = SimOptions()
+        for name in given:
+            if name in ONLY_BLE and getattr(options, name) != getattr(defaults, name):
+                raise ConfigError(
+                    f"sim option {name}: it belongs to link=ble; add that, or drop it"
+                )
+        return
+    for name in options.fault:
+        if name in NOT_BLE:
+            raise ConfigError(
+                f"sim option fault={name}: no byte that is changed, lost or doubled gets through "
+                "Bluetooth's link layer; with link=ble, use loss=0.2 or outages=2"
+            )
 
 
 def _faults(text: str) -> tuple[str, ...]:
@@ -198,17 +224,11 @@ _READERS = {
     "rate": lambda text: _number("rate", text, *RATE_HZ_RANGE),
     "pace": _pace,
     "link": _link,
+    "interval_ms": lambda text: _number("interval_ms", text, *INTERVAL_MS_RANGE),
+    "mtu": lambda text: _whole("mtu", text, *MTU_RANGE),
+    "loss": lambda text: _number("loss", text, *LOSS_RANGE),
+    "no_memory": lambda text: _number("no_memory", text, *NO_MEMORY_RANGE),
     "fault": _faults,
     "outages": lambda text: _whole("outages", text, *OUTAGES_RANGE),
     "drift_ppm": lambda text: _signed("drift_ppm", text, *DRIFT_PPM_RANGE),
 }
-
-# Options of the simulated radio. The value that changes nothing is accepted.
-_NOT_YET = {"loss": "0", "interval_ms": "", "mtu": ""}
-
-
-def _refuse_unless_neutral(name: str, value: str) -> None:
-    if value != _NOT_YET[name]:
-        raise ConfigError(
-            f"sim option {name}={value}: not yet, it belongs to link=ble; leave it out"
-        )

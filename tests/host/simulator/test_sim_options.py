@@ -53,9 +53,15 @@ def test_every_family_is_a_lifter(lifter):
         ("pace=warp", ["realtime, fast, or a factor"]),
         ("pace=0", ["realtime, fast, or a factor"]),
         ("link=string", ["serial, tcp"]),
-        ("link=ble", ["not yet", "serial"]),
-        ("outages=3", ["not yet", "leave it out"]),
-        ("mtu=23", ["not yet"]),
+        ("link=ble&interval_ms=5", ["interval_ms", "7.5 to 4000"]),
+        ("link=ble&mtu=22", ["mtu", "23 to 517"]),
+        ("link=ble&loss=0.9", ["loss", "0 to 0.5"]),
+        ("link=ble&no_memory=1", ["no_memory", "0 to 0.5"]),
+        ("link=ble&fault=corrupt", ["corrupt", "link=ble", "loss=0.2"]),
+        ("outages=51", ["outages", "0 to 50"]),
+        ("drift_ppm=+3", ["drift_ppm", "-500 to 500"]),
+        ("mtu=23", ["mtu", "link=ble"]),
+        ("link=tcp&loss=0.1", ["loss", "link=ble"]),
         ("seed=1&seed=2", ["twice"]),
         ("seed", ["NAME=VALUE"]),
     ],
@@ -74,7 +80,7 @@ def test_an_address_that_is_no_sim_address_is_refused(address):
 
 
 def test_radio_options_that_change_nothing_are_accepted():
-    assert parse_address("sim:?outages=0&loss=0") == SimOptions()
+    assert parse_address("sim:?outages=0&loss=0&mtu=517") == SimOptions()
 
 
 @given(

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from math import floor
+from math import floor, inf
 from random import Random
 
 from bumble import hci, ll
@@ -72,7 +72,7 @@ class VirtualRadio(LocalLink):
         self._seed = seed
         self._connections: list[AirConnection] = []
         self._formed = 0
-        self._silent: dict[Controller, asyncio.TimerHandle] = {}
+        self._silent: dict[Controller, asyncio.TimerHandle | None] = {}
 
     @property
     def connections(self) -> int:
@@ -87,13 +87,25 @@ class VirtualRadio(LocalLink):
         """Whether nobody hears it now."""
         return controller in self._silent or controller not in self.controllers
 
-    def silence(self, controller: VirtualController, seconds: float) -> None:
-        """Nobody hears `controller`, and it hears nobody, for so long."""
-        if handle := self._silent.get(controller):
-            handle.cancel()
-        self._silent[controller] = self.later(seconds, self._end_silence, controller)
+    def silence(self, controller: VirtualController, seconds: float = inf) -> None:
+        """Nobody hears `controller`, and it hears nobody, for so long or until `hear`."""
+        self._stop_waiting(controller)
+        self._silent[controller] = (
+            None if seconds == inf else self.later(seconds, self.hear, controller)
+        )
         for connection in self._of(controller):
             connection.watch()
+
+    def hear(self, controller: VirtualController) -> None:
+        """End its silence."""
+        self._stop_waiting(controller)
+        for connection in self._of(controller):
+            connection.watch()
+
+    def sever(self, controller: VirtualController) -> None:
+        """Its connections are lost, now, as if the supervision timeout were over."""
+        for connection in self._of(controller):
+            connection.lose()
 
     def abandon(self, controller: VirtualController) -> None:
         """Its power was cut, or its host has reset it: its connections are on their own."""
@@ -138,8 +150,7 @@ class VirtualRadio(LocalLink):
     def remove_controller(self, controller: Controller) -> None:
         """Take it off the air."""
         self.controllers.discard(controller)
-        if handle := self._silent.pop(controller, None):
-            handle.cancel()
+        self._stop_waiting(controller)
 
     def forget(self, connection: AirConnection) -> None:
         """It has ended."""
@@ -180,10 +191,9 @@ class VirtualRadio(LocalLink):
                 if end.connection.self_address == sender_address:
                     connection.send(end, packet, CONTROL_BYTES)
 
-    def _end_silence(self, controller: VirtualController) -> None:
-        self._silent.pop(controller, None)
-        for connection in self._of(controller):
-            connection.watch()
+    def _stop_waiting(self, controller: Controller) -> None:
+        if handle := self._silent.pop(controller, None):
+            handle.cancel()
 
     def _of(self, controller: Controller) -> list[AirConnection]:
         return [c for c in self._connections if controller in (e.controller for e in c.ends)]
@@ -267,7 +277,7 @@ class AirConnection:
                 self._supervision = None
             self._plan()
         elif self._supervision is None:
-            self._supervision = self._radio.later(self.how.timeout_s, self._lose)
+            self._supervision = self._radio.later(self.how.timeout_s, self.lose)
 
     def _heard(self) -> bool:
         return all(end.here and not self._radio.is_silent(end.controller) for end in self.ends)
@@ -297,7 +307,7 @@ class AirConnection:
             packets += 1
             if self._rng.random() < self._radio.loss:
                 if self._supervision is None:
-                    self._supervision = self._radio.later(self.how.timeout_s, self._lose)
+                    self._supervision = self._radio.later(self.how.timeout_s, self.lose)
                 break
             if self._supervision is not None:
                 self._supervision.cancel()
@@ -329,7 +339,7 @@ class AirConnection:
             if end.controller.on_carried is not None:
                 end.controller.on_carried(waiting.packet)
 
-    def _lose(self) -> None:
+    def lose(self) -> None:
         """The supervision timeout: each end that is still there gives up."""
         self._end()
         for end in self.ends:

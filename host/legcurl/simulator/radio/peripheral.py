@@ -93,6 +93,7 @@ class FirmwarePeripheral:
         self._rng = Random(f"no memory {seed}")
         self._starved = 0  # tries that will be refused yet
         self._patient = patient
+        self._silenced = False
         self._attributes = Attributes()
         self._connections: dict[int, Connection] = {}
         self._on_their_way = 0
@@ -102,6 +103,7 @@ class FirmwarePeripheral:
         self._methods: dict[str, Callable[..., Awaitable[Reply]]] = {
             "active": self._active,
             "power_off": self._power_off,
+            "out_of_range": self._out_of_range,
             "config_get": self._config_get,
             "config_set": self._config_set,
             "advertise": self._advertise,
@@ -165,6 +167,8 @@ class FirmwarePeripheral:
             self.device.on(Device.EVENT_CONNECTION, self._on_connection)
             await self.device.power_on()
             self._limit_mtu()
+            if self._silenced:
+                self.radio.silence(self.controller)
         elif not on and self.device is not None:
             await self._say_farewell(self.device)
             await self._power_off()
@@ -180,6 +184,22 @@ class FirmwarePeripheral:
         if controller is not None and device is not None:
             controller.detach()
             await device.power_off()
+
+    async def _out_of_range(self, out: bool) -> None:
+        """Carried away, or back again.
+
+        In a world that runs as fast as it can, an outage of a minute is over before any timeout of
+        this radio is; there it is longer than a supervision timeout by decree.
+        """
+        self._silenced = out
+        if self.controller is None:
+            return
+        if out:
+            self.radio.silence(self.controller)
+            if self._patient:
+                self.radio.sever(self.controller)
+        else:
+            self.radio.hear(self.controller)
 
     async def _say_farewell(self, device: Device) -> None:
         """End the connections; what the firmware sent before goes first."""
