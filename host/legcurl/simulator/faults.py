@@ -71,6 +71,7 @@ _STATUS = {
     "strong_magnet": MAGNET_DETECTED | MAGNET_STRONG,
 }
 _FLAGS = {
+    "link_down": LINK_DOWN,
     "bus_error": BUS_ERROR,
     "reboot": POWER_CYCLE,
     "host_stall": HOST_STALL,

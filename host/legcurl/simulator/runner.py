@@ -49,11 +49,14 @@ if TYPE_CHECKING:
 
     from legcurl.links.route import Link
     from legcurl.simulator.options import SimOptions
+    from legcurl.simulator.radio.air import VirtualRadio
+    from legcurl.simulator.radio.on_air import OnAir
 
 log = logging.getLogger(__name__)
 
 START_VM = "import sys, micropython_unix; sys.exit(micropython_unix.main())"  # as its script does
 END_OF_STREAM = bytes(64)  # the firmware itself never sends more than two zeros in a row
+LINK_CUT = bytes(8) + b"\x01\0"  # simport.py: an outage of the link began behind these bytes
 BOARD = "pico_w"
 HEAP = "512K"  # a Pico's 235 kB, and as much again since pointers have 64 bits here
 COMPLAINT_BYTES = 4096  # of what a process last said on stderr, kept for the error message
@@ -116,7 +119,7 @@ class SimulatedSensor:
     """One simulated sensor, from `start` to `close`; also an async context manager.
 
     `port` is the path of its pseudo-terminal. With `tcp_port` (0: any free one) it serves that
-    too, at `tcp_address`.
+    too, at `tcp_address`. With link=ble its firmware has a `radio`, on `air` if that is given.
     """
 
     def __init__(
@@ -126,11 +129,14 @@ class SimulatedSensor:
         tcp_port: int | None = None,
         tcp_host: str = "127.0.0.1",
         engine: Engine | None = None,
+        air: VirtualRadio | None = None,
     ) -> None:
         self.options = options
         self.engine = engine or find_engine()
         self.port = ""
         self.tcp_address: TcpAddress | None = None
+        self.radio: OnAir | None = None  # with link=ble, from start() on
+        self._air = air
         self._tcp = None if tcp_port is None else (tcp_host, tcp_port)
         self._master = -1
         self._slave = -1
@@ -210,6 +216,8 @@ class SimulatedSensor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, *self._clients, return_exceptions=True)
+        if self.radio is not None:
+            await self.radio.close()
         for process in (self._firmware, self._world):
             if process is not None:
                 if process.stdin is not None:
@@ -231,7 +239,11 @@ class SimulatedSensor:
         tty.setraw(self._slave)
         self.port = os.ttyname(self._slave)
         world_end, encoder_end = os.pipe()[::-1]
+        inherited = [encoder_end]
         try:
+            if self.options.link == "ble":
+                self.radio = _go_on_air(self.options, self._air)
+                inherited.append(self.radio.firmware_end.fileno())
             self._world = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "legcurl.simulator.lifeline"),
                 *("legcurl.simulator.world", self.options.address()),
@@ -246,10 +258,12 @@ class SimulatedSensor:
                 stdin=self._master,
                 stdout=self._master,
                 stderr=asyncio.subprocess.PIPE,
-                pass_fds=(encoder_end,),
+                pass_fds=inherited,
                 env=self._environment(encoder_end, shims, firmware),
                 process_group=self._world.pid,
             )
+            if self.radio is not None:
+                await self.radio.start()
         finally:
             os.close(world_end)
             os.close(encoder_end)
@@ -264,16 +278,20 @@ class SimulatedSensor:
         places = [str(shims), str(firmware)]
         if self.engine.name == "micropython":
             places.append(".frozen")  # MICROPYPATH replaces the default, asyncio lives there
-        return {
+        environment = {
             **os.environ,
             self.engine.search_path: ":".join(places),
             "LEGCURL_WORLD_FD": str(encoder_end),
             "LEGCURL_PACE": _pace_text(self.options.pace),
             "LEGCURL_SEED": str(self.options.seed),
+            "LEGCURL_DRIFT_PPM": str(self.options.drift_ppm),
             "LEGCURL_FLASH": self._flash.name,
             "LEGCURL_BOARD": BOARD,
             "LEGCURL_FIRMWARE": OLD_FIRMWARE if "old_firmware" in self.options.fault else "",
         }
+        if self.radio is not None:
+            environment["LEGCURL_RADIO_FD"] = str(self.radio.firmware_end.fileno())
+        return environment
 
     async def _listen(self, name: str, process: Process) -> None:
         """Keep the last words of a process."""
@@ -366,17 +384,26 @@ class SimulatedSensor:
             log.info("TCP client dropped: %s", error)
 
 
-class EndWatch:
-    """Notices END_OF_STREAM at the end of what has been read so far, in whatever pieces."""
+class PortWatch:
+    """Notices what the simulation says behind the sensor's bytes, in whatever pieces it comes.
+
+    `ended`: all that the sensor sent was read. `cut`: the link is broken, as of here.
+    """
 
     def __init__(self) -> None:
+        self.ended = False
+        self.cut = False
         self._zeros = 0
+        self._tail = b""
 
-    def push(self, chunk: bytes) -> bool:
-        """Take what was read next; say whether the stream has ended."""
+    def push(self, chunk: bytes) -> None:
+        """Take what was read next."""
         rest = chunk.rstrip(b"\0")
         self._zeros = len(chunk) - len(rest) + (0 if rest else self._zeros)
-        return self._zeros >= len(END_OF_STREAM)
+        self.ended = self._zeros >= len(END_OF_STREAM)
+        seen = self._tail + chunk
+        self.cut = self.cut or LINK_CUT in seen
+        self._tail = seen[1 - len(LINK_CUT) :]
 
 
 async def _inward(reader: asyncio.StreamReader, link: Link) -> None:
@@ -385,13 +412,23 @@ async def _inward(reader: asyncio.StreamReader, link: Link) -> None:
 
 
 async def _outward(link: Link, writer: asyncio.StreamWriter) -> None:
-    watch = EndWatch()
-    ended = False
-    while not ended:
+    watch = PortWatch()
+    while not (watch.ended or watch.cut):
         chunk = await link.read()
-        ended = watch.push(chunk)
+        watch.push(chunk)
         writer.write(chunk)
         await writer.drain()
+
+
+def _go_on_air(options: SimOptions, air: VirtualRadio | None) -> OnAir:
+    try:
+        from legcurl.simulator.radio.on_air import OnAir
+    except ModuleNotFoundError as missing:
+        raise ConfigError(
+            f"sim option link=ble needs a virtual radio, which is not installed ({missing}). "
+            "Run: pip install 'legcurl[sim,ble]'"
+        ) from missing
+    return OnAir(options, air)
 
 
 def _shrink_socket(writer: asyncio.StreamWriter) -> None:

@@ -39,7 +39,6 @@ from legcurl.simulator.faults import (
     RESTART_S,
     WELL,
     FaultSchedule,
-    FaultWindow,
     StandingFaults,
     Suffering,
     on_request,
@@ -49,7 +48,7 @@ from legcurl.simulator.machine import DECISION_S, STEP_S, STEPS_PER_DECISION, Ma
 from legcurl.simulator.measure import GRID_S, Track
 from legcurl.simulator.muscle import Muscle
 from legcurl.simulator.options import SimOptions, parse_address
-from legcurl.simulator.outages import LinkSchedule, outages_in, rough
+from legcurl.simulator.outages import LinkSchedule
 from legcurl.simulator.scenario import draw
 from legcurl.simulator.truth import SetTruth, evaluate
 
@@ -151,18 +150,21 @@ class World:
         that the firmware delivers when it ticks at these times.
         """
         period_us = round(1e6 / rate_hz)
-        due_us = 0
+        crystal = 1_000_000 + self.options.drift_ppm
+        due_us = 0  # of the sensor's crystal; due_at_us of the world
+        due_at_us = 0
         dark_until_us = -1
         before, trouble_before = 0, WELL
         for step, (turn, trouble) in enumerate(self._shown()):
             now_us = step * STEP_US
-            while due_us < now_us:
+            while due_at_us < now_us:
                 way = (turn - before + TURN // 2) % TURN - TURN // 2
-                fraction = (due_us - now_us + STEP_US) * 1_000_000 // STEP_US
+                fraction = (due_at_us - now_us + STEP_US) * 1_000_000 // STEP_US
                 shown = (before + way * fraction // 1_000_000) % TURN // CHIP_STEP
-                if due_us >= dark_until_us:
+                if due_at_us >= dark_until_us:
                     yield due_us / 1e6, nan if trouble_before.blind else shown * CHIP_STEP_DEG
                 due_us += period_us
+                due_at_us = due_us * 1_000_000 // crystal
             if trouble.flags & POWER_CYCLE:
                 dark_until_us = now_us + round(RESTART_S * 1e6)
             before, trouble_before = turn, trouble
@@ -193,20 +195,17 @@ class World:
 
     def link_schedule(self) -> LinkSchedule:
         """All trouble of the link that this world has, from its beginning."""
-        outages: Iterator[FaultWindow] = iter(())
-        troubles: list[FaultWindow] = []
-        if self.options.outages:
-            outages = outages_in(self._sets(), self.options.outages, self.rng("outages"))
-        if "rough_link" in self.options.fault:
-            troubles = rough(self.options.sets, self.rng("rough link"))
-        return LinkSchedule(outages, troubles)
+        options = self.options
+        rough = "rough_link" in options.fault
+        return LinkSchedule(self._sets(), options.outages, rough=rough, rng=self.rng("link"))
 
     def _sets(self) -> Iterator[SetTruth]:
         """The truth of one set after the other, the physics run no further than that."""
         run = _Run()
         for _ in self._decisions(run):
-            while run.sets:
+            if run.sets:
                 yield run.sets.pop(0)
+        yield from run.sets
 
     def _shown(self, endless: bool = False) -> Iterator[tuple[int, Suffering]]:
         """What the magnet shows (65536 to the turn), and what is wrong, at every step."""

@@ -3,7 +3,7 @@
 import uselect
 import utime
 from simclock import WorldEnded, clock
-from simport import PortIn
+from simport import PortIn, stdin, stdout
 from simworld import HOST_STALLS
 
 POLLIN = uselect.POLLIN
@@ -22,7 +22,10 @@ class poll:  # noqa: N801 - MicroPython's name
 
     def __init__(self):
         self._real = uselect.poll()
+        self._room = uselect.poll()  # whether the real port takes bytes, asked for or not
+        self._room.register(1, POLLOUT)
         self._streams = {}  # fd → (stream, mask)
+        self._radio = None  # of those fds, that of the radio, which wakes and gives no event
         self._hangups = 0
 
     def register(self, stream, mask=POLLIN | POLLOUT):
@@ -57,26 +60,61 @@ class poll:  # noqa: N801 - MicroPython's name
                 return found
 
     def _look_once(self, real_ms):
-        stalled = clock.world is not None and clock.world.faults & HOST_STALLS
+        radio = clock.radio
+        if radio is None:
+            if stdout.cut:
+                return self._look_cut(), False
+        else:
+            if self._radio is None:
+                self._radio = radio.fd
+                self._real.register(radio.fd, POLLIN)
+            if radio.attend():
+                real_ms = 0
+        if _stalled():
+            if real_ms > 0:
+                utime.sleep_ms(real_ms)
+            return [], False
         found = []
         hung_up = False
         for event in self._real.poll(real_ms):
+            if event[0] == self._radio:
+                radio.receive()
+                radio.attend()
+                continue
             stream, _ = self._streams[event[0]]
-            events = event[1] & ~POLLOUT if stalled else event[1]
-            if events:
-                found.append((stream, events))
-            if events & (POLLHUP | POLLERR):
+            found.append((stream, event[1]))
+            if event[1] & (POLLHUP | POLLERR):
                 hung_up = True
         return found, hung_up
 
+    def _look_cut(self):
+        """A link that is down: what comes in is lost, and every stream has hung up.
+
+        At pace=fast, time stands until the other end has been told.
+        """
+        if clock.fast or any(event[1] & POLLOUT for event in self._room.poll(0)):
+            stdout.tell_cut()
+        while any(event[0] == 0 and event[1] & POLLIN for event in self._real.poll(0)):
+            stdin.throw_away()
+        return [(stream, POLLHUP) for stream, _ in self._streams.values()]
+
     def _blocked(self):
         """Whether the firmware waits to write and the real host does not take it."""
-        if clock.world is not None and clock.world.faults & HOST_STALLS:
+        if _stalled():
             return False
         for stream, mask in self._streams.values():
             if mask & POLLOUT and not isinstance(stream, PortIn):
                 return True
         return False
+
+
+def _stalled():
+    """Whether the host hangs: it takes nothing and gives nothing, and time goes on.
+
+    Giving nothing is part of it. A request that the firmware may see, and does not take because
+    its output is full, would end every wait at once, and at pace=fast time would stand still.
+    """
+    return clock.world is not None and clock.world.faults & HOST_STALLS and not clock.frozen
 
 
 def _fd(stream):

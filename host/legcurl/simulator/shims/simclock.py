@@ -1,9 +1,10 @@
 """Virtual time, which the firmware and every shim share.
 
-Time is that of the sensor's crystal: microseconds since the simulation began, which may be some
-millionths more or less than the world's (`world_us`). It moves only while the firmware waits (in a poll or a sleep), and on its way it fires each timer at the very moment at which that
-is due: inside the callback `time.ticks_us()` is the due time, as if the timer were a perfect hard
-interrupt. The firmware's own work takes no time.
+Time is that of the sensor's crystal: microseconds since the simulation began, some millionths more
+or less than the world's (`world_us`). It moves only while the firmware waits (in a poll or a
+sleep), and on its way it fires each timer at the very moment at which that is due: inside the
+callback `time.ticks_us()` is the due time, as if the timer were a perfect hard interrupt. The
+firmware's own work takes no time.
 
 Paces:
 
@@ -52,6 +53,7 @@ class SimClock:
         self._restart = None
         self.boots = 0
         self.world = None
+        self.radio = None
         self._factor = 1.0
         self._drift_ppm = 0
         self._wall_origin = 0
@@ -107,6 +109,8 @@ class SimClock:
     def power_off(self, cause, dark_us):
         """The sensor stops where it stands: nothing that it still does comes out or takes time."""
         self.powered = False
+        if self.radio is not None:
+            self.radio.power_off()
         self._restart = Restart(cause, dark_us)
         raise self._restart
 
@@ -204,7 +208,8 @@ class SimClock:
             self.world.seek(self.world_us())
 
     def _wall_now(self):
-        return int((_wall_us() - self._wall_origin) * self._factor)
+        world_us = int((_wall_us() - self._wall_origin) * self._factor)
+        return world_us * (1_000_000 + self._drift_ppm) // 1_000_000
 
     def _real_ms(self, deadline):
         return max(1, int((deadline - self._wall_now()) / self._factor + 999) // 1000)

@@ -7,7 +7,13 @@ import usys
 from simclock import WorldEnded, clock
 
 _REQUEST = 0x01
+_HELLO = 0x01
 _START = 0x02
+
+# A pseudo-terminal has no cable to pull. Where the link broke, these bytes stand behind the last
+# that got through, and runner.py makes a hang-up of them. To any other reader they are empty
+# frames and one that is no frame.
+_CUT = bytes(8) + b"\x01\0"
 
 
 class PortIn:
@@ -26,7 +32,7 @@ class PortIn:
             raise WorldEnded  # a closed pipe: whoever ran the simulation has gone
         if clock.frozen:
             for i in range(taken):
-                self._watch(buffer[i])
+                self.watch(buffer[i])
         return taken
 
     def read(self, size):
@@ -35,14 +41,22 @@ class PortIn:
         taken = self.readinto(buffer)
         return bytes(buffer[:taken])
 
-    def _watch(self, byte):
-        """Time begins with the first start request.
+    def throw_away(self):
+        """Lose a byte that came over a link that is down."""
+        self.raw.readinto(bytearray(1))
+        self._length = 0
 
-        No byte of type, id or op 2 changes place under COBS: they follow the code byte.
+    def watch(self, byte):
+        """Time begins with a start request.
+
+        No byte of type, id or op changes place under COBS: they follow the code byte.
         """
         if byte == 0:
-            if self._length == 4 and self._head[1] == _REQUEST and self._head[3] == _START:
-                clock.frozen = False
+            if self._length == 4 and self._head[1] == _REQUEST:
+                if self._head[3] == _HELLO:
+                    clock.greeted = True
+                elif self._head[3] == _START:
+                    clock.start_asked()
             self._length = 0
         elif self._length < 4:
             self._head[self._length] = byte
@@ -56,13 +70,25 @@ class PortOut:
         self.raw = raw
         self.buffer = self
         self.written = 0
+        self._cuts_told = 0
+
+    @property
+    def cut(self):
+        """Whether no host is at the other end: the link is down, or it was and nobody knows."""
+        return clock.link_down or self._cuts_told < clock.cuts
+
+    def tell_cut(self):
+        """Say to the other end that the link went down, once for each time; it takes bytes."""
+        if self._cuts_told < clock.cuts:
+            self._cuts_told = clock.cuts
+            self._write_all(_CUT)
 
     def write(self, chunk):
         """Write `chunk`; returns how much of it the port took."""
         if not clock.powered:
             return len(chunk)
         world = clock.world
-        if world is not None and (world.corrupt_bytes or world.drop_bytes):
+        if world is not None and (world.corrupt_bytes or world.drop_bytes or world.double_chunks):
             return self._write_damaged(chunk, world)
         sent = self.raw.write(chunk) or 0
         self.written += sent
@@ -79,12 +105,17 @@ class PortOut:
             world.corrupt_bytes -= 1
         dropped = min(world.drop_bytes, len(damaged))
         world.drop_bytes -= dropped
-        rest = damaged[dropped:]
+        self._write_all(damaged[dropped:])
+        if world.double_chunks:
+            world.double_chunks -= 1
+            self._write_all(damaged[dropped:])
+        return len(chunk)
+
+    def _write_all(self, rest):
         at = 0
         while at < len(rest):
             at += self.raw.write(rest[at:]) or 0
         self.written += at
-        return len(chunk)
 
 
 if usys.implementation.name == "micropython":
