@@ -47,6 +47,13 @@ def open_encoder(board):
     wiring = board.get("encoders", {}).get(kind)
     if wiring is None:
         raise ValueError("board file: it has no wiring for encoder " + repr(kind))
+    try:
+        return _driver(kind, wiring)
+    except ImportError as error:  # rp2 has no PCNT, ESP32 no PIO
+        raise ValueError("board file: not on this chip: encoder " + repr(kind)) from error
+
+
+def _driver(kind, wiring):
     if kind == "as5600":
         from sensor.encoders.as5600 import AS5600
 

@@ -11,9 +11,10 @@ and whatever the last sample left behind is not needed for this one: where its a
 magnitude, good; where it is not, no harm.
 
 The chip has no "magnet detected": without a magnet its gain is at the maximum and the angle is
-noise. That is told from a weak magnet by the magnitude. A dead bus reads all ones, which has the
-error flag, or all zeros, which is no diagnosis: a chip that works says that it has found its
-offsets (OCF).
+noise. A fourth frame then takes the magnitude, by which that is told from a weak magnet.
+
+A dead bus reads all ones, which has the error flag, or all zeros, which is no diagnosis: a chip
+that works says that it has found its offsets (OCF).
 """
 
 from machine import SPI, Pin
@@ -59,7 +60,6 @@ class AS5048A(MagneticEncoder):
         check_number("spi", wiring.get("spi"), 0, 2)
         self._answer = bytearray(2)
         self._asked = False  # the next answer is a magnitude
-        self._last_magnitude = _FAINT
         self._cs = Pin(wiring["cs"], Pin.OUT, value=1)
         super().__init__(wiring)
 
@@ -68,8 +68,6 @@ class AS5048A(MagneticEncoder):
         angle = self._exchange(_DIAGNOSTICS)
         diagnosis = self._exchange(_MAGNITUDE)
         measured = self._asked and magnitude >= 0
-        if measured:
-            self._last_magnitude = magnitude
         self._asked = True
         if angle < 0 or diagnosis < 0 or not diagnosis & _OCF:
             self._asked = False
@@ -81,11 +79,15 @@ class AS5048A(MagneticEncoder):
             self.magnitude = magnitude
         if diagnosis & _COF:
             return NO_MAGNET
-        if diagnosis & _COMP_HIGH and self._last_magnitude < _FAINT:
-            return NO_MAGNET
-        self.angle = angle << 2
         if diagnosis & _COMP_HIGH:
+            magnitude = self._exchange(_MAGNITUDE)  # that of now
+            if magnitude < 0:
+                return BUS_ERROR
+            if magnitude < _FAINT:
+                return NO_MAGNET
+            self.angle = angle << 2
             return MAGNET_WEAK
+        self.angle = angle << 2
         if diagnosis & _COMP_LOW:
             return MAGNET_STRONG
         return 0
