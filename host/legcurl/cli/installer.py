@@ -1,4 +1,4 @@
-"""What `calibrate`, `doctor` and `pair` have in common: their address, and how findings are told."""
+"""What `calibrate`, `doctor` and `pair` share: their address, and how findings are told."""
 
 from __future__ import annotations
 

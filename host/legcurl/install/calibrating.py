@@ -113,7 +113,7 @@ def judge(measured: Measured) -> Calibrated:
         bins = measured.magnet.bins(extended_deg, flexed_deg)
     findings = [*_of_stream(measured), *_of_magnet(measured, bins), *_of_noise(measured)]
     if not survey.done:
-        findings.append(_unfinished(survey))
+        findings.append(_unfinished(survey, explained=bool(problems(findings))))
     elif extended_deg is not None and flexed_deg is not None:
         findings.append(_of_range(flexed_deg - extended_deg))
         findings += [_repeats(extended), _repeats(flexed)]
@@ -312,8 +312,10 @@ def _of_noise(measured: Measured) -> list[Finding]:
     return findings
 
 
-def _unfinished(survey: RangeSurvey) -> Finding:
-    """Why there is no range: nothing moved, or not enough of it."""
+def _unfinished(survey: RangeSurvey, *, explained: bool) -> Finding:
+    """Why there is no range: another problem, or nothing moved, or not enough of it."""
+    if explained:
+        return Finding("range", "note", "The range was not measured to the end.")
     end, number = survey.wanted
     if survey.moved_deg < MIN_ROM_DEG:
         said = (

@@ -44,7 +44,7 @@ POSE_WAY_DEG = MIN_ROM_DEG
 LOOK_US = 50_000
 """How often it is asked whether the lever rests, in µs: a twentieth of the shortest rest."""
 
-SEEN_SHARE = 0.8  # of the samples of a rest that must have an angle
+SEEN_SHARE = 0.5  # of the samples of a rest that must have an angle
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,9 @@ class RangeSurvey:
         arrived = rest.t_us == self._still_since_us
         if rests and (rest.end, rest.number) == (rests[-1].end, rests[-1].number):
             rests[-1] = rest
+        elif len(rests) == 2 * self.rounds:  # already on the way back from the last one
+            self.done = True
+            return None
         else:
             arrived = True
             rests.append(rest)

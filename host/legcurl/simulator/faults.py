@@ -58,8 +58,8 @@ FOREVER = (inf, inf)
 RECURRING_S = {
     "reboot": ((10.0, 15.0), DURATIONS_S["reboot"]),
     "host_stall": ((5.0, 8.0), DURATIONS_S["host_stall"]),
-    "corrupt": ((0.6, 2.0), DURATIONS_S["corrupt"]),
-    "drop": ((0.6, 2.0), DURATIONS_S["drop"]),
+    "corrupt": ((1.5, 4.0), DURATIONS_S["corrupt"]),
+    "drop": ((1.5, 4.0), DURATIONS_S["drop"]),
     "double": ((0.6, 2.0), DURATIONS_S["double"]),
     "noisy_bus": ((0.2, 0.8), DURATIONS_S["noisy_bus"]),
     "missed_ticks": ((0.5, 2.0), DURATIONS_S["missed_ticks"]),

@@ -56,6 +56,5 @@ class DotCanvas:
             drawn.append(row)
         for at, column, text, style in self._words:
             row = drawn[at]
-            written = Text(text, style)
-            drawn[at] = row[:column] + written + row[column + len(text) :]
+            drawn[at] = Text.assemble(row[:column], (text, style), row[column + len(text) :])
         return drawn

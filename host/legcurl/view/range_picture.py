@@ -18,10 +18,11 @@ from legcurl.install.magnet import MagnetBin
 from legcurl.install.range_survey import Rest, rests_of
 from legcurl.view.dots import DotCanvas
 
-ARC_COLUMNS, ARC_ROWS = 46, 11
+ARC_COLUMNS, ARC_ROWS = 50, 11
 RADIUS = 30.0  # dots
 LEVER_DOTS = 27.0
 REST_DOTS = 3.0  # beyond the arc
+MARGIN_DOTS = 18.0  # left of the arc: room for a word
 BEAT_DEG = 8.0  # of a part that is dotted: so much drawn, so much left out
 HALF_TURN_DEG = 180.0
 
@@ -46,7 +47,8 @@ def _arc(calibrated: Calibrated) -> list[Text]:
     extended, way = calibrated.extended_deg or 0.0, calibrated.range_deg or 0.0
     whole = abs(way) > HALF_TURN_DEG
     canvas = DotCanvas(ARC_COLUMNS, ARC_ROWS * (2 if whole else 1))
-    pivot = (canvas.width / 2, canvas.height / 2 if whole else 3.0)
+    leftwards = RADIUS if whole else max(-cos(radians(abs(way))), 0.0) * RADIUS
+    pivot = (leftwards + MARGIN_DOTS, canvas.height / 2 if whole else 3.0)
 
     def place(flexion_deg: float, radius: float) -> tuple[float, float]:
         turn = radians(flexion_deg)
@@ -79,12 +81,10 @@ def _strip(calibrated: Calibrated, ascii_only: bool) -> list[Text]:
     way = calibrated.range_deg or 0.0
     columns = STRIP_COLUMNS
     head = Text("legs straight".ljust(columns - len("full flexion")) + "full flexion")
-    ends = f"{calibrated.extended_deg or 0.0:.1f}", f"{calibrated.flexed_deg or 0.0:.1f}"
-    raw = Text(
-        f"{float(ends[0]) % 360:.1f}°".ljust(columns // 2)
-        + f"{float(ends[1]) % 360:.1f}°".rjust(columns - columns // 2),
-        "dim",
+    straight, flexed = (
+        f"{(end or 0.0) % 360.0:.1f}°" for end in (calibrated.extended_deg, calibrated.flexed_deg)
     )
+    raw = Text(straight + flexed.rjust(columns - len(straight)))
     rests = Text(no_wrap=True)
     marked = _rest_columns(calibrated, columns)
     for column in range(columns):
@@ -92,10 +92,16 @@ def _strip(calibrated: Calibrated, ascii_only: bool) -> list[Text]:
         line = "-" if ascii_only else "─"
         mark = ("|" if ascii_only else "┃") if times == 1 else str(times)
         rests.append(mark if times else line, "yellow bold" if times else "dim")
-    rows = [_labelled("", head), _labelled("encoder", raw), _labelled("rests", rests)]
+    rows = [
+        _labelled("", head),
+        _labelled("encoder", raw),
+        _labelled("rests", rests),
+        _labelled("", _scale(abs(way), columns)),
+    ]
     if any(piece.gain is not None or piece.verdict for piece in calibrated.bins):
         rows.append(_labelled("magnet", _magnet(calibrated.bins, columns, ascii_only)))
-    return [*rows, _labelled("", _scale(abs(way), columns))]
+        rows.append(_labelled("", Text(_legend(calibrated.bins), "dim")))
+    return rows
 
 
 def _magnet(bins: tuple[MagnetBin, ...], columns: int, ascii_only: bool) -> Text:
@@ -112,7 +118,7 @@ def _magnet(bins: tuple[MagnetBin, ...], columns: int, ascii_only: bool) -> Text
             row.append(f"{min(int(10 * piece.gain), 9)}")
         else:
             row.append(_GAINS[min(int(len(_GAINS) * piece.gain), len(_GAINS) - 1)], "cyan")
-    return row + Text("  " + _legend(bins), "dim")
+    return row
 
 
 def _legend(bins: tuple[MagnetBin, ...]) -> str:
@@ -161,4 +167,4 @@ def _bin_at(bins: tuple[MagnetBin, ...], share: float) -> MagnetBin | None:
 
 
 def _labelled(label: str, row: Text) -> Text:
-    return Text(label.ljust(LABEL_CELLS), "dim") + row
+    return Text.assemble((label.ljust(LABEL_CELLS), "dim"), row)

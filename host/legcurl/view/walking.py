@@ -45,11 +45,10 @@ def draw_walk(walk: Walk, *, ascii_only: bool = False) -> list[Text]:
     """Give the rows of the picture."""
     survey, stream = walk.survey, walk.visit.stream
     hello = walk.visit.hello
-    title = Text(" Calibrating ", "bold reverse")
-    title.append(
+    title = Text.assemble(
+        (" Calibrating ", "bold reverse"),
         f"  {printable(hello.name or hello.sensor_id)}  {hello.board} {hello.encoder} "
         f"{hello.rate_hz:g} Hz",
-        "default not bold not reverse",
     )
     end, number = survey.wanted
     if survey.done or len(survey.rests) >= 2 * survey.rounds:
@@ -60,11 +59,11 @@ def draw_walk(walk: Walk, *, ascii_only: bool = False) -> list[Text]:
     seen = isfinite(stream.travel_deg) and not stream.status & STATUS_BLIND
     angle = f"{stream.travel_deg % 360.0:6.1f}°" if seen else "     - "
     state = "at rest" if survey.still else "moving"
-    lever = Text(angle, "bold") + Text(f"  {state if seen else 'cannot be seen'}", "dim")
+    lever = Text.assemble((angle, "bold"), (f"  {state if seen else 'cannot be seen'}", "dim"))
     return [
         title,
         Text(),
-        Text(f" Round {number} of {survey.rounds}".ljust(LABEL_CELLS)) + asked,
+        Text.assemble(f" Round {number} of {survey.rounds}".ljust(LABEL_CELLS), asked),
         Text(),
         _labelled("lever", lever),
         _labelled("", _bar(walk, ascii_only)),
@@ -138,7 +137,9 @@ def _measured(walk: Walk, end: End) -> Text:
     survey = walk.survey
     found = [f"{rest.raw_deg:6.1f}°" for rest in rests_of(survey.rests, end)]
     missing = ["     - "] * (survey.rounds - len(found))
-    return Text("  ".join(found), "green") + Text("  ".join(["", *missing][not found :]), "dim")
+    return Text.assemble(
+        ("  ".join(found), "green"), ("  ".join(["", *missing][not found :]), "dim")
+    )
 
 
 def _magnet(walk: Walk) -> Text:
@@ -147,7 +148,8 @@ def _magnet(walk: Walk) -> Text:
     for bit, words in TOLD_STATUS:
         if status & bit:
             return Text(words, "bold red")
-    return Text("well", "green") + Text("" if gain is None else f"  gain {100 * gain:.0f} %", "dim")
+    told = "" if gain is None else f"  gain {100 * gain:.0f} %"
+    return Text.assemble(("well", "green"), (told, "dim"))
 
 
 def _bar(walk: Walk, ascii_only: bool) -> Text:
@@ -180,4 +182,4 @@ def _bar(walk: Walk, ascii_only: bool) -> Text:
 
 
 def _labelled(label: str, row: Text) -> Text:
-    return Text(f" {label}".ljust(LABEL_CELLS), "dim") + row
+    return Text.assemble((f" {label}".ljust(LABEL_CELLS), "dim"), row)
