@@ -41,6 +41,12 @@ class Op(IntEnum):
     IDENTIFY = 0x0A
     REBOOT = 0x0B
     BOOTLOADER = 0x0C
+    CHALLENGE = 0x0D
+    AUTHORIZED = 0x0E
+    PROVE = 0x0F
+    KEY_PUT = 0x10
+    MAINTENANCE = 0x11
+    CRASH_LOG = 0x12
 
 
 class Result(IntEnum):
@@ -74,6 +80,9 @@ class Hello:
     first: int = 0  # oldest index in the log
     next: int = 0  # index of the next sample to be taken
     time_us: int = 0  # the sensor's clock
+    timer: str = "unknown"  # "hard" where sampling keeps its period whatever happens, else "soft"
+    micropython: str = "unknown"  # version
+    key_id: str | None = None  # None: it has no key, or does not know of keys
     calibration: tuple[int, int] | None = None  # wire angles at legs straight and fully flexed
 
     @property
@@ -166,6 +175,9 @@ def read_hello(answer: Answer) -> Hello:
         first=_whole(log, "first"),
         next=_whole(log, "next"),
         time_us=_whole(fields, "time_us"),
+        timer=_may(fields, "timer", str, "unknown"),
+        micropython=_may(fields, "micropython", str, "unknown"),
+        key_id=_may(fields, "key_id", str, "") or None,
         calibration=_calibration_of(fields.get("calibration")),
     )
 

@@ -1,0 +1,231 @@
+"""Keys of sensors: what they prove, and the ring that this computer keeps them on.
+
+"Who may" in docs/protocol.md, as bytes. A key is 32 random bytes that one sensor and the hosts
+paired with it have in common; it is made here, goes to the sensor over its cable (`Op.KEY_PUT`)
+and never over the air. Over the air go codes of it: `authorized_request` shows that we have it,
+`proof` is what the sensor must answer to show the same.
+
+The ring is a JSON file of its owner's alone. It is read anew at each use, so that a sensor paired
+by one program is known to another that runs; it is replaced whole, under a lock. No key is ever
+logged or part of a message: `key_id` names a key.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from legcurl.commands import Op
+from legcurl.errors import ConfigError
+from legcurl.frame import encode_request
+
+KEY_BYTES = 32
+NONCE_BYTES = 16
+KEY_ID_DIGITS = 8
+RING_ENVIRONMENT = "LEGCURL_KEYS"  # path of the ring, for a service without a home
+RING_VERSION = 1
+PRIVATE = 0o600
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+_REQUEST = b"legcurl 1 request"
+_SENSOR = b"legcurl 1 sensor"
+
+
+def new_key() -> bytes:
+    """A key that nobody has."""
+    return secrets.token_bytes(KEY_BYTES)
+
+
+def key_id(key: bytes) -> str:
+    """The name of a key, which does not give it away."""
+    return hashlib.sha256(key).hexdigest()[:KEY_ID_DIGITS]
+
+
+def request_mac(key: bytes, nonce: bytes, op: int, payload: bytes) -> bytes:
+    """The code that shows a sensor that who asks this, now, has its key."""
+    return _hmac(key, _REQUEST + nonce + bytes((op,)) + payload)
+
+
+def authorized_request(
+    request_id: int, op: Op | int, payload: bytes, key: bytes, nonce: bytes
+) -> bytes:
+    """A request with its code; `nonce` is the payload of the answer to Op.CHALLENGE."""
+    mac = request_mac(key, nonce, op, payload)
+    return encode_request(request_id, Op.AUTHORIZED, mac + bytes((op,)) + payload)
+
+
+def proof(key: bytes, nonce: bytes, boot_id: int, sensor_id: str) -> bytes:
+    """What the sensor must answer when it is asked to prove itself with `nonce`."""
+    return _hmac(key, _SENSOR + nonce + boot_id.to_bytes(4, "little") + sensor_id.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class PairedSensor:
+    """An entry of the ring."""
+
+    sensor_id: str
+    name: str  # of the machine, when it was paired
+    key: bytes = field(repr=False)
+
+
+class KeyRing:
+    """The keys that this computer has. Raises ConfigError for a file that cannot be used."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = ring_path() if path is None else path
+
+    def key(self, sensor_id: str) -> bytes | None:
+        """The key of that sensor, or None if this computer has none."""
+        entry = self._read().get(sensor_id)
+        return None if entry is None else entry.key
+
+    def sensors(self) -> list[PairedSensor]:
+        """All entries, by sensor id."""
+        return sorted(self._read().values(), key=lambda entry: entry.sensor_id)
+
+    def put(self, sensor_id: str, key: bytes, name: str = "") -> None:
+        """Keep a key, in place of the one that was known for this sensor."""
+        if len(key) != KEY_BYTES:
+            raise ConfigError(f"A key has {KEY_BYTES} bytes, not {len(key)}.")
+        with self._locked():
+            entries = self._read()
+            entries[sensor_id] = PairedSensor(sensor_id, name, key)
+            self._write(entries)
+
+    def remove(self, sensor_id: str) -> bool:
+        """Forget a key; False if there was none."""
+        with self._locked():
+            entries = self._read()
+            if entries.pop(sensor_id, None) is None:
+                return False
+            self._write(entries)
+        return True
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Nobody else changes the ring meanwhile."""
+        try:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, PRIVATE)
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _read(self) -> dict[str, PairedSensor]:
+        try:
+            with self.path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                text = file.read()
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise ConfigError(
+                f"The key ring {self.path} cannot be read ({error.strerror}): it must belong to "
+                "the user who runs legcurl."
+            ) from error
+        if mode & OTHERS:
+            raise ConfigError(
+                f"The key ring {self.path} is open to others (mode {stat.S_IMODE(mode):04o}): "
+                f"run chmod 600 {self.path}, and pair its sensors anew if others use this computer."
+            )
+        try:
+            return _entries_of(json.loads(text))
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"The key ring {self.path} is damaged ({error}): put its backup back, or move it "
+                "away and pair the sensors anew."
+            ) from None  # the cause may quote what must not be told
+
+    def _write(self, entries: dict[str, PairedSensor]) -> None:
+        """Replace the file: whatever happens, it is the old one or the new one."""
+        ring = {
+            "version": RING_VERSION,
+            "keys": {
+                entry.sensor_id: {"name": entry.name, "key": entry.key.hex()}
+                for entry in entries.values()
+            },
+        }
+        temporary = None
+        try:
+            descriptor, temporary = tempfile.mkstemp(prefix="keys-", dir=self.path.parent)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:  # mkstemp made it 0600
+                json.dump(ring, file, indent=2)
+                file.write("\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.path)
+            _sync_directory(self.path.parent)
+        except OSError as error:
+            if temporary is not None:
+                with suppress(OSError):
+                    os.unlink(temporary)
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> ConfigError:
+        return ConfigError(
+            f"The key ring {self.path} cannot be written ({error.strerror}): make room, or make "
+            f"its folder writable for you; or name another file in {RING_ENVIRONMENT}."
+        )
+
+
+def ring_path() -> Path:
+    """Where the ring of this user is: $LEGCURL_KEYS, else legcurl/keys.json of the user's config.
+
+    The config folder is $XDG_CONFIG_HOME, else ~/.config.
+    """
+    named = os.environ.get(RING_ENVIRONMENT)
+    if named:
+        return Path(named)
+    folder = os.environ.get("XDG_CONFIG_HOME")
+    try:
+        home = Path(folder) if folder else Path.home() / ".config"
+    except RuntimeError as error:
+        raise ConfigError(
+            f"This user has no home for a key ring: name a file in {RING_ENVIRONMENT}."
+        ) from error
+    return home / "legcurl" / "keys.json"
+
+
+def _hmac(key: bytes, message: bytes) -> bytes:
+    return hmac.digest(key, message, "sha256")
+
+
+def _entries_of(ring: object) -> dict[str, PairedSensor]:
+    """The entries of a ring file. Raises ValueError, which quotes no key."""
+    if not isinstance(ring, dict) or not isinstance(ring.get("keys"), dict):
+        raise ValueError("it is no key ring")  # noqa: TRY004 - the file's fault, not a caller's
+    if ring.get("version") != RING_VERSION:
+        raise ValueError(f"it is of version {ring.get('version')!r}, not {RING_VERSION}")
+    entries = {}
+    for sensor_id, told in ring["keys"].items():
+        try:
+            key = bytes.fromhex(told["key"])
+            name = told.get("name", "")
+        except (AttributeError, KeyError, TypeError, ValueError):
+            key, name = b"", ""
+        if len(key) != KEY_BYTES or not isinstance(name, str):
+            raise ValueError(f"the entry of sensor {sensor_id} is no key")
+        entries[sensor_id] = PairedSensor(sensor_id, name, key)
+    return entries
+
+
+def _sync_directory(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
