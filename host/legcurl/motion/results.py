@@ -48,7 +48,6 @@ def set_result(
         outcome_known_s = known_s[first]
     rests = sum(rep.rest_before_s for rep in reps[1:] if rep.rest_before_s > REST_SHOWN_S)
     completed = [rep for rep in reps if rep.completed]
-    speeds = [rep.mean_velocity_deg_s for rep in completed]
     peaks = [rep.peak_deg for rep in completed]
     return SetResult(
         start_s=reps[0].start_s,
@@ -62,10 +61,16 @@ def set_result(
         rom_deg=lifter.rom_deg,
         extended_deg=sign * lifter.extended % 360.0,
         flexed_deg=sign * lifter.flexed % 360.0,
-        velocity_loss=1 - speeds[-1] / max(speeds[:FIRST_REPS]) if speeds else None,
+        velocity_loss=velocity_loss(reps),
         rom_loss=1 - peaks[-1] / max(peaks) if peaks else None,
         incomplete=incomplete or any(rep.incomplete for rep in reps),
     )
+
+
+def velocity_loss(reps: Sequence[RepResult]) -> float | None:
+    """How much slower the last completed rep was than the best of the first; None before any."""
+    speeds = [rep.mean_velocity_deg_s for rep in reps if rep.completed]
+    return 1 - speeds[-1] / max(speeds[:FIRST_REPS]) if speeds else None
 
 
 def rep_result(judged: Judged, lifter: LifterRange, number: int, known_s: float) -> RepResult:

@@ -21,6 +21,7 @@ from legcurl.view.method import FULL_ROM, HOLD_TARGET_S, REMINDER, REST_SHOWN_S,
 from legcurl.view.state import ViewState
 from legcurl.view.words import (
     BLINDING_FAULTS,
+    CUE_WORDS,
     FAILURE_WORDS,
     PHASE_WORDS,
     REP_HEAD,
@@ -232,7 +233,7 @@ def _sentence(state: ViewState) -> Text | None:
     if state.doubt:
         return Text(f" perhaps failing: {state.doubt.evidence}", "bold yellow")
     if state.cue:
-        return Text(f" {state.cue.text}", _TONE_STYLES[state.cue.tone])
+        return Text(f" {CUE_WORDS[state.cue.kind]}", _TONE_STYLES["plain"])
     if state.note:
         return Text(f" {state.note.text}", _TONE_STYLES[state.note.tone])
     if state.stage == "during" and state.rest_s > REST_SHOWN_S:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from legcurl.events import (
     Cue,
+    CueKind,
     Event,
     FailureSuspected,
     FailureWithdrawn,
@@ -30,7 +31,7 @@ from legcurl.events import (
     SetResult,
     SetStarted,
 )
-from legcurl.view.words import CUE_WORDS, is_worth_telling, missing_words
+from legcurl.view.words import is_worth_telling, missing_words
 
 NOTE_LASTS_S = 6.0  # of sensor time: long enough to read a sentence
 CUE_LASTS_S = 3.0  # a cue concerns the movement that is going on
@@ -44,6 +45,14 @@ class Note:
 
     text: str
     tone: Tone
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShownCue:
+    """A word for the coach, to show for a while."""
+
+    kind: CueKind
     until_s: float
 
 
@@ -71,7 +80,7 @@ class ViewState:
     success: MuscleSuccess | None = None
     result: SetResult | None = None
     note: Note | None = None
-    cue: Note | None = None
+    cue: ShownCue | None = None
     sets_ended: int = 0
 
     def apply(self, event: Event) -> ViewState:
@@ -101,8 +110,8 @@ class ViewState:
             case MuscleSuccess():
                 return replace(self._at(event.t_s), doubt=None, success=event)
             case Cue():
-                note = Note(CUE_WORDS[event.cue], "plain", event.t_s + CUE_LASTS_S)
-                return replace(self._at(event.t_s), cue=note)
+                cue = ShownCue(event.cue, event.t_s + CUE_LASTS_S)
+                return replace(self._at(event.t_s), cue=cue)
             case SetEnded():
                 return self._at(event.t_s)._closed(event.set)
             case SensorSeen():
