@@ -426,7 +426,7 @@ def _go_on_air(options: SimOptions, air: VirtualRadio | None) -> OnAir:
     except ModuleNotFoundError as missing:
         raise ConfigError(
             f"sim option link=ble needs a virtual radio, which is not installed ({missing}). "
-            "Run: pip install 'legcurl[sim,ble]'"
+            "Run: pip install 'legcurl[sim]'"
         ) from missing
     return OnAir(options, air)
 

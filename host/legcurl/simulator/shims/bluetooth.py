@@ -152,9 +152,14 @@ class BLE:
         self._call("write", handle, _hex(value), send_update)
 
     def gatts_notify(self, connection, handle, value=None):
-        if clock.world is not None and clock.world.faults & HOST_STALLS:
+        stalled = clock.world is not None and clock.world.faults & HOST_STALLS
+        if stalled and not clock.frozen:
             raise OSError(_ENOMEM)  # the buffers are full of what nobody acknowledges
-        self._call("notify", connection, handle, None if value is None else _hex(value))
+        try:
+            self._call("notify", connection, handle, None if value is None else _hex(value))
+        except OSError:
+            self._radio.refused = True
+            raise
 
     def gatts_indicate(self, connection, handle, value=None):
         self._call("indicate", connection, handle, None if value is None else _hex(value))

@@ -25,6 +25,7 @@ class Radio:
         self.fd = fd
         self.listener = None
         self._stream = open(fd, "r+b", 0)  # noqa: SIM115 - until the end
+        self.refused = False  # since the last look: the firmware will try again
         self._events = []
         self._down = False  # what the other end was told of the link
 
@@ -39,17 +40,20 @@ class Radio:
         self._events.append(self._next())
 
     def attend(self):
-        """Deliver the events; says whether there were any. Not from a timer's callback."""
+        """Deliver the events; says whether the firmware has something to do about the radio.
+
+        Not from a timer's callback.
+        """
         if self._down != clock.link_down:
             self._down = clock.link_down
             self._call("out_of_range", self._down)
-        if not self._events:
-            return False
+        busy = self.refused or len(self._events) > 0
+        self.refused = False
         while self._events:
             _, event, values = self._events.pop(0)
             if self.listener is not None:
                 self.listener(event, values)
-        return True
+        return busy
 
     def power_off(self):
         """The sensor has lost its power, in whatever it was doing."""
