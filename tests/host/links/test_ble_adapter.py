@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from time import monotonic
+from typing import Any
 
 import pytest
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason
@@ -26,7 +27,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bleak_retry_connector.BLEAK_BACKOFF_TIME", 0.01)
 
 
-def leg_curl(number: int, **how: bool) -> Peripheral:
+def leg_curl(number: int, **how: Any) -> Peripheral:
     sensor = LiveSensor(FakeSensor(ANGLES))
     id_tail = f"{number:08x}"
     return Peripheral(

@@ -14,7 +14,7 @@ from bleak.exc import (
     BleakDBusError,
     BleakError,
 )
-from fake_bluetooth import FakeBluetooth, Peripheral
+from fake_bluetooth import FakeBluetooth, FakeClient, Peripheral
 from fake_sensor import FakeSensor, leg_curls
 from legcurl.address import BleAddress
 from legcurl.errors import (
@@ -332,7 +332,9 @@ async def test_a_table_that_was_only_remembered_is_read_again() -> None:
     sensor = leg_curl(table=())
     bluetooth = FakeBluetooth(sensor)
 
-    class Forgetful(bluetooth.client):  # type: ignore[name-defined, misc]
+    class Forgetful(FakeClient):
+        system = bluetooth
+
         async def disconnect(self) -> None:
             sensor.table = (ANSWERS, SAMPLES, REQUESTS)
             await super().disconnect()
