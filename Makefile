@@ -1,6 +1,7 @@
 # Everything a developer needs; each target sets up what it needs by itself.
 #   make run     a simulated leg curl set, live in the terminal
 #   make test    all tests, the firmware on the real MicroPython VM included
+#   make test-chaos  every run of the equivalence suite, on every kind of link (a quarter of an hour)
 #   make check   format, lint, types (host, and firmware with the MicroPython stubs)
 #   make bench   the numbers: wire, latency, throughput, memory (never part of the tests)
 #   make bench-accuracy   detection against truth, by family of sets (takes a while)
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 ARGS ?= sim:
 ACCURACY ?=
 
-.PHONY: run test check types format bench bench-accuracy docs clean setup
+.PHONY: run test test-chaos check types format bench bench-accuracy docs clean setup
 
 # python3.11 where there is one, else any python3: the project supports 3.11 and later.
 PY := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
@@ -35,6 +36,9 @@ run: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2
+
+test-chaos: $(STAMP)
+	LEGCURL_CHAOS=all $(BIN)/python -m pytest -n 2 tests/chaos
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

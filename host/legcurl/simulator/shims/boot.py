@@ -3,8 +3,10 @@
 Runs on the MicroPython VM and on CPython alike. The environment says how:
 
 LEGCURL_FLASH     directory that stands for the board's flash: the firmware's working directory
-LEGCURL_BOARD     name of the board file (pico_w); "installed": the board.json that is in flash
+LEGCURL_BOARD     name of the board file (pico_w); "installed": the board.json that is in flash,
+                  and a restart ends with exit code 64: whoever has the flash starts it anew
 LEGCURL_ENCODER   which of the board's encoders is chosen (the one that its file says)
+LEGCURL_LOG_BYTES size of the sensor's log (what the board file says)
 LEGCURL_SEED      unique id and boot ids come from it (0)
 LEGCURL_PACE      "fast", or how many times as fast as real time (1)
 LEGCURL_DRIFT_PPM how much faster than the world the sensor's crystal runs, in millionths (0)
@@ -24,6 +26,8 @@ _APPLICATION = "sensor"  # the package that a restart forgets
 _BOOT_US = 1_000_000  # the board has been on for so long when main.py begins: no Ctrl-C came
 _CRASHES = 3  # in a row, and no more
 _PROMPT = b"\r\n>>> "
+_INSTALLED = "installed"
+_EXIT_RESTART = 64
 
 
 def main():
@@ -39,7 +43,7 @@ def main():
     from simclock import WorldEnded
 
     try:
-        _power_up(firmware)
+        return _power_up(firmware)
     except WorldEnded:
         return 0
     except Exception as error:  # noqa: BLE001 - whatever it died of, stdout is no place for it
@@ -47,14 +51,15 @@ def main():
 
 
 def _power_up(firmware):
-    """Prepare the board and run main.py, again after each restart."""
+    """Prepare the board and run main.py, again after each restart; the exit code if not."""
     import simboard
     import uos
     from simclock import clock
     from simworld import World
 
     simboard.seed = int(uos.getenv("LEGCURL_SEED") or 0)
-    _install_board_file(firmware, uos.getenv("LEGCURL_BOARD") or "pico_w")
+    board = uos.getenv("LEGCURL_BOARD") or "pico_w"
+    _install_board_file(firmware, board)
     clock.set_pace(uos.getenv("LEGCURL_PACE") or "1")
     clock.set_drift(int(uos.getenv("LEGCURL_DRIFT_PPM") or 0))
     world_fd = uos.getenv("LEGCURL_WORLD_FD")
@@ -75,6 +80,8 @@ def _power_up(firmware):
                 sys.stderr.write(after)
         if crashes == _CRASHES:
             raise RuntimeError("the firmware does nothing but crash")
+        if board == _INSTALLED:
+            return _EXIT_RESTART
 
 
 def _run(program, firmware, restart):
@@ -142,7 +149,7 @@ def _install_board_file(firmware, board):
     flash = uos.getenv("LEGCURL_FLASH")
     if not flash:
         raise ValueError("LEGCURL_FLASH must name a directory for the sensor's settings")
-    if board == "installed":
+    if board == _INSTALLED:
         with open(flash + "/board.json") as file:
             simboard.wire(json.load(file))
         uos.chdir(flash)
@@ -150,6 +157,7 @@ def _install_board_file(firmware, board):
     with open(firmware + "/boards/" + board + ".json") as file:
         wiring = json.load(file)
     wiring["encoder"] = uos.getenv("LEGCURL_ENCODER") or wiring["encoder"]
+    wiring["log_bytes"] = int(uos.getenv("LEGCURL_LOG_BYTES") or wiring["log_bytes"])
     if not uos.getenv("LEGCURL_RADIO_FD"):
         wiring["links"] = [link for link in wiring["links"] if link != "ble"]
     simboard.wire(wiring)

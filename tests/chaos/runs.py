@@ -1,0 +1,145 @@
+"""One simulated set, watched over a link that is whole and over one that is not.
+
+A `Run` is drawn from its seed: who lifts, at which sample rate, how fast the sensor's crystal
+runs, what its chip suffers; and what becomes of the link: how many outages, whether it is rough
+in between, and when the host is restarted. `watch_whole` leaves the second part out. The sensor is
+the real firmware on the MicroPython VM, the host is a station, and what joins them are the
+simulation's faults (legcurl/simulator/outages.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+
+from legcurl.address import SimAddress
+from legcurl.events import Event, LinkChanged, Progress, SetEnded, SetResult
+from legcurl.feed import LiveFeed
+from legcurl.intake import Intake
+from legcurl.links.route import Link
+from legcurl.links.simulated import SimulatedRoute
+from legcurl.recording import RecordingWriter
+from legcurl.session import SensorSession
+from legcurl.simulator.options import SimOptions
+from legcurl.station import Station
+
+LINKS = ("serial", "tcp")
+
+# Families whose sets end by themselves; short ones more often, for there are many runs.
+LIFTERS = ("early", "early", "steady", "sloppy", "quits", "partials")
+CHIP_FAULTS = ("", "", "", "no_magnet", "bus_error", "stuck", "weak_magnet")
+RATES_HZ = (50, 100, 100, 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is simulated, and what happens to the link."""
+
+    whole: SimOptions
+    broken: SimOptions
+    restarts_s: tuple[float, ...]  # sensor time at which a host dies
+
+    @classmethod
+    def of(cls, seed: int, link: str) -> Run:
+        """The run of a seed: the same set on each kind of link."""
+        rng = Random(f"chaos/{seed}")
+        chip = rng.choice(CHIP_FAULTS)
+        whole = SimOptions(
+            seed=seed,
+            lifter=rng.choice(LIFTERS),
+            rate=rng.choice(RATES_HZ),
+            drift_ppm=rng.randint(-100, 100),
+            fault=(chip,) if chip else (),
+            pace="fast",
+        )
+        rough = ("rough_link",) if rng.random() < 0.7 else ()
+        broken = replace(
+            whole,
+            link=link,  # type: ignore[arg-type]
+            outages=rng.randint(1, 6),
+            fault=whole.fault + rough,
+        )
+        restarts = sorted(rng.uniform(8.0, 60.0) for _ in range(rng.choice((0, 0, 1, 1, 2))))
+        return cls(whole, broken, tuple(restarts))
+
+    @property
+    def hosts(self) -> int:
+        """How many hosts follow one another."""
+        return len(self.restarts_s) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What one host said; of several, the last one, which saw the end."""
+
+    events: list[Event]
+    outages: int  # that some host noticed
+
+    @property
+    def sets(self) -> list[SetResult]:
+        return [event.set for event in self.events if isinstance(event, SetEnded)]
+
+    @property
+    def said(self) -> list[Event]:
+        """All but what was said about the link."""
+        return [event for event in self.events if not isinstance(event, LinkChanged)]
+
+
+async def watch_whole(run: Run) -> Watched:
+    """One host, and a link that holds."""
+    return await _watch(run.whole, ())
+
+
+async def watch_broken(run: Run, record: Path | None = None) -> Watched:
+    """Several hosts, and a link that does not. `record` is the last host's recording."""
+    return await _watch(run.broken, run.restarts_s, record)
+
+
+async def _watch(
+    options: SimOptions, restarts_s: tuple[float, ...], record: Path | None = None
+) -> Watched:
+    route = _SharedRoute(SimulatedRoute(SimAddress(options)))
+    outages = 0
+    try:
+        for until_s in (*restarts_s, None):
+            last = until_s is None
+            writer = (lambda: RecordingWriter(record)) if last and record is not None else None
+            events = await _follow(route, until_s, writer)
+            outages += sum(isinstance(e, LinkChanged) and e.state == "lost" for e in events)
+        return Watched(events, outages)
+    finally:
+        await route.sensor.close()
+
+
+async def _follow(
+    route: _SharedRoute, until_s: float | None, writer: Callable[[], RecordingWriter] | None
+) -> list[Event]:
+    """One host, from its start to the end of the sensor, or until it dies."""
+    intake = Intake(SensorSession(), writer)
+    events: list[Event] = []
+    async with Station(route.name, LiveFeed(route, intake), intake) as station:
+        async for event in station.events():
+            events.append(event)
+            if until_s is not None and isinstance(event, Progress) and event.t_s >= until_s:
+                break
+    return events
+
+
+class _SharedRoute:
+    """A simulated sensor that outlives its host."""
+
+    def __init__(self, route: SimulatedRoute) -> None:
+        self.sensor = route
+        self.name = route.name
+        self.pace = route.pace
+        self.silence_s = route.silence_s
+        self.patience_s = route.patience_s
+        self.wired = route.wired
+
+    async def connect(self) -> Link:
+        return await self.sensor.connect()
+
+    async def close(self) -> None:
+        """The next host comes."""

@@ -1,0 +1,72 @@
+"""Whatever becomes of the link, the set is the one that an unbroken link would have given.
+
+`make test` runs a seeded sample of this, `make test-chaos` all RUNS on every link.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+import pytest
+from legcurl.events import LinkChanged, SamplesMissing
+from legcurl.recording import read_recording, replay
+from legcurl.view.state import ViewState
+from runs import LINKS, Run, Watched, watch_broken, watch_whole
+
+RUNS = 200
+ALL = os.environ.get("LEGCURL_CHAOS") == "all"
+# Seeds of the sample: short sets, on either link; between them outages, a rough link, restarts of
+# the host, a fault of the chip and drift both ways.
+SAMPLE = ((1, "serial"), (2, "tcp"), (0, "serial"), (3, "tcp"))
+CASES = [(seed, link) for seed in range(RUNS) for link in LINKS] if ALL else SAMPLE
+
+_whole: dict[int, Watched] = {}
+
+
+async def unbroken(run: Run) -> Watched:
+    """What an unbroken link gives; it is the same one for every kind of link."""
+    seed = run.whole.seed
+    if seed not in _whole:
+        _whole.clear()  # seeds come in order
+        _whole[seed] = await watch_whole(run)
+    return _whole[seed]
+
+
+@cache
+def case_of(seed: int, link: str) -> Run:
+    return Run.of(seed, link)
+
+
+@pytest.mark.parametrize(("seed", "link"), CASES)
+async def test_a_broken_link_gives_the_set_of_a_whole_one(seed, link, tmp_path) -> None:
+    run = case_of(seed, link)
+    whole = await unbroken(run)
+    broken = await watch_broken(run, tmp_path / "last-host.legcurl")
+
+    assert whole.sets, "there was a set"
+    assert broken.sets == whole.sets, "all fields, to the last bit"
+    assert broken.said == whole.said, "and so is all that was said of it on the way"
+    assert not any(isinstance(event, SamplesMissing) for event in broken.events)
+    if run.hosts == 1:
+        assert broken.outages == run.broken.outages, "each outage was noticed, and told"
+    assert shown(broken) == shown(whole), "a screen that followed it shows the same at the end"
+    recorded = list(replay(read_recording(tmp_path / "last-host.legcurl")))
+    assert recorded == broken.events, "and the recording of it says the same once more"
+
+
+def shown(watched: Watched) -> ViewState:
+    state = ViewState()
+    for event in watched.events:
+        if not isinstance(event, LinkChanged):
+            state = state.apply(event)
+    return state
+
+
+def test_the_sample_holds_one_of_everything() -> None:
+    runs = [case_of(seed, link) for seed, link in SAMPLE]
+    assert {run.broken.link for run in runs} == set(LINKS)
+    assert any(run.hosts > 1 for run in runs)
+    assert any("rough_link" in run.broken.fault for run in runs)
+    assert any(run.whole.drift_ppm > 50 for run in runs)
+    assert any(run.whole.drift_ppm < -20 for run in runs)
