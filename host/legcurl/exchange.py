@@ -84,9 +84,12 @@ class Exchange:
         frames = self.decoder.push(chunk)
         return [frame for frame in frames if not isinstance(frame, Answer) or self._take(frame)]
 
-    async def ask(self, op: Op, request: Request, *, patience_s: float | None = None) -> Answer:
+    async def ask(
+        self, op: Op, request: Request, *, patience_s: float | None = None, repeats: bool = True
+    ) -> Answer:
         """Ask until an answer comes that is not "busy"; it may still be a refusal.
 
+        Without `repeats` the request is sent once, however long the answer takes.
         Raises NoAnswerError when patience is at its end, LinkLostError when the link is.
         """
         patience_s = self._patience_s if patience_s is None else patience_s
@@ -98,7 +101,7 @@ class Exchange:
             try:
                 async with asyncio.timeout(patience_s):
                     while True:
-                        answer = await self._answer_to(packet, number, op)
+                        answer = await self._answer_to(packet, number, op, repeats=repeats)
                         if answer.result != Result.BUSY:
                             return answer
                         await asyncio.sleep(BUSY_PAUSE_S)
@@ -110,9 +113,11 @@ class Exchange:
                 self._asking.clear()
                 self._expected = None
 
-    async def granted(self, op: Op, request: Request, *, patience_s: float | None = None) -> Answer:
+    async def granted(
+        self, op: Op, request: Request, *, patience_s: float | None = None, repeats: bool = True
+    ) -> Answer:
         """Ask; raise RequestRefusedError unless the answer is ok."""
-        answer = await self.ask(op, request, patience_s=patience_s)
+        answer = await self.ask(op, request, patience_s=patience_s, repeats=repeats)
         refused = refusal(answer)
         if refused is not None:
             raise refused
@@ -145,13 +150,13 @@ class Exchange:
             raise ProtocolVersionError(_about_version(self._name, hello))
         return hello
 
-    async def _answer_to(self, packet: bytes, number: int, op: Op) -> Answer:
+    async def _answer_to(self, packet: bytes, number: int, op: Op, *, repeats: bool) -> Answer:
         self._expected = (number, op)
         self._answer = asyncio.get_running_loop().create_future()
         while True:
             await self._link.write(packet)
             try:
-                async with asyncio.timeout(REPEAT_S):
+                async with asyncio.timeout(REPEAT_S if repeats else None):
                     return await asyncio.shield(self._answer)
             except TimeoutError:
                 self.counts.repeated_requests += 1

@@ -13,7 +13,9 @@ Four things can end a conversation, and each has its answer:
   that is not answered (opening a port restarts some boards, and a restart costs the log);
 - the sensor says that it has restarted, or cannot start where we are because its log begins
   anew under the same boot id: hello and start, on the same link;
-- the sensor refuses hello or start for another reason: as if the link had broken.
+- the sensor refuses hello or start for another reason, or cannot show that it is the one whose
+  key we have (guard.py): as if the link had broken. Of a sensor that has to show it first, nothing
+  is taken before it has.
 
 The first connection is not repeated: whoever opens a station wants to hear at once that the port
 does not exist, or that the sensor refuses.
@@ -26,13 +28,14 @@ import logging
 import os
 from random import Random
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from legcurl.address import Pace
 from legcurl.clock import PING_EVERY_S, ClockModel
 from legcurl.commands import (
     FROM_NOW,
     OLDEST,
+    Hello,
     Op,
     Result,
     ping_request,
@@ -47,6 +50,7 @@ from legcurl.errors import (
     LinkLostError,
     NotASensorError,
     RequestRefusedError,
+    UntrustedSensorError,
 )
 from legcurl.exchange import REPEAT_S, Exchange, NoAnswerError
 from legcurl.frame import Answer, Frame, Samples
@@ -57,6 +61,9 @@ from legcurl.race import until_first
 from legcurl.recording import Recording
 from legcurl.session import HEEDED_OPS, Item
 
+if TYPE_CHECKING:
+    from legcurl.guard import Guard
+
 log = logging.getLogger(__name__)
 
 BACKOFF_FIRST_S = 0.1  # a re-plugged port is there within a fraction of a second
@@ -65,6 +72,10 @@ BACKOFF_GROWTH = 2.0
 BACKOFF_JITTER = 0.25  # of a pause, either way: stations that broke together must not retry so
 QUICK_PINGS = 4  # at once, so that wall time is known when the first rep is
 QUICK_PING_S = 0.25
+
+
+# What may be over when it is tried again. Anything else ends the feed.
+RETRIED = (LinkError, NotASensorError, RequestRefusedError, UntrustedSensorError)
 
 
 class SilenceError(LinkLostError):
@@ -106,7 +117,10 @@ class Backoff:
 class LiveFeed:
     """The items of one sensor, over as many connections as it takes."""
 
-    def __init__(self, route: Route, intake: Intake, *, history: bool = True) -> None:
+    def __init__(
+        self, route: Route, intake: Intake, *, history: bool = True, guard: Guard | None = None
+    ) -> None:
+        self.guard = None if route.wired else guard  # over a cable there is nothing to prove
         self.ready = asyncio.Event()
         self.clock: ClockModel | None = None
         self.exchange: Exchange | None = None
@@ -118,6 +132,8 @@ class LiveFeed:
         self._attention = asyncio.Event()  # something is lacking: the steersman must act
         self._fitting = asyncio.Event()  # samples came that the session lacked
         self._clock_boot: int | None = None
+        self._trusted = False  # on this connection
+        self._unproven: list[tuple[Answer, float]] = []  # hellos, and when they came
         self._lost = False  # told, and not yet restored
         self._streaming = False
         self._heard_s = 0.0
@@ -132,7 +148,7 @@ class LiveFeed:
                     return
                 finally:
                     await link.close()
-            except (LinkError, NotASensorError, RequestRefusedError) as error:
+            except RETRIED as error:
                 if not self.ready.is_set():
                     raise
                 self._tell_lost(error)
@@ -151,6 +167,8 @@ class LiveFeed:
             first_id=os.urandom(1)[0],  # no answer to an earlier host's request looks like ours
         )
         self.exchange = exchange
+        self._trusted = self.guard is None
+        self._unproven.clear()
         ended = False
         try:
             while not ended:
@@ -193,7 +211,12 @@ class LiveFeed:
             if isinstance(frame, Answer):
                 if frame.op not in HEEDED_OPS:
                     continue
-                items += self._notes_before(frame, exchange)
+                if not self._trusted:
+                    self._unproven.append((frame, exchange.received_s))
+                    continue
+                items += self._notes_before(frame, exchange.received_s)
+            elif not self._trusted:
+                continue  # nobody has asked for it
             elif isinstance(frame, Samples):
                 self._backoff.reset()
                 items += self._tell_restored()
@@ -206,7 +229,7 @@ class LiveFeed:
         if self._streaming and (after is None or self._session.wants is not None):
             self._attention.set()
 
-    def _notes_before(self, answer: Answer, exchange: Exchange) -> list[Item]:
+    def _notes_before(self, answer: Answer, received_s: float) -> list[Item]:
         """What the host knows that must be on record before this answer."""
         if answer.op != Op.HELLO or answer.result != Result.OK:
             return []
@@ -222,7 +245,7 @@ class LiveFeed:
         self._clock_boot = hello.boot_id
         if before is None:
             return []
-        zero_us = before.boot_began_us(exchange.received_s, hello.time_us)
+        zero_us = before.boot_began_us(received_s, hello.time_us)
         return [] if zero_us is None else [RestartNote(hello.boot_id, zero_us)]
 
     async def _steer(self, exchange: Exchange) -> None:
@@ -249,12 +272,23 @@ class LiveFeed:
         """Hello, and the stream from where we are."""
         started = False
         while not started:
-            await exchange.greet()
+            hello = await exchange.greet()
+            if not self._trusted:
+                await self._make_sure(exchange, hello)
             index = self._session.next_index
             started = await self._start(exchange, self._from if index is None else index)
         self._from = OLDEST  # of any later boot, all is wanted
         self._streaming = True
         self.ready.set()
+
+    async def _make_sure(self, exchange: Exchange, hello: Hello) -> None:
+        """Have the sensor show who it is; only then does its hello count."""
+        if self.guard is not None:
+            await self.guard.check(exchange, hello)
+        self._trusted = True
+        for answer, received_s in self._unproven:
+            self._intake.take([*self._notes_before(answer, received_s), answer])
+        self._unproven.clear()
 
     async def _start(self, exchange: Exchange, index: int) -> bool:
         """Have the stream come from an index; False if the sensor restarted meanwhile."""

@@ -25,10 +25,12 @@ from legcurl.commands import Hello, Op, read_json
 from legcurl.errors import ConfigError, LinkLostError
 from legcurl.feed import Feed, LiveFeed, ReplayFeed
 from legcurl.frame import Answer, encode_request
+from legcurl.guard import CHANGES, Guard, Keys
 from legcurl.intake import Intake
 from legcurl.links import route_to
 from legcurl.recording import Recording, RecordingHeader, RecordingWriter
 from legcurl.session import SensorSession
+from legcurl.trust import KeyRing
 
 if TYPE_CHECKING:
     from legcurl.events import Event
@@ -41,12 +43,16 @@ def open_station(
     calibration: Calibration | None = None,
     record: str | Path | None = None,
     history: bool = True,
+    keys: Keys | None = None,
 ) -> Station:
     """A station for `async with`: entering it connects, leaving it releases everything.
 
     `calibration` overrides the sensor's own. `record` names a new file for all that comes in.
     With `history` the stream begins with what the sensor's log still holds, so that a host that
     was restarted in mid-set finds the whole set; without, it begins now.
+
+    `keys` are those of the gym's sensors, by default this user's key ring; over Bluetooth, a sensor
+    that we have a key for has to prove that it is that sensor (guard.py).
 
     Entering raises LinkError, SensorError, StoreError or InputError if that cannot be.
     """
@@ -64,7 +70,10 @@ def open_station(
         intake = Intake(session, recorder)
         return Station(str(address), ReplayFeed(recording, address.pace, intake), intake)
     intake = Intake(SensorSession(calibration), recorder)
-    return Station(str(address), LiveFeed(route_to(address), intake, history=history), intake)
+    route = route_to(address)
+    guard = Guard(str(address), KeyRing() if keys is None else keys)
+    feed = LiveFeed(route, intake, history=history, guard=guard)
+    return Station(str(address), feed, intake)
 
 
 class Station:
@@ -111,13 +120,16 @@ class Station:
     async def request(self, op: Op, payload: bytes = b"") -> Answer:
         """Ask the sensor anything of docs/protocol.md. Raises RequestRefusedError, LinkLostError.
 
-        Works whether or not anybody reads the events meanwhile.
+        Over Bluetooth, changes are asked for with the sensor's key. Works whether or not anybody
+        reads the events meanwhile.
         """
         if not isinstance(self._feed, LiveFeed):
             raise ConfigError(f"{self.name} is a recording: there is no sensor to ask.")
-        exchange = self._feed.exchange
+        exchange, hello = self._feed.exchange, self.hello
         if exchange is None:
             raise LinkLostError(f"{self.name} is not connected at the moment: try again.")
+        if self._feed.guard is not None and hello is not None and op in CHANGES:
+            return await self._feed.guard.granted(exchange, hello, op, payload)
         return await exchange.granted(op, lambda number: encode_request(number, op, payload))
 
     async def statistics(self) -> Mapping[str, Any]:
