@@ -23,8 +23,9 @@ a tolerance, says that counts were lost on the way: it is counted in `slips`, th
 NOT_REFERENCED, so that the break in the angles is told in-band, and the index holds from there on.
 
 The pulse's interrupt is hard on rp2, and takes the count at most some 100 µs late. On ESP32 it is
-soft and may be milliseconds late: there it counts only if the lever has hardly moved since the
-last sample, and a pulse that passed too fast leaves the matter to the next.
+soft and may be milliseconds late, as may the samples before it: there it counts only if the lever
+has hardly moved since the last sample but one, and a pulse that passed too fast leaves the matter
+to the next.
 """
 
 from time import ticks_diff, ticks_us
@@ -70,7 +71,8 @@ class Quadrature:
         self._zero = 0  # the angle of position 0
         self._position = 0  # 0 to counts - 1
         self._count = 0  # the counter's, at that position
-        self._rising = True
+        self._moved = 0  # counts to the last read from the one before
+        self._rising = False
         self._referenced = False
         self._slipped = False  # since the last read
         self._strayed = 0  # counts from where the lever has begun to rest
@@ -93,6 +95,7 @@ class Quadrature:
             self.status = BUS_ERROR
             return
         moved = self._way_to(count)
+        self._moved = moved
         self._count = count
         self._position = (self._position + moved) % self.counts
         if moved:
@@ -123,6 +126,8 @@ class Quadrature:
     def _begin(self):
         self._referenced = False
         self._slipped = False
+        self._rising = False
+        self._moved = 0
         self._position = 0
         self._strayed = 0
         self._rest_since = ticks_us()
@@ -159,7 +164,7 @@ class Quadrature:
         if moved < 0 or (not moved and not self._rising):
             return
         slack = self._index_slack
-        if not self._hard_index and moved > slack:
+        if not self._hard_index and (self._moved < 0 or moved + self._moved > slack):
             return
         if self._referenced:
             place = (self._position + moved) % self.counts
