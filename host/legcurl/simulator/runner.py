@@ -120,6 +120,7 @@ class SimulatedSensor:
 
     `port` is the path of its pseudo-terminal. With `tcp_port` (0: any free one) it serves that
     too, at `tcp_address`. With link=ble its firmware has a `radio`, on `air` if that is given.
+    `firmware` is another firmware's directory than this version's.
     """
 
     def __init__(
@@ -130,6 +131,7 @@ class SimulatedSensor:
         tcp_host: str = "127.0.0.1",
         engine: Engine | None = None,
         air: VirtualRadio | None = None,
+        firmware: Path | None = None,
     ) -> None:
         self.options = options
         self.engine = engine or find_engine()
@@ -137,6 +139,7 @@ class SimulatedSensor:
         self.tcp_address: TcpAddress | None = None
         self.radio: OnAir | None = None  # with link=ble, from start() on
         self._air = air
+        self._firmware_directory = firmware or firmware_directory()
         self._tcp = None if tcp_port is None else (tcp_host, tcp_port)
         self._master = -1
         self._slave = -1
@@ -232,7 +235,7 @@ class SimulatedSensor:
             self._flash = None
 
     async def _start(self) -> None:
-        firmware, shims = firmware_directory(), shims_directory()
+        firmware, shims = self._firmware_directory, shims_directory()
         self._flash = tempfile.TemporaryDirectory(prefix="legcurl-flash-")
         fill_flash(Path(self._flash.name), self.options)
         self._master, self._slave = os.openpty()
