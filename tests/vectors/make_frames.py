@@ -245,7 +245,7 @@ def text() -> str:
     ):
         lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
         parts.append(f'"{name}": [\n{lines}\n]')
-    return '{"protocol": [1, 0],\n' + ",\n".join(parts) + "\n}\n"
+    return '{"protocol": [1, 1],\n' + ",\n".join(parts) + "\n}\n"
 
 
 if __name__ == "__main__":

@@ -69,6 +69,18 @@ def test_a_hello_is_read_as_the_protocol_lists_it():
     )
 
 
+def test_a_hello_of_1_1_names_its_key_its_timer_and_its_micropython():
+    told = {"protocol": [1, 1], "key_id": "9f86d081", "timer": "soft", "micropython": "1.27.0"}
+    (frame,) = decoded([FakeSensor([0]).hello(**told)])
+    assert isinstance(frame, Answer)
+    hello = read_hello(frame)
+    assert (hello.key_id, hello.timer, hello.micropython) == ("9f86d081", "soft", "1.27.0")
+    for none in (None, "", 5):
+        (frame,) = decoded([FakeSensor([0]).hello(key_id=none)])
+        assert isinstance(frame, Answer)
+        assert read_hello(frame).key_id is None
+
+
 def test_fields_that_are_new_are_ignored_and_those_that_may_lack_have_defaults():
     hello = read_hello(
         answer(1, {"protocol": [1, 9], "firmware": "9", "sensor_id": "x", "boot_id": 4, "new": []})
