@@ -10,6 +10,7 @@ that the lever went in that time.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, isnan
 
@@ -137,7 +138,7 @@ class MagnetSurvey:
         return self._degrees.setdefault(number, _Degree())
 
 
-def stretches(bins: list[MagnetBin], verdict: Status) -> list[tuple[float, float]]:
+def stretches(bins: Sequence[MagnetBin], verdict: Status) -> list[tuple[float, float]]:
     """The parts of the range of one verdict, each from and to as fractions of it."""
     parts: list[tuple[float, float]] = []
     half = 0.5 / len(bins)

@@ -19,7 +19,8 @@ from legcurl.commands import Op, Result, read_hello, read_json, read_ping, read_
 from legcurl.errors import ConfigError, FrameError, LegCurlError, LinkLostError
 from legcurl.feed import LiveFeed
 from legcurl.frame import Answer, Gap, Samples
-from legcurl.install.calibrating import LinkFigures
+from legcurl.guard import Guard
+from legcurl.install.judging import LinkFigures
 from legcurl.install.magnet import MagnetSurvey
 from legcurl.install.stream import Run, StreamSurvey
 from legcurl.intake import Intake
@@ -27,6 +28,7 @@ from legcurl.links import route_to
 from legcurl.notes import LinkNote
 from legcurl.session import Item, SensorSession
 from legcurl.station import Station
+from legcurl.trust import KeyRing
 
 if TYPE_CHECKING:
     from legcurl.address import Address
@@ -53,7 +55,8 @@ class SensorVisit:
         self.longest_silence_s = 0.0
         self._route = route_to(address)
         intake = _Overlooked(SensorSession(progress_s=None), self._see)
-        self._feed = LiveFeed(self._route, intake, history=False)
+        guard = Guard(self._route.name, KeyRing())
+        self._feed = LiveFeed(self._route, intake, history=False, guard=guard)
         self._station = Station(self._route.name, self._feed, intake)
         self._reader: asyncio.Task[None] | None = None
         self._exchanges: list[tuple[Exchange, int]] = []  # and what it had dropped by its start
@@ -137,10 +140,6 @@ class SensorVisit:
         """Ask for the record that the sensor has now."""
         record = read_json(await self._station.request(Op.CALIBRATION_GET))
         return record if isinstance(record, Mapping) else None
-
-    async def change(self, op: Op, payload: bytes) -> Answer:
-        """Ask for something that changes the sensor."""
-        return await self._station.request(op, payload)
 
     async def ping(self, token: int) -> tuple[float, int, float]:
         """Host's time of asking, the sensor's clock in µs, host's time of the answer."""

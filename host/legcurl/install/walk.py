@@ -80,7 +80,7 @@ async def write_record(visit: SensorVisit, record: dict[str, int]) -> None:
 
     Raises RequestRefusedError if it may not be changed, SensorError if it did not keep it.
     """
-    await visit.change(Op.CALIBRATION_PUT, json.dumps(record).encode())
+    await visit.station.request(Op.CALIBRATION_PUT, json.dumps(record).encode())
     kept: Any = read_json(await visit.station.request(Op.CALIBRATION_GET))
     if kept != record:
         raise SensorError(

@@ -1,0 +1,245 @@
+"""What is said of a stream, its link, its magnet and its angle, with the limits and their reasons.
+
+Each function gives findings about one thing; what is well is said in one line, what is not names
+its remedy. `legcurl calibrate` refuses by them, `legcurl doctor` reports them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from legcurl.frame import GapReason, Status
+from legcurl.install.findings import Finding
+from legcurl.install.magnet import MARGIN, MagnetBin, MagnetSurvey, stretches
+from legcurl.install.stream import StreamFigures
+
+NOISE_DEG = 0.25
+"""Most noise, rms. An AS5600 has 0.04° at the worst by its datasheet. Detection copes with 0.5°
+(family "chatter"), but a sensor that is so noisy on its first day has a fault."""
+
+JUMPS = 2  # wild values in a whole calibration: one spike is an accident, three are a bad wire
+BLIND_SHARE = 0.001  # of the samples: one in ten seconds at 100 Hz
+MISSED_SHARE = 0.005  # half of this much of a hold of 3 s is the accuracy of its length
+DAMAGED_SHARE = 0.01  # of the frames; they come again, but a cable that bad gets worse
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFigures:
+    """What became of the packets on the way."""
+
+    frames: int = 0
+    damaged: int = 0
+    lost: int = 0  # times that the link broke
+
+    @property
+    def damaged_share(self) -> float:
+        """Damaged packets among all."""
+        return self.damaged / max(self.frames + self.damaged, 1)
+
+
+def of_samples(figures: StreamFigures) -> list[Finding]:
+    """What came, and what did not."""
+    findings: list[Finding] = []
+    if figures.restarts:
+        findings.append(
+            Finding(
+                "restart",
+                "problem",
+                "The sensor restarted while it was watched.",
+                "Check its power: the plug, the cable, a hub that is overloaded; "
+                "legcurl doctor says why it started.",
+            )
+        )
+    missed = figures.share(figures.missed)
+    if figures.missed:
+        findings.append(
+            Finding(
+                "samples",
+                "problem" if missed >= MISSED_SHARE else "note",
+                f"The sensor missed {figures.missed} of {figures.due} samples.",
+                "Let the sensor do nothing else, and lower its rate (setting rate_hz).",
+            )
+        )
+    evicted = figures.missing[GapReason.EVICTED]
+    if evicted:
+        findings.append(
+            Finding(
+                "samples",
+                "problem",
+                f"{evicted} samples were too old to be sent when this computer asked for them.",
+                "Calibrate again with less else running on this computer.",
+            )
+        )
+    if not findings:
+        findings.append(Finding("samples", "ok", f"All {figures.samples} samples came."))
+    return findings
+
+
+def of_link(link: LinkFigures) -> list[Finding]:
+    """What the way from the sensor did to its frames; nothing where all is well."""
+    findings: list[Finding] = []
+    if link.damaged:
+        findings.append(
+            Finding(
+                "cable",
+                "problem" if link.damaged_share >= DAMAGED_SHARE else "note",
+                f"{link.damaged} of {link.frames + link.damaged} frames came damaged "
+                "(they were asked for again).",
+                "Try another cable, a shorter one, or another port; keep it away from motors.",
+            )
+        )
+    if link.lost:
+        findings.append(
+            Finding(
+                "link",
+                "note",
+                f"The connection broke {times(link.lost)} and was restored.",
+                "Over Bluetooth come nearer; on a cable check both plugs.",
+            )
+        )
+    return findings
+
+
+def of_magnet(
+    figures: StreamFigures, magnet: MagnetSurvey, bins: Sequence[MagnetBin] = ()
+) -> list[Finding]:
+    """How the encoder sees its magnet; with `bins`, where along the range."""
+    findings: list[Finding] = []
+    unseen = figures.status[Status.NO_MAGNET]
+    if figures.share(unseen) >= BLIND_SHARE:
+        findings.append(
+            Finding(
+                "magnet",
+                "problem",
+                f"The encoder saw no magnet in {percent(figures.share(unseen))} of the samples.",
+                "Put the magnet over the middle of the encoder, 0.5 to 3 mm away.",
+            )
+        )
+    failed = figures.status[Status.BUS_ERROR]
+    if failed:
+        findings.append(
+            Finding(
+                "bus",
+                "problem" if figures.share(failed) >= BLIND_SHARE else "note",
+                f"The encoder did not answer {failed} times in {figures.samples} samples.",
+                "Check its wires (power, ground, data), keep them short and away from motors.",
+            )
+        )
+    if figures.status[Status.NOT_REFERENCED]:
+        findings.append(
+            Finding(
+                "reference",
+                "problem",
+                "The encoder does not know its zero yet.",
+                "Move the lever through the encoder's index mark once, then calibrate again.",
+            )
+        )
+    findings += _of_strength(figures, magnet, bins)
+    if not findings:
+        gain = magnet.highest_gain
+        where = " over the whole range" if bins else ""
+        strength = "" if gain is None else f" (gain at most {percent(gain)})"
+        findings.append(Finding("magnet", "ok", f"The magnet is seen well{where}{strength}."))
+    return findings
+
+
+def _of_strength(
+    figures: StreamFigures, magnet: MagnetSurvey, bins: Sequence[MagnetBin]
+) -> list[Finding]:
+    """Too weak and too strong, and where."""
+    findings: list[Finding] = []
+    for fault, word, remedy in (
+        (Status.WEAK_MAGNET, "weak", "Bring the magnet closer to the encoder"),
+        (Status.STRONG_MAGNET, "strong", "Move the magnet away from the encoder"),
+    ):
+        share = figures.share(figures.status[fault])
+        if not share:
+            continue
+        parts = stretches(bins, fault)
+        seen = parts or share >= BLIND_SHARE
+        where = f" {_where(parts)}" if parts else ""
+        if parts and not _everywhere(parts):
+            remedy = "Centre the magnet on the axle; then see whether the distance is right"
+        findings.append(
+            Finding(
+                "magnet",
+                "problem" if seen else "note",
+                f"The magnet is too {word}{where} ({percent(share)} of the samples).",
+                f"{remedy}.",
+            )
+        )
+    if findings:
+        return findings
+    if magnet.highest_gain is not None and magnet.highest_gain > 1.0 - MARGIN:
+        findings.append(
+            Finding(
+                "magnet",
+                "note",
+                f"The magnet is nearly too weak: the chip amplifies by "
+                f"{percent(magnet.highest_gain)} of what it can.",
+                "Bring it a little closer.",
+            )
+        )
+    elif magnet.lowest_gain is not None and magnet.lowest_gain < MARGIN:
+        findings.append(
+            Finding(
+                "magnet",
+                "note",
+                f"The magnet is nearly too strong: the chip amplifies by "
+                f"{percent(magnet.lowest_gain)} of what it can.",
+                "Move it away a little.",
+            )
+        )
+    return findings
+
+
+def of_angle(figures: StreamFigures, noise_deg: float | None) -> list[Finding]:
+    """Whether the angle can be believed: wild values, and noise at rest (rms)."""
+    findings: list[Finding] = []
+    if figures.jumps:
+        findings.append(
+            Finding(
+                "angle",
+                "problem" if figures.jumps > JUMPS else "note",
+                f"The angle jumped {times(figures.jumps)}, faster than any lever.",
+                "Fasten the magnet on its axle and check the encoder's wires.",
+            )
+        )
+    if noise_deg is not None:
+        bad = noise_deg > NOISE_DEG
+        findings.append(
+            Finding(
+                "noise",
+                "problem" if bad else "ok",
+                f"The angle at rest is {'uncertain by' if bad else 'steady to'} {noise_deg:.2f}°"
+                + (f", more than {NOISE_DEG:g}°." if bad else "."),
+                "Keep the wires short and away from motors, and check the encoder's supply."
+                if bad
+                else "",
+            )
+        )
+    return findings
+
+
+def _everywhere(parts: list[tuple[float, float]]) -> bool:
+    return sum(end - start for start, end in parts) > 0.9
+
+
+def _where(parts: list[tuple[float, float]]) -> str:
+    """Say where in the range, in words that somebody at the machine can find."""
+    if _everywhere(parts):
+        return "over the whole range"
+    return "from " + " and from ".join(
+        f"{percent(start)} to {percent(end)} of the way to full flexion" for start, end in parts
+    )
+
+
+def times(count: int) -> str:
+    """How often, in words."""
+    return "once" if count == 1 else f"{count} times"
+
+
+def percent(share: float) -> str:
+    """A share, in words."""
+    return f"{100 * share:.2g} %" if share < 0.01 else f"{100 * share:.0f} %"
