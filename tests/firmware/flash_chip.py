@@ -3,6 +3,7 @@
 import sensor.crash as crash
 import sensor.maintenance as maintenance
 import sensor.settings as storage
+from simclock import clock
 
 
 class PowerCut(BaseException):
@@ -25,16 +26,24 @@ class Flash:
         self.energy = None
         self.steps = 0
         self.full = False
+        self.takes_us = 0  # each call that changes something: at worst a sector is erased
+        self.calls = 0
 
     def step(self):
         if self.energy is not None and self.steps >= self.energy:
             raise PowerCut
         self.steps += 1
 
+    def called(self):
+        self.calls += 1
+        if self.takes_us:
+            clock.sleep(self.takes_us)
+
     def open(self, path, mode):
         return FlashFile(self, path, mode)
 
     def rename(self, old, new):
+        self.called()
         self.step()
         if old not in self.files:
             raise OSError(self.ENOENT)
@@ -43,6 +52,7 @@ class Flash:
         self.files[new] = self.files.pop(old)
 
     def remove(self, path):
+        self.called()
         self.step()
         if path not in self.files:
             raise OSError(self.ENOENT)
@@ -53,6 +63,7 @@ class Flash:
             raise OSError(self.ENOENT)
 
     def sync(self):
+        self.called()
         self.step()
 
 
@@ -63,6 +74,7 @@ class FlashFile:
         self._writing = mode == "wb"
         self._content = b""
         if self._writing:
+            flash.called()
             flash.step()
             if flash.early or path not in flash.files:
                 flash.files[path] = b""
@@ -76,6 +88,7 @@ class FlashFile:
 
     def __exit__(self, kind, error, trace):
         if self._writing and error is None:
+            self._flash.called()
             self._flash.step()
             self._flash.files[self._path] = self._content
 
@@ -83,6 +96,7 @@ class FlashFile:
         return self._content if size is None else self._content[:size]
 
     def write(self, content):
+        self._flash.called()
         if self._flash.full:
             raise OSError(28)
         for i in range(len(content)):
