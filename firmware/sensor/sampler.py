@@ -101,10 +101,10 @@ class Sampler:
                 late = 0
             self._base = self._due
         if late >= period:
-            missed = late // period
-            late -= missed * period
-            self._missed_now += missed
-            self._due = ticks_add(self._due, missed * period)
+            behind = late - late % period  # whole periods
+            late = late % period
+            self._missed_now += behind // period
+            self._due = ticks_add(self._due, behind)
         self._due = ticks_add(self._due, period)
 
         encoder = self._encoder

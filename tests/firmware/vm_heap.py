@@ -1,14 +1,19 @@
-"""The sampling path allocates nothing: it runs with the heap locked, as in a hard interrupt."""
+"""The sampling path allocates nothing: it runs with the heap locked, as in a hard interrupt.
+
+The buses and counters here allocate nothing themselves. What a 32-bit board would allocate and this
+64-bit VM does not, integers of 2^30 and more, test_interrupt_path.py looks for.
+"""
 
 import micropython
 import sensor.encoders.as5600
 from sensor.anglelog import AngleLog
 from sensor.clock import SensorClock
-from sensor.encoders import BUS_ERROR, NO_MAGNET
+from sensor.encoders import BUS_ERROR, MAGNET_WEAK, NO_MAGNET, NOT_REFERENCED, open_encoder
 from sensor.encoders.as5600 import AS5600
 from sensor.health import Counters
 from sensor.sampler import Sampler
 from simclock import clock
+from still_world import BUS_FAILS, DETECTED, ESP32, RP2, WEAK, power_up
 
 ENGINES = ("micropython",)
 
@@ -24,7 +29,7 @@ class Bus:
         self.magnet = 0x20
         self.turn = 0
 
-    def readfrom_mem_into(self, address, register, buffer):
+    def readfrom_mem_into(self, _address, _register, buffer):
         if self.fails:
             raise self.error
         self.turn = (self.turn + 7) & 4095
@@ -92,6 +97,115 @@ def test_late_missed_and_early_ticks_and_a_full_ring_allocate_nothing():
     assert sampler._overrun_now > 0
     sampler.drain()
     assert sampler._counters.missed_ticks > 200
+
+
+def test_a_look_at_the_magnet_allocates_nothing():
+    encoder = as5600_on(Bus())
+    sampler = sampler_on(encoder)
+    for _ in range(20):
+        encoder.look()
+        assert locked(sampler, (10_000,)) is None
+    assert encoder.magnitude is not None
+
+
+def test_an_as5048a_allocates_nothing_whatever_comes_back():
+    world, board = power_up(RP2, "as5048a")
+    encoder = open_encoder(board)
+    sampler = sampler_on(encoder)
+    told = []
+    for magnet, faults in (
+        (DETECTED, 0),
+        (DETECTED | WEAK, 0),
+        (0, 0),
+        (DETECTED, BUS_FAILS),
+        (DETECTED, 0),
+    ):
+        world.magnet = magnet
+        world.faults = faults
+        encoder.look()
+        assert locked(sampler, (10_000,) * 60) is None
+        told.append(encoder.status)
+    assert told == [0, MAGNET_WEAK, NO_MAGNET, BUS_ERROR, 0]
+    assert encoder.magnitude is not None
+
+
+class Unit:
+    """A pulse counter that is somewhere else each time."""
+
+    def __init__(self):
+        self.count = 0
+
+    def value(self):
+        self.count = (self.count + 1_234) % 32_000
+        return self.count - 16_000
+
+
+def quadratures(**wiring):
+    """(encoder, how to move it) on both ports, counters that allocate nothing."""
+    world, board = power_up(RP2, "quadrature_pio", **wiring)
+    encoder = open_encoder(board)
+    yield encoder, world
+    _, board = power_up(ESP32, "quadrature_pcnt", **wiring)
+    encoder = open_encoder(board)
+    encoder._counter._unit = Unit()
+    yield encoder, world
+
+
+def test_a_quadrature_encoder_in_motion_allocates_nothing():
+    for encoder, world in quadratures(counts=16_000):
+        sampler = sampler_on(encoder)
+        for _ in range(40):
+            world.at += 1_001
+            assert locked(sampler, (10_000,) * 10) is None
+        assert encoder.status == NOT_REFERENCED
+
+
+def test_a_quadrature_encoder_that_finds_its_reference_allocates_nothing():
+    world, board = power_up(RP2, "quadrature_pio", counts=16_000)
+    encoder = open_encoder(board)
+    sampler = sampler_on(encoder)
+    assert locked(sampler, (10_000,) * 510) is None
+    assert encoder.status == 0
+    world.at = 60_000
+    assert locked(sampler, (10_000,)) is None
+    assert encoder.angle > 59_000
+
+
+def test_an_index_pulse_allocates_nothing():
+    for encoder, world in quadratures(index=14, counts=16_000):
+        for at in (1_000, 9_000, 30_000, 50_000):  # a reference, and slips
+            world.at = at
+            encoder.read()
+            error = None
+            micropython.heap_lock()
+            try:
+                encoder._index_seen(None)
+                encoder.read()
+            except MemoryError as raised:
+                error = raised
+            micropython.heap_unlock()
+            assert error is None
+
+
+def test_the_proof_would_notice_an_allocation_in_every_driver():
+    for kind, board in (
+        ("as5600", RP2),
+        ("as5048a", RP2),
+        ("quadrature_pio", RP2),
+        ("quadrature_pcnt", ESP32),
+    ):
+        _, wired = power_up(board, kind)
+        encoder = open_encoder(wired)
+        driver = type(encoder)
+
+        class Wasteful(driver):
+            def read(self):
+                super().read()
+                self.copy = [self.angle]
+
+        sampler = sampler_on(Wasteful(wired["encoders"][kind]))
+        assert isinstance(locked(sampler, (10_000,)), MemoryError), kind
+        assert locked(sampler_on(encoder), (10_000,)) is None, kind
 
 
 def test_the_proof_would_notice_one_small_allocation():

@@ -7,6 +7,8 @@ ADDRESS = 0x36
 _STATUS = 0x0B
 _RAW_ANGLE = 0x0C
 _ANGLE = 0x0E
+_HIGH_BYTES = (_RAW_ANGLE, _ANGLE)  # here, since vm_heap.py reads with the heap locked
+_LOW_BYTES = (_RAW_ANGLE + 1, _ANGLE + 1)
 _AGC = 0x1A
 _MAGNITUDE = 0x1B
 _MD = 0x20
@@ -42,9 +44,9 @@ def _agc():
 def _register(number, angle, magnet):
     if number == _STATUS:
         return magnet
-    if number in (_RAW_ANGLE, _ANGLE):
+    if number in _HIGH_BYTES:
         return angle >> 8
-    if number in (_RAW_ANGLE + 1, _ANGLE + 1):
+    if number in _LOW_BYTES:
         return angle & 0xFF
     if number == _AGC:
         return _agc()
