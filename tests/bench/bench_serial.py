@@ -74,6 +74,7 @@ class TimedRoute(SimulatedRoute):
 
     async def connect(self) -> SimulatedLink:
         link = await super().connect()
+        assert isinstance(link, SimulatedLink)
         read = link.read
 
         async def timed_read() -> bytes:

@@ -1,0 +1,243 @@
+"""An impostor has the sensor's name, its id, and everything that it ever said, but not its key."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+from fake_bluetooth import FakeBluetooth, Peripheral
+from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
+from legcurl.address import BleAddress
+from legcurl.errors import ImpostorError, RequestRefusedError, WrongKeyError
+from legcurl.events import Event, LinkChanged
+from legcurl.feed import LiveFeed
+from legcurl.guard import Guard
+from legcurl.intake import Intake
+from legcurl.links.ble import BleRoute
+from legcurl.session import SensorSession
+from legcurl.station import Station
+from legcurl.trust import key_id, new_key, proof, request_mac
+from live_sensor import HELLO, START, LiveSensor, LoopbackRoute
+
+ANGLES = leg_curls(count=2)
+SENSOR_ID = "e66058388317812f"
+KEY = new_key()
+SETTINGS_PUT, CHALLENGE, AUTHORIZED, PROVE = 0x07, 0x0D, 0x0E, 0x0F
+NOT_ALLOWED = 3
+
+
+class PairedSensor(LiveSensor):
+    """One that has a key, and keeps to "Who may"."""
+
+    def __init__(self, log: FakeSensor, key: bytes = KEY) -> None:
+        super().__init__(log, key_id=key_id(key))
+        self.key = key
+        self.proofs: list[bytes] = []
+        self.changed: list[bytes] = []
+        self._nonces = 0
+
+    def prove(self, nonce: bytes) -> bytes:
+        return proof(self.key, nonce, self.log.boot_id, self.log.sensor_id)
+
+    def _answer(self, number: int, op: int, payload: bytes) -> bytes:
+        if op == PROVE and not self.refuses.get(op):
+            self.proofs.append(self.prove(payload))
+            return self._result(number, op, 0, self.proofs[-1])
+        if op == CHALLENGE:
+            self._nonces += 1
+            return self._result(number, op, 0, self._nonce())
+        if op == AUTHORIZED:
+            mac, wanted, rest = payload[:32], payload[32], payload[33:]
+            if mac != request_mac(self.key, self._nonce(), wanted, rest):
+                return self._result(number, op, NOT_ALLOWED, b"that is not this sensor's key")
+            self.changed.append(rest)
+            return self._result(number, op, 0, rest)
+        if op == SETTINGS_PUT:
+            return self._result(number, op, NOT_ALLOWED, b"authorized only")
+        return super()._answer(number, op, payload)
+
+    def _nonce(self) -> bytes:
+        return self._nonces.to_bytes(16, "little")
+
+
+class Impostor(PairedSensor):
+    """It replays what it overheard, and talks before it is asked."""
+
+    def __init__(self, log: FakeSensor, overheard: list[bytes]) -> None:
+        super().__init__(log)
+        self.overheard = overheard
+
+    def connected(self) -> None:
+        super().connected()
+        self.output += self.log.boot() + self.log.samples(0, 25)
+
+    def prove(self, nonce: bytes) -> bytes:
+        return self.overheard[0]
+
+
+class Ring:
+    def __init__(self, **keys: bytes) -> None:
+        self.keys = keys
+
+    def key(self, sensor_id: str) -> bytes | None:
+        return self.keys.get(sensor_id)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting proves nothing here."""
+    monkeypatch.setattr("legcurl.feed.BACKOFF_FIRST_S", 0.005)
+    monkeypatch.setattr("legcurl.feed.BACKOFF_MAX_S", 0.02)
+    monkeypatch.setattr("legcurl.links.ble.SETTLE_S", 0.05)
+    monkeypatch.setattr("legcurl.links.ble_adapter.SLICE_S", 0.1)
+
+
+def leg_curl(sensor: LiveSensor) -> Peripheral:
+    return Peripheral("Leg curl 1", "E6:01", sensor=sensor)
+
+
+def station_on(bluetooth: FakeBluetooth, ring: Ring) -> Station:
+    address = BleAddress("Leg curl 1")
+    route = BleRoute(address, scanner=bluetooth.scanner, client=bluetooth.client)
+    intake = Intake(SensorSession())
+    guard = Guard(route.name, ring)
+    return Station(route.name, LiveFeed(route, intake, guard=guard), intake)
+
+
+async def events_until(station: Station, enough: Callable[[], bool]) -> list[Event]:
+    async def stop_then() -> None:
+        while not enough():
+            await asyncio.sleep(0.01)
+        await station.stop()
+
+    async with asyncio.timeout(20.0), station:
+        stopping = asyncio.create_task(stop_then())
+        events = [event async for event in station.events()]
+        await stopping
+    return events
+
+
+async def test_a_paired_sensor_proves_itself_before_anything_of_it_counts() -> None:
+    sensor = PairedSensor(FakeSensor(ANGLES))
+    station = station_on(FakeBluetooth(leg_curl(sensor)), Ring(**{SENSOR_ID: KEY}))
+    events = await events_until(station, lambda: station.session.next_index == len(ANGLES))
+    assert [op for op, _ in sensor.requests][:3] == [HELLO, PROVE, START]
+    assert lines(events) == lines(told(decoded(FakeSensor(ANGLES).packets())))
+
+
+async def test_no_two_proofs_are_asked_for_with_the_same_nonce() -> None:
+    sensor = PairedSensor(FakeSensor(ANGLES))
+    bluetooth = FakeBluetooth(leg_curl(sensor))
+    for _ in range(3):
+        async with station_on(bluetooth, Ring(**{SENSOR_ID: KEY})):
+            pass
+    assert len(set(sensor.proofs)) == 3
+
+
+async def test_an_impostor_that_replays_a_proof_is_refused_and_named() -> None:
+    overheard = [proof(KEY, bytes(16), 77, SENSOR_ID)]
+    sensor = Impostor(FakeSensor(ANGLES), overheard)
+    station = station_on(FakeBluetooth(leg_curl(sensor)), Ring(**{SENSOR_ID: KEY}))
+    with pytest.raises(ImpostorError, match=f"sensor {SENSOR_ID} \\(Leg curl 1\\) cannot prove"):
+        async with station:
+            pass
+    assert station.hello is None
+    assert station.session.counts.samples == 0
+    assert START not in [op for op, _ in sensor.requests]
+
+
+async def test_an_impostor_that_refuses_to_prove_itself_is_refused() -> None:
+    sensor = PairedSensor(FakeSensor(ANGLES))
+    sensor.refuses = {PROVE: [NOT_ALLOWED]}
+    with pytest.raises(ImpostorError):
+        async with station_on(FakeBluetooth(leg_curl(sensor)), Ring(**{SENSOR_ID: KEY})):
+            pass
+
+
+@pytest.mark.parametrize("key", [None, new_key()])
+async def test_a_sensor_with_another_key_or_none_is_refused_and_named(key: bytes | None) -> None:
+    log = FakeSensor(ANGLES)
+    sensor = LiveSensor(log) if key is None else PairedSensor(log, key)
+    with pytest.raises(WrongKeyError) as caught:
+        async with station_on(FakeBluetooth(leg_curl(sensor)), Ring(**{SENSOR_ID: KEY})):
+            pass
+    assert f"sensor {SENSOR_ID} (Leg curl 1)" in str(caught.value)
+    assert ("no key" if key is None else key_id(key)) in str(caught.value)
+    assert key_id(KEY) in str(caught.value)
+    assert "legcurl pair" in str(caught.value)
+    assert caught.value.exit_code == 5
+
+
+async def test_an_impostor_in_mid_set_is_waited_out() -> None:
+    """It cannot end, spoil or restart the set: that goes on when the true sensor is back."""
+    true = PairedSensor(FakeSensor(ANGLES))
+    bluetooth = FakeBluetooth(leg_curl(true))
+    station = station_on(bluetooth, Ring(**{SENSOR_ID: KEY}))
+    impostor = Impostor(FakeSensor(ANGLES[::-1], boot_id=4711), true.proofs)
+
+    async def interlude() -> None:
+        while (station.session.next_index or 0) < 500:
+            await asyncio.sleep(0.001)
+        peripheral = bluetooth.peripherals[0]
+        peripheral.sensor = impostor
+        peripheral.drop()
+        while [op for op, _ in impostor.requests].count(PROVE) < 2:
+            await asyncio.sleep(0.01)
+        peripheral.sensor = true
+        peripheral.drop()
+
+    trouble = asyncio.create_task(interlude())
+    events = await events_until(station, lambda: station.session.next_index == len(ANGLES))
+    await trouble
+    unbroken = lines(told(decoded(FakeSensor(ANGLES).packets())))
+    assert lines(event for event in events if not isinstance(event, LinkChanged)) == unbroken
+    assert START not in [op for op, _ in impostor.requests]
+
+
+async def test_a_sensor_whose_key_nobody_has_here_is_read_and_that_is_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    sensor = PairedSensor(FakeSensor(ANGLES))
+    async with station_on(FakeBluetooth(leg_curl(sensor)), Ring()) as station:
+        assert station.hello is not None
+    assert "any device could pose as it" in caplog.text
+    assert PROVE not in [op for op, _ in sensor.requests]
+
+
+async def test_changes_go_with_the_key_and_not_without() -> None:
+    sensor = PairedSensor(FakeSensor(ANGLES))
+    bluetooth = FakeBluetooth(leg_curl(sensor))
+    async with station_on(bluetooth, Ring(**{SENSOR_ID: KEY})) as station:
+        await station.change_settings(name="Leg curl 2")
+        await station.change_settings(rate_hz=200)
+    async with station_on(bluetooth, Ring()) as station:
+        with pytest.raises(RequestRefusedError, match="legcurl pair serial:"):
+            await station.change_settings(name="Mine now")
+    assert sensor.changed == [b'{"name": "Leg curl 2"}', b'{"rate_hz": 200}']
+
+
+async def test_an_authorized_request_is_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its nonce is used up: a repetition would be refused in its place."""
+    monkeypatch.setattr("legcurl.exchange.REPEAT_S", 0.05)
+    sensor = PairedSensor(FakeSensor(ANGLES))
+    bluetooth = FakeBluetooth(leg_curl(sensor))
+    async with station_on(bluetooth, Ring(**{SENSOR_ID: KEY})) as station:
+        sensor.deaf_to = {AUTHORIZED: 1}
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await station.change_settings(name="Leg curl 2")
+    assert [op for op, _ in sensor.requests].count(AUTHORIZED) == 1
+
+
+async def test_over_a_cable_nobody_is_asked_to_prove_anything() -> None:
+    sensor = PairedSensor(FakeSensor(ANGLES))
+    route = LoopbackRoute(sensor, wired=True)
+    intake = Intake(SensorSession())
+    guard = Guard(route.name, Ring(**{SENSOR_ID: new_key()}))
+    async with Station(route.name, LiveFeed(route, intake, guard=guard), intake) as station:
+        with pytest.raises(RequestRefusedError, match="authorized only"):
+            await station.change_settings(name="as the cable's own fake says")
+    assert PROVE not in [op for op, _ in sensor.requests]
