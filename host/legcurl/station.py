@@ -35,6 +35,7 @@ from legcurl.trust import KeyRing
 if TYPE_CHECKING:
     from legcurl.events import Event
     from legcurl.motion import Calibration
+    from legcurl.session import SampleReader
 
 
 def open_station(
@@ -44,6 +45,7 @@ def open_station(
     record: str | Path | None = None,
     history: bool = True,
     keys: Keys | None = None,
+    on_samples: SampleReader | None = None,
 ) -> Station:
     """A station for `async with`: entering it connects, leaving it releases everything.
 
@@ -52,7 +54,8 @@ def open_station(
     was restarted in mid-set finds the whole set; without, it begins now.
 
     `keys` are those of the gym's sensors, by default this user's key ring; over Bluetooth, a sensor
-    that we have a key for has to prove that it is that sensor (guard.py).
+    that we have a key for has to prove that it is that sensor (guard.py). `on_samples` is given all
+    samples, just before the events that follow from them.
 
     Entering raises LinkError, SensorError, StoreError or InputError if that cannot be.
     """
@@ -66,10 +69,10 @@ def open_station(
     recorder = None if record is None else open_recorder
     if isinstance(address, ReplayAddress):
         recording = Recording(address.path)
-        session = SensorSession(calibration or recording.header.calibration)
+        session = SensorSession(calibration or recording.header.calibration, on_samples=on_samples)
         intake = Intake(session, recorder)
         return Station(str(address), ReplayFeed(recording, address.pace, intake), intake)
-    intake = Intake(SensorSession(calibration), recorder)
+    intake = Intake(SensorSession(calibration, on_samples=on_samples), recorder)
     route = route_to(address)
     guard = Guard(str(address), KeyRing() if keys is None else keys)
     feed = LiveFeed(route, intake, history=history, guard=guard)

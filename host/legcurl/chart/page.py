@@ -61,14 +61,8 @@ def write_picture(file: Path, kept: ChartKeeper, name: str) -> list[str]:
     Raises StoreError when the file cannot be written.
     """
     ending = file.suffix.lower()
-    with _own_style():
-        if ending == ".pdf":
-            picture = _pdf(kept, name)
-        else:
-            charts = kept.charts[:SETS_A_PICTURE]
-            picture = _image(_page(charts, 1, kept, name), ending)
     try:
-        file.write_bytes(picture)
+        file.write_bytes(picture(kept, name, ending))
     except OSError as error:
         raise StoreError(f"{file} cannot be written: {error.strerror or error}.") from error
     if ending != ".pdf" and len(kept.charts) > SETS_A_PICTURE:
@@ -77,6 +71,14 @@ def write_picture(file: Path, kept: ChartKeeper, name: str) -> list[str]:
             "a .pdf has room for all"
         ]
     return []
+
+
+def picture(kept: ChartKeeper, name: str, ending: str) -> bytes:
+    """The same as the content of a file with that ending."""
+    with _own_style():
+        if ending == ".pdf":
+            return _pdf(kept, name)
+        return _image(_page(kept.charts[:SETS_A_PICTURE], 1, kept, name), ending)
 
 
 @contextmanager

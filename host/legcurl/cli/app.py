@@ -10,6 +10,7 @@
 | 5 | the sensor: none there, a newer protocol, a refusal |
 | 6 | a file that cannot be read as what it should be |
 | 7 | a file that could not be written |
+| 8 | `doctor` found a problem |
 | 129, 130, 141, 143 | ended by hang-up, Ctrl-C, a closed pipe, SIGTERM |
 """
 
@@ -40,9 +41,12 @@ EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
 _HOMES = {  # verb -> module that defines a click command of that name
     "analyze": "legcurl.cli.analyzing",
     "calibrate": "legcurl.cli.calibrating",
+    "doctor": "legcurl.cli.diagnosing",
+    "pair": "legcurl.cli.pairing",
     "record": "legcurl.cli.watching",
     "replay": "legcurl.cli.watching",
     "sensors": "legcurl.cli.sensors",
+    "serve": "legcurl.cli.serving",
     "simulate": "legcurl.cli.simulating",
     "watch": "legcurl.cli.watching",
 }

@@ -41,16 +41,16 @@ export class Model {
     const trace = this.trace;
     if (!trace || trace.machine !== payload.machine || !payload.rom.length) return;
     const last = trace.t.at(-1);
-    if (last !== undefined && payload.t_s < last - 1) {
+    if (last !== undefined && payload.t[0] < last - 1) {
       trace.t.length = trace.rom.length = trace.phase.length = 0; // the sensor's clock began anew
       trace.lead = null;
     }
     payload.rom.forEach((rom, i) => {
-      const t = payload.t_s + i * payload.dt_s;
+      const t = payload.t[i];
       if (last !== undefined && t <= last) return;
       trace.t.push(t);
       trace.rom.push(rom);
-      trace.phase.push(payload.phases ? payload.phases[i] : payload.phase);
+      trace.phase.push(payload.phase);
     });
     const newest = trace.t.at(-1);
     let old = 0;

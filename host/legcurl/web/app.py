@@ -1,0 +1,200 @@
+"""The web service: a gym, its store and the page, as one ASGI application.
+
+`Service` holds what the endpoints use and follows the gym: moving figures and states go to the
+viewers (live.py), finished sets to the store (keeping.py). `create_app` puts the endpoints, the
+page's files and the headers that keep other sites out around it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from legcurl.errors import InputError, LegCurlError, LinkError, StoreError
+from legcurl.events import Event, Progress
+from legcurl.gym import Gym, Machine, MachineSetup
+from legcurl.keeping import SetKeeper
+from legcurl.store.records import Expected, NewSet, StoredSet
+from legcurl.web import api
+from legcurl.web.access import Access
+from legcurl.web.guard import Guarded
+from legcurl.web.live import Broadcast
+from legcurl.web.machine_json import moving
+from legcurl.web.trace import TracePacer
+
+if TYPE_CHECKING:
+    from legcurl.store import Store
+
+PAGE = Path(__file__).parent / "page"
+
+
+class Service:
+    """Everything that runs while the service does; an async context manager."""
+
+    def __init__(self, setups: Sequence[MachineSetup], store: Store, access: Access) -> None:
+        self.access = access
+        self.store = store
+        self.keeper = SetKeeper(store, self._kept)
+        self.gym = Gym(setups, (self.keeper, self))
+        self.broadcast = Broadcast(tuple(self.gym.machines), self.snapshot)
+        self.last_sets: dict[str, str] = {}
+        self._pacers = {machine: TracePacer() for machine in self.gym.machines}
+        self._pictures: dict[str, bytes] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Everything started, and at the end stopped in the right order."""
+        for machine in self.gym.machines:
+            self.keeper.expect(machine, self.store.expected(machine))
+        async with self.keeper:
+            ticking = asyncio.create_task(self.broadcast.run(), name="broadcast")
+            try:
+                async with self.gym:
+                    yield
+            finally:
+                ticking.cancel()
+                await asyncio.gather(ticking, return_exceptions=True)
+
+    def snapshot(self, machine: str) -> dict[str, Any]:
+        """A machine's whole state, as the page gets it."""
+        return api.machine_json(self, machine)
+
+    def happened(self, machine: Machine, event: Event) -> None:
+        """Tell the viewers."""
+        self.broadcast.moved(machine.setup.id, moving(machine.state))
+        if not isinstance(event, Progress):
+            self.broadcast.changed(machine.setup.id)
+
+    def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
+        """Tell those viewers that draw this machine's trace."""
+        name = machine.setup.id
+        if not self.broadcast.watched(name):
+            return
+        for piece in self._pacers[name].push(machine, t_us, angle_deg):
+            self.broadcast.traced(name, {"machine": name, **piece})
+
+    async def expect(self, machine: str, expected: Expected) -> None:
+        """Remember who lifts next, here and in the store."""
+        setup = self.gym.machines[machine]
+
+        def remember(store: Store) -> None:
+            from legcurl.store.records import Machine as StoredMachine
+
+            store.put_machine(StoredMachine(machine, setup.name))
+            store.expect(machine, expected)
+
+        await self.keeper.ask(remember)
+        self.keeper.expect(machine, expected)
+        self.broadcast.changed(machine)
+
+    async def picture(self, stored: StoredSet) -> bytes:
+        """The picture of a set, drawn when it is first asked for."""
+        known = self._pictures.get(stored.id)
+        if known is None:
+            from legcurl.web.picture import draw
+
+            trace = await self.keeper.ask(lambda store: store.trace(stored.id))
+            known = await asyncio.to_thread(draw, stored, trace)
+            while len(self._pictures) > 32:
+                self._pictures.pop(next(iter(self._pictures)))
+            self._pictures[stored.id] = known
+        return known
+
+    def _kept(self, machine: Machine, new: NewSet) -> None:
+        self.last_sets[machine.setup.id] = new.id
+        self.broadcast.stored({"machine": machine.setup.id, "set_id": new.id})
+        self.broadcast.changed(machine.setup.id)
+
+
+def create_app(service: Service, *, hosts: Sequence[str]) -> Starlette:
+    """The application. `hosts` are the names under which browsers may ask for it."""
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        async with service.running():
+            yield
+
+    app = Starlette(
+        routes=[
+            *api.routes(),
+            Route("/api/openapi.json", _openapi),
+            Route("/healthz", _health),
+            Route("/", _page),
+            Mount("/", StaticFiles(directory=PAGE)),
+        ],
+        exception_handlers={
+            api.ApiError: _refused,
+            InputError: _not_meant,
+            StoreError: _store_failed,
+            LinkError: _sensor_away,
+            LegCurlError: _not_meant,
+            HTTPException: _http_error,
+        },
+        lifespan=lifespan,
+    )
+    app.state.service = service
+    app.add_middleware(Guarded, hosts=tuple(hosts))
+    return app
+
+
+async def _page(_request: Request) -> Response:
+    return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+
+
+async def _openapi(_request: Request) -> Response:
+    from legcurl.web.openapi import document
+
+    return JSONResponse(document())
+
+
+async def _health(request: Request) -> Response:
+    service: Service = request.app.state.service
+    links = {name: machine.state.link for name, machine in service.gym.machines.items()}
+    well = not service.keeper.trouble
+    return JSONResponse(
+        {
+            "ok": well,
+            "machines": links,
+            "sets_waiting": service.keeper.pending,
+            "store": service.keeper.trouble or "ok",
+            "viewers": service.broadcast.viewers,
+            "skipped_messages": service.broadcast.skipped,
+        },
+        status_code=200 if well else 503,
+    )
+
+
+def _answer(status: int, error: str, remedy: str = "", headers: Any = None) -> Response:
+    return JSONResponse({"error": error, "remedy": remedy}, status_code=status, headers=headers)
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, api.ApiError)
+    return _answer(error.status, error.error, error.remedy, error.headers)
+
+
+async def _not_meant(_request: Request, error: Exception) -> Response:
+    return _answer(400, str(error))
+
+
+async def _store_failed(_request: Request, error: Exception) -> Response:
+    return _answer(503, str(error))
+
+
+async def _sensor_away(_request: Request, error: Exception) -> Response:
+    return _answer(409, str(error))
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _answer(error.status_code, error.detail)

@@ -1,0 +1,45 @@
+"""The picture of a stored set: what was measured, drawn over the trace it was measured in.
+
+The curve is the tracker's own view of the lever, so the trace goes through it once more; the
+figures are those of the store, with the coach's corrections.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from legcurl.chart import ChartKeeper
+from legcurl.chart.page import picture
+from legcurl.motion import Calibration, SetTracker
+from legcurl.store.records import StoredSet, Trace
+
+CHUNK = 1000  # samples
+
+
+def draw(stored: StoredSet, trace: Trace | None, ending: str = ".png") -> bytes:
+    """The picture, as a file with that ending would hold it. Takes about a second."""
+    kept = charted(stored, trace)
+    started = stored.started.astimezone()
+    return picture(kept, f"{stored.machine.name}, {started:%Y-%m-%d %H:%M}", ending)
+
+
+def charted(stored: StoredSet, trace: Trace | None) -> ChartKeeper:
+    """What a chart of the set needs. Without a trace there is no curve to draw."""
+    kept = ChartKeeper()
+    if trace is None:
+        return kept
+    measured = stored.original
+    calibration = None
+    if measured.extended_deg is not None and measured.flexed_deg is not None:
+        calibration = Calibration(measured.extended_deg, measured.flexed_deg)
+    tracker = SetTracker(calibration, progress_s=kept.progress_s)
+    for first in range(0, len(trace.t_us), CHUNK):
+        t_us = trace.t_us[first : first + CHUNK]
+        angle_deg = trace.angle_deg[first : first + CHUNK]
+        kept.take(t_us, angle_deg)
+        for event in tracker.push(t_us, angle_deg):
+            kept.show(event)
+    for event in tracker.finish():
+        kept.show(event)
+    kept.charts = [replace(chart, result=stored.result) for chart in kept.charts[:1]]
+    return kept
