@@ -67,13 +67,14 @@ class AS5048A(MagneticEncoder):
         magnitude = self._exchange(_ANGLE)
         angle = self._exchange(_DIAGNOSTICS)
         diagnosis = self._exchange(_MAGNITUDE)
-        measured = self._asked and magnitude >= 0
+        if not self._asked:
+            magnitude = -1  # it was something else
         self._asked = True
         if angle < 0 or diagnosis < 0 or not diagnosis & _OCF:
             self._asked = False
             self._exchange(_CLEAR_ERROR_FLAG)
             return BUS_ERROR
-        if self._looking and measured:
+        if self._looking and magnitude >= 0:
             self._looking = False
             self.agc = diagnosis & _AGC
             self.magnitude = magnitude

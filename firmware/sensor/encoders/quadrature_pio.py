@@ -107,8 +107,8 @@ class PioCounter:
         self._number = number
         self._first_pin = first_pin
         self._machine = None
-        self._stale = array("H", (0, 0, 0, 0))
-        self._fresh = array("H", (0,))
+        self._old_words = array("H", (0, 0, 0, 0))
+        self._word = array("H", (0,))
         self.open()
 
     def take(self):
@@ -116,9 +116,9 @@ class PioCounter:
         machine = self._machine
         if machine is None or machine.rx_fifo() < _FIFO:
             return -1  # get() would wait for ever
-        machine.get(self._stale)
-        machine.get(self._fresh)
-        return self._fresh[0]
+        machine.get(self._old_words)
+        machine.get(self._word)
+        return self._word[0]
 
     def open(self):
         """Start the machine anew. Main loop only."""
