@@ -42,6 +42,7 @@ _HOMES = {  # verb -> module that defines a click command of that name
     "analyze": "legcurl.cli.analyzing",
     "calibrate": "legcurl.cli.calibrating",
     "doctor": "legcurl.cli.diagnosing",
+    "flash": "legcurl.cli.flashing",
     "pair": "legcurl.cli.pairing",
     "record": "legcurl.cli.watching",
     "replay": "legcurl.cli.watching",

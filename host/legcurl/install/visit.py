@@ -86,6 +86,11 @@ class SensorVisit:
         return self._route.pace
 
     @property
+    def wired(self) -> bool:
+        """Whether who asks here may change everything."""
+        return self._route.wired
+
+    @property
     def hello(self) -> Hello:
         """Who the sensor is, as it last said."""
         hello = self._station.hello

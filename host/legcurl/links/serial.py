@@ -170,7 +170,7 @@ def _explained(port: str, error: Exception) -> LinkError:
             "(legcurl sensors says which are ours.)"
         )
     if number in FORBIDDEN:
-        return PortPermissionError(f"{port}: {_who_may(port)}")
+        return PortPermissionError(f"{port}: {who_may(port)}")
     if number in BUSY:
         return PortBusyError(
             f"{port} is in use by another program: close the serial monitor or the other legcurl "
@@ -189,7 +189,7 @@ def _ports_here() -> str:
     return f"Here now: {', '.join(ports[:PORTS_SHOWN])}{more}."
 
 
-def _who_may(port: str) -> str:
+def who_may(port: str) -> str:
     """Name the group that may open the device file, and the two ways into it."""
     rule = 'or give the sensor a udev rule with TAG+="uaccess"'
     try:

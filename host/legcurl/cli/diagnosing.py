@@ -1,0 +1,167 @@
+"""`doctor`: what is wrong with this computer, or with a sensor, and what to do about it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from legcurl.cli.ending import run_until_ended
+from legcurl.cli.installer import installers_address, write_findings
+from legcurl.cli.options import json_option
+from legcurl.cli.output import write_json, write_line
+from legcurl.errors import LegCurlError
+
+if TYPE_CHECKING:
+    from legcurl.address import Address
+    from legcurl.install.diagnosis import Evidence
+    from legcurl.install.findings import Finding
+
+SCHEMA = 1
+SECONDS = 15.0  # somebody at the machine moves the lever once from end to end in it
+EXIT_PROBLEM = 8
+
+
+@click.command(short_help="Find what is wrong with this computer or a sensor.")
+@click.argument("address", required=False)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1.0),
+    metavar="N",
+    help=f"Watch the sensor for so long.  [default: {SECONDS:g}; of pace=fast, all of it]",
+)
+@click.option(
+    "--scan/--no-scan", default=True, help="Listen for sensors on Bluetooth; without ADDRESS."
+)
+@json_option
+def doctor(address: str | None, seconds: float | None, scan: bool, as_json: bool) -> int:
+    """Say what is wrong with this computer, or with the sensor at ADDRESS, and what helps.
+
+    A sensor is best watched while somebody moves its lever slowly from end to end. Ends with code
+    0 if there is no problem, else with 8, or as any command would that cannot reach the sensor.
+    """
+    if address is None:
+        findings = _look_at_computer(scan)
+        return _told(findings, {"schema": SCHEMA, "address": None}, as_json)
+    where = installers_address(address)
+    examined: list[Evidence] = []
+    try:
+        run_until_ended(_examine(where, seconds, examined))
+    except LegCurlError as error:
+        if not as_json:
+            raise
+        write_json({"schema": SCHEMA, "address": str(where), "findings": [_unreachable(error)]})
+        return error.exit_code
+    from legcurl.install.diagnosis import diagnose
+
+    evidence = examined[0]
+    return _told(diagnose(evidence), _document(where, evidence), as_json)
+
+
+def _look_at_computer(scan: bool) -> list[Finding]:
+    from legcurl.install.computer import look_at_computer
+
+    found: list[Finding] = []
+
+    async def look() -> None:
+        found.extend(await look_at_computer(scan=scan))
+
+    run_until_ended(look())
+    return found
+
+
+async def _examine(where: Address, seconds: float | None, examined: list[Evidence]) -> None:
+    from legcurl.install.examination import examine
+    from legcurl.install.visit import SensorVisit
+
+    async with SensorVisit(where) as visit:
+        if seconds is None:
+            seconds = SECONDS if visit.pace is not None else inf
+        with _watching(visit.name, seconds) as progress:
+            examined.append(await examine(visit, seconds, progress))
+
+
+def _told(findings: list[Finding], document: dict[str, Any], as_json: bool) -> int:
+    """Write what was found; give the exit code."""
+    from legcurl.install.findings import problems
+
+    if as_json:
+        write_json({**document, "findings": [finding.as_json() for finding in findings]})
+    else:
+        from legcurl.view.findings_list import summary
+
+        write_findings(findings)
+        write_line(summary(findings))
+    return EXIT_PROBLEM if problems(findings) else 0
+
+
+def _document(where: Address, evidence: Evidence) -> dict[str, Any]:
+    """The figures behind the findings, for a report."""
+    from legcurl.install.diagnosis import drift_ppm
+
+    hello, figures = evidence.hello, evidence.stream.figures
+    drift = None if evidence.pace is None else drift_ppm(evidence.pings, evidence.pace)
+    return {
+        "schema": SCHEMA,
+        "address": str(where),
+        "sensor": {
+            "sensor_id": hello.sensor_id,
+            "name": hello.name,
+            "board": hello.board,
+            "encoder": hello.encoder,
+            "firmware": hello.firmware,
+            "protocol": list(hello.protocol),
+            "micropython": hello.micropython,
+            "boot_reason": hello.boot_reason,
+        },
+        "calibration": evidence.stored,
+        "statistics": evidence.after,
+        "crash_log": evidence.crash_log,
+        "stream": {
+            "samples": figures.samples,
+            "blind": figures.blind,
+            "missing": {str(reason): count for reason, count in figures.missing.items()},
+            "status": {fault.name: count for fault, count in figures.status.items()},
+            "jumps": figures.jumps,
+            "late": figures.late,
+            "latest_us": figures.latest_us,
+            "restarts": figures.restarts,
+            "reach_deg": round(figures.reach_deg, 2),
+            "frozen_s": round(figures.frozen_s, 3),
+            "noise_deg": figures.usual_noise_deg,
+            "rate_hz": evidence.stream.rate_hz,
+            "frames": evidence.link.frames,
+            "damaged": evidence.link.damaged,
+        },
+        "clock": None if drift is None else {"drift_ppm": drift[0], "bound_ppm": drift[1]},
+    }
+
+
+def _unreachable(error: LegCurlError) -> dict[str, Any]:
+    from legcurl.install.findings import Finding
+
+    return Finding("link", "problem", str(error)).as_json()
+
+
+@contextmanager
+def _watching(name: str, seconds: float) -> Iterator[Callable[[float], None]]:
+    """Show how long it still takes, on stderr if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda watched_s: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    endless = seconds == inf
+    columns = [TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()]
+    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    with bar:
+        task = bar.add_task(
+            f"Watching {name}: move the lever slowly from end to end",
+            total=None if endless else seconds,
+        )
+        yield lambda watched_s: bar.update(task, completed=watched_s)

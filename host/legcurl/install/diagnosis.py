@@ -1,0 +1,450 @@
+"""What a sensor that was watched for a while suffers from, in plain words.
+
+`Evidence` is all that was collected (examination.py), `diagnose` says of each thing whether it is
+well. Pure, so that every sentence can be had in a test. What calibration and doctor both look at
+is in judging.py; the computer itself is looked at in computer.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import inf
+from statistics import median
+from typing import Any
+
+from legcurl.clock import PING_EVERY_S
+from legcurl.commands import Hello
+from legcurl.frame import TURN
+from legcurl.install.calibrating import direction_of
+from legcurl.install.findings import Finding
+from legcurl.install.judging import LinkFigures, of_angle, of_link, of_magnet, of_samples, percent
+from legcurl.install.magnet import GAIN_MOST, MagnetSurvey
+from legcurl.install.stream import LATE_US, StreamSurvey
+from legcurl.links.route import SILENCE_S
+from legcurl.motion.calibration import MIN_ROM_DEG
+
+RATE_TOLERANCE = 0.01  # of the rate asked for: the sensor counts its own ticks, so it is exact
+LATE_SHARE = 0.05
+"""More late samples than this, each told with its lateness, is a busy sensor; a soft timer has a
+few with each heap collection."""
+
+FROZEN_S = 30.0
+"""An angle that is one and the same number for so long, in s, is stuck. An AS5600's noise is 0.015°
+rms at least (datasheet v1-06, figure 9), its step 0.088°: even in the middle of a step a sample in
+300 shows the next one, so 3000 samples without one do not happen."""
+
+FROZEN_TOLD_S = 5.0  # worth a word when nothing else moved meanwhile
+MOVED_DEG = 2.0  # less is play and noise, and says nothing of direction
+FIT_DEG = 15.0
+"""How far beyond its calibrated range a lever may go, in degrees: its stops lie 3° to 20° outside
+(simulator), and nobody calibrates at the stops."""
+
+CRYSTAL_PPM = 200.0
+"""A board's crystal is good to 30 ppm and ages by a few; a resonator may have a few thousand. Times
+are wrong by this much, which nobody feels; but a clock so wrong has a fault."""
+
+HEAP_NOTE_BYTES = 20_000  # hello's JSON and an answer of 1 kB, several times over
+HEAP_LEAST_BYTES = 8_000
+RING_SLOTS = 512  # samples that wait for the main loop: firmware/sensor/sampler.py
+PINGS_APART_S = PING_EVERY_S / 8  # not in step with frames either, as the station's own are
+ANSWER_NOTE_S = 0.25  # an answer takes a turn of the loop and the link: 10 ms by cable
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """One comparison of the clocks."""
+
+    sent_s: float  # host
+    sensor_us: int
+    received_s: float  # host
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was collected of one sensor. `None` is what could not be had."""
+
+    hello: Hello
+    own_firmware: str  # the version that this package carries
+    stored: Mapping[str, Any] | None  # calibration
+    before: Mapping[str, Any] | None  # statistics
+    after: Mapping[str, Any] | None
+    crash_log: str
+    stream: StreamSurvey
+    magnet: MagnetSurvey
+    link: LinkFigures
+    pings: tuple[Ping, ...]
+    pace: float | None  # seconds of the sensor in one of ours
+    longest_silence_s: float  # host's
+    wired: bool
+
+
+def diagnose(evidence: Evidence) -> list[Finding]:
+    """All that can be said, the most general first."""
+    figures = evidence.stream.figures
+    return [
+        _of_identity(evidence.hello),
+        _of_firmware(evidence.hello.firmware, evidence.own_firmware),
+        _of_boot(evidence),
+        *_of_crashes(evidence),
+        *_of_trust(evidence),
+        *of_magnet(figures, evidence.magnet),
+        *of_angle(figures, figures.usual_noise_deg),
+        *_of_movement(evidence),
+        *_of_calibration(evidence),
+        *_of_rate(evidence),
+        *of_samples(figures),
+        *of_link(evidence.link),
+        *_of_silence(evidence),
+        *_of_clock(evidence),
+        *_of_answers(evidence),
+        *_of_memory(evidence),
+        *_of_loop(evidence),
+        *_of_requests(evidence),
+    ]
+
+
+def drift_ppm(pings: tuple[Ping, ...], pace: float = 1.0) -> tuple[float, float] | None:
+    """How much the sensor's clock gains on ours, in millionths, and by how much that may be wrong.
+
+    The sensor reads its clock somewhere within the round trip. So between two pings its clock went
+    on by what it says, while ours went on by something between the shortest and the longest time
+    that the two round trips allow: a bound, not an estimate of one. The tightest pair counts.
+    """
+    best: tuple[float, float] | None = None
+    if len(pings) < 2:
+        return None
+    third = max(len(pings) // 3, 1)
+    early = sorted(pings[:third], key=lambda ping: ping.received_s - ping.sent_s)[:3]
+    late = sorted(pings[-third:], key=lambda ping: ping.received_s - ping.sent_s)[:3]
+    for first in early:
+        for last in late:
+            ours_s = (last.sent_s + last.received_s - first.sent_s - first.received_s) / 2
+            trips_s = last.received_s - last.sent_s + first.received_s - first.sent_s
+            if ours_s <= 0:
+                continue
+            theirs_s = (last.sensor_us - first.sensor_us) / 1e6 / pace
+            found = (theirs_s / ours_s - 1) * 1e6, trips_s / 2 / ours_s * 1e6
+            if best is None or found[1] < best[1]:
+                best = found
+    return best
+
+
+def _of_identity(hello: Hello) -> Finding:
+    name = hello.name or "A sensor without a name"
+    return Finding(
+        "sensor",
+        "ok",
+        f"{name}: {hello.board} with {hello.encoder}, {hello.rate_hz:g} Hz, "
+        f"MicroPython {hello.micropython}, id {hello.sensor_id}.",
+    )
+
+
+def _of_firmware(theirs: str, ours: str) -> Finding:
+    if theirs == ours:
+        return Finding("firmware", "ok", f"The firmware is {theirs}, as this program brings it.")
+    if _version(theirs) < _version(ours):
+        return Finding(
+            "firmware",
+            "problem",
+            f"The firmware is {theirs}, older than the {ours} that this program brings.",
+            "Put the new one on it, by cable: legcurl flash. Its calibration stays.",
+        )
+    return Finding(
+        "firmware",
+        "note",
+        f"The firmware is {theirs}, newer than the {ours} that this program knows.",
+        "Update legcurl on this computer: pip install --upgrade legcurl.",
+    )
+
+
+def _of_boot(evidence: Evidence) -> Finding:
+    uptime = _count(evidence.after or evidence.before, "uptime_ms")
+    since = "" if uptime is None else f" {_ago(uptime / 1000)} ago"
+    why = evidence.hello.boot_reason.replace("_", " ")
+    return Finding("start", "ok", f"It started{since} (reason: {why}).")
+
+
+def _of_crashes(evidence: Evidence) -> list[Finding]:
+    """What its firmware died of; entries of another version are history."""
+    entries = [entry for entry in evidence.crash_log.split("=== ") if entry.strip()]
+    if not entries:
+        crashes = _count(evidence.after, "crashes")
+        return [] if crashes is None else [Finding("crashes", "ok", "The firmware never crashed.")]
+    last = [line.strip() for line in entries[-1].splitlines() if line.strip()]
+    told = last[-1] if last else "unknown"
+    ours = f"firmware {evidence.hello.firmware}," in entries[-1].partition("\n")[0]
+    times = "once" if len(entries) == 1 else f"{len(entries)} times"
+    return [
+        Finding(
+            "crashes",
+            "problem" if ours else "note",
+            f"The firmware crashed {times}, the last time with {told!r}"
+            + ("." if ours else ", in another version than it has now."),
+            "Report it with the crash log (legcurl doctor --json has all of it)." if ours else "",
+        )
+    ]
+
+
+def _of_trust(evidence: Evidence) -> list[Finding]:
+    """Whether it has a key; without Bluetooth it needs none."""
+    statistics = evidence.after or evidence.before or {}
+    if "ble" not in statistics:
+        return []
+    wrong = _count(statistics, "wrong_keys") or 0
+    findings: list[Finding] = []
+    if evidence.hello.key_id is None:
+        findings.append(
+            Finding(
+                "key",
+                "note",
+                "The sensor has no key, so over Bluetooth nobody can change it, and another "
+                "device could pose as it.",
+                "Connect it by cable and run: legcurl pair serial:PORT",
+            )
+        )
+    else:
+        findings.append(Finding("key", "ok", f"The sensor has the key {evidence.hello.key_id}."))
+    if wrong:
+        findings.append(
+            Finding(
+                "key",
+                "note",
+                f"Since its start {wrong} requests came with a wrong key.",
+                "If none of your computers was paired with it before, somebody is trying.",
+            )
+        )
+    return findings
+
+
+def _of_movement(evidence: Evidence) -> list[Finding]:
+    """A sensor that says the same for ever is stuck, and one that nobody moved proves little."""
+    figures = evidence.stream.figures
+    frozen_s = figures.frozen_s
+    magnetic = evidence.hello.encoder in GAIN_MOST
+    if magnetic and frozen_s >= FROZEN_S:
+        return [
+            Finding(
+                "stuck",
+                "problem",
+                f"The angle was one and the same number for {frozen_s:.0f} s; even at rest an "
+                f"{evidence.hello.encoder} wavers.",
+                "Restart the sensor; if it comes back, the encoder is broken.",
+            )
+        ]
+    if figures.reach_deg >= MOVED_DEG or figures.samples == figures.blind:
+        return []
+    what = "did not change at all" if frozen_s >= FROZEN_TOLD_S else "hardly changed"
+    return [
+        Finding(
+            "movement",
+            "note",
+            f"The angle {what}: at rest nobody can tell whether it follows the lever.",
+            "Look again while somebody moves the lever from end to end, or for longer "
+            f"(--seconds {2 * FROZEN_S:.0f}).",
+        )
+    ]
+
+
+def _of_calibration(evidence: Evidence) -> list[Finding]:
+    """Whether there is a record, and whether it is of this mounting."""
+    record = evidence.stored
+    direction = direction_of(record)
+    if record is None or direction is None:
+        return [
+            Finding(
+                "calibration",
+                "note",
+                "The sensor is not calibrated: the range is learnt anew in every set.",
+                "Run: legcurl calibrate ADDRESS",
+            )
+        ]
+    extended, flexed = record["extended_raw"], record["flexed_raw"]
+    range_deg = (flexed - extended) * direction % TURN * 360 / TURN
+    figures, stream = evidence.stream.figures, evidence.stream
+    known = Finding("calibration", "ok", f"It is calibrated to {range_deg:.0f}°.")
+    if figures.reach_deg < MIN_ROM_DEG:
+        return [known]
+    # Where the lever was, along the record's own way from its extended end.
+    extended_deg = extended * 360 / TURN
+    low, high = sorted(
+        (end - extended_deg) * direction for end in (stream.lowest_deg, stream.highest_deg)
+    )
+    turns = round((low + high - range_deg) / 720) * 360
+    low, high = low - turns, high - turns
+    if low >= -FIT_DEG and high <= range_deg + FIT_DEG:
+        moved = f"The lever moved within it, by {figures.reach_deg:.0f}°."
+        return [Finding("calibration", "ok", f"{known.said} {moved}")]
+    mirrored = high <= FIT_DEG
+    said = (
+        "The lever moves the other way than the calibration says: the sensor was put on the other "
+        "side of the lever since, or calibrated from the wrong end."
+        if mirrored
+        else f"The lever moved from {low:.0f}° to {high:.0f}° of a range that should be 0° to "
+        f"{range_deg:.0f}°: the magnet has turned on its axle, or the sensor was moved."
+    )
+    return [
+        Finding(
+            "direction" if mirrored else "calibration",
+            "problem",
+            said,
+            "Fasten it and run: legcurl calibrate ADDRESS",
+        )
+    ]
+
+
+def _of_rate(evidence: Evidence) -> list[Finding]:
+    """How regularly samples are taken, by the sensor's own clock."""
+    stream, figures, asked = evidence.stream, evidence.stream.figures, evidence.hello.rate_hz
+    rate = stream.rate_hz
+    if rate is None or not asked:
+        return []
+    if abs(rate / asked - 1) > RATE_TOLERANCE:
+        return [
+            Finding(
+                "rate",
+                "problem",
+                f"{rate:.1f} samples a second are taken instead of {asked:g}.",
+                "Restart the sensor; legcurl doctor --json has the figures for a report.",
+            )
+        ]
+    late = figures.share(figures.late)
+    timer = evidence.hello.timer
+    said = f"{rate:.1f} samples a second on a {timer} timer"
+    if figures.late:
+        worst = f"{figures.latest_us / 1000:.1f} ms"
+        return [
+            Finding(
+                "rate",
+                "note" if late > LATE_SHARE else "ok",
+                f"{said}; {percent(late)} of them late, by {worst} at most, each with its true "
+                "time.",
+                "The sensor is busy: lower its rate (setting rate_hz)."
+                if late > LATE_SHARE
+                else "",
+            )
+        ]
+    return [Finding("rate", "ok", f"{said}, none more than {LATE_US} µs late.")]
+
+
+def _of_silence(evidence: Evidence) -> list[Finding]:
+    """Whether the stream ever stood still; of a world without a clock nobody can say."""
+    if evidence.pace is None:
+        return []
+    silent_s = evidence.longest_silence_s * evidence.pace
+    if silent_s < SILENCE_S:
+        return []
+    return [
+        Finding(
+            "stream",
+            "problem" if evidence.wired else "note",
+            f"The stream stood still for {silent_s:.1f} s; the sensor kept what it measured.",
+            "Try another cable or port, without a hub, and end what keeps this computer busy."
+            if evidence.wired
+            else "Come nearer, or put the computer's antenna where it sees the sensor.",
+        )
+    ]
+
+
+def _of_clock(evidence: Evidence) -> list[Finding]:
+    if evidence.pace is None:
+        return []
+    found = drift_ppm(evidence.pings, evidence.pace)
+    if found is None:
+        return []
+    drift, bound = found
+    said = f"The sensor's clock gains {drift:+.0f} ppm on this computer's, give or take {bound:.0f}"
+    if abs(drift) - bound > CRYSTAL_PPM:
+        return [
+            Finding(
+                "clock",
+                "problem",
+                f"{said}: more than any crystal.",
+                "Durations are wrong by as much. Restart the sensor, then replace the board.",
+            )
+        ]
+    vague = bound > CRYSTAL_PPM
+    return [Finding("clock", "ok", f"{said}{' (watch longer to know better)' if vague else ''}.")]
+
+
+def _of_answers(evidence: Evidence) -> list[Finding]:
+    """How soon it answers."""
+    if evidence.pace is None or not evidence.pings:
+        return []
+    trips = [ping.received_s - ping.sent_s for ping in evidence.pings]
+    usual, worst = median(trips), max(trips)
+    slow = usual > ANSWER_NOTE_S
+    return [
+        Finding(
+            "answers",
+            "note" if slow else "ok",
+            f"It answers within {1000 * usual:.1f} ms, {1000 * worst:.0f} ms at most.",
+            "That is slow: come nearer, or end what keeps this computer busy." if slow else "",
+        )
+    ]
+
+
+def _of_memory(evidence: Evidence) -> list[Finding]:
+    free = _count(evidence.after or evidence.before, "free_heap")
+    if free is None:
+        return []
+    state = "problem" if free < HEAP_LEAST_BYTES else "note" if free < HEAP_NOTE_BYTES else "ok"
+    return [
+        Finding(
+            "memory",
+            state,
+            f"{free // 1024} kB of its memory are free.",
+            "" if state == "ok" else "Restart it; if that does not last, report it.",
+        )
+    ]
+
+
+def _of_loop(evidence: Evidence) -> list[Finding]:
+    longest = _count(evidence.after or evidence.before, "loop_max_us")
+    if longest is None:
+        return []
+    bridged_us = RING_SLOTS / (evidence.hello.rate_hz or inf) * 1e6
+    state = "problem" if longest > bridged_us else "note" if longest > bridged_us / 4 else "ok"
+    return [
+        Finding(
+            "loop",
+            state,
+            f"Its main loop took {longest / 1000:.0f} ms at most; "
+            f"{bridged_us / 1e6:.1f} s are bridged without loss.",
+            "" if state == "ok" else "Lower its rate (setting rate_hz), and report it.",
+        )
+    ]
+
+
+def _of_requests(evidence: Evidence) -> list[Finding]:
+    """What of ours arrived damaged, while it was watched."""
+    before = _count(evidence.before, "bad_frames") or 0
+    damaged = (_count(evidence.after, "bad_frames") or before) - before
+    if damaged <= 0:
+        return []
+    return [
+        Finding(
+            "requests",
+            "note",
+            f"{damaged} of this computer's requests came to it damaged (and were repeated).",
+            "Try another cable, or another port.",
+        )
+    ]
+
+
+def _count(statistics: Mapping[str, Any] | None, name: str) -> int | None:
+    value = None if statistics is None else statistics.get(name)
+    return value if type(value) is int else None
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """The numbers of a version, for comparison; what is no number counts as 0."""
+    return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"

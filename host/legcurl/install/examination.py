@@ -1,0 +1,100 @@
+"""Collects what a diagnosis needs of one sensor: asks, watches for a while, and asks again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from time import monotonic
+from typing import Any
+
+from legcurl.commands import Op
+from legcurl.errors import ConfigError, FrameError, LinkLostError, RequestRefusedError
+from legcurl.install.diagnosis import PINGS_APART_S, Evidence, Ping
+from legcurl.install.visit import SensorVisit
+from legcurl.simulator.firmware_home import firmware_directory
+
+STATISTICS_EVERY_S = 1.0  # sensor time: as often as it reads its magnet
+LOOK_S = 0.1
+
+_VERSION = re.compile(r'^FIRMWARE_VERSION = "([^"]+)"$', re.MULTILINE)
+_UNANSWERED = (LinkLostError, RequestRefusedError, FrameError)
+
+
+def own_firmware() -> str:
+    """The version of the firmware that this package carries."""
+    file = firmware_directory() / "sensor" / "__init__.py"
+    found = _VERSION.search(file.read_text(encoding="utf-8"))
+    if found is None:
+        raise ConfigError(f"{file} has no FIRMWARE_VERSION: install legcurl again.")
+    return found[1]
+
+
+async def examine(
+    visit: SensorVisit, seconds: float, progress: Callable[[float], None]
+) -> Evidence:
+    """Watch for so many seconds of sensor time, or to its end; `progress` is told how many."""
+    stored = await _or_none(visit.stored_calibration)
+    before = latest = await _or_none(visit.statistics)
+    crash_log = await _crash_log(visit)
+    pings: list[Ping] = []
+    watched_s = 0.0
+    asked_s = last_s = visit.stream.seconds
+    pinged_s = 0.0
+    boot_id = visit.hello.boot_id
+    while watched_s < seconds and not visit.ended:
+        now_s = monotonic()
+        if now_s - pinged_s >= PINGS_APART_S:
+            pinged_s = now_s
+            await _ping(visit, pings)
+        if visit.hello.boot_id != boot_id:
+            boot_id = visit.hello.boot_id
+            pings.clear()
+            before = None
+        if abs(visit.stream.seconds - asked_s) >= STATISTICS_EVERY_S:
+            asked_s = visit.stream.seconds
+            latest = await _or_none(visit.statistics) or latest
+        watched_s += max(visit.stream.seconds - last_s, 0.0)
+        last_s = visit.stream.seconds
+        progress(min(watched_s, seconds))
+        await visit.wait(LOOK_S)
+        visit.raise_failure()
+    return Evidence(
+        hello=visit.hello,
+        own_firmware=own_firmware(),
+        stored=stored,
+        before=before,
+        after=latest,
+        crash_log=crash_log,
+        stream=visit.stream,
+        magnet=visit.magnet,
+        link=visit.link,
+        pings=tuple(pings),
+        pace=visit.pace,
+        longest_silence_s=visit.longest_silence_s,
+        wired=visit.wired,
+    )
+
+
+async def _ping(visit: SensorVisit, pings: list[Ping]) -> None:
+    try:
+        sent_s, sensor_us, received_s = await visit.ping(len(pings))
+    except _UNANSWERED:
+        return
+    pings.append(Ping(sent_s, sensor_us, received_s))
+
+
+async def _or_none(ask: Callable[[], Any]) -> Mapping[str, Any] | None:
+    """What it answers, or None where a sensor that restarts or ends does not."""
+    try:
+        return await ask()
+    except _UNANSWERED:
+        return None
+
+
+async def _crash_log(visit: SensorVisit) -> str:
+    """What it died of before; sensors before 1.1 do not know the question."""
+    try:
+        answer = await visit.station.request(Op.CRASH_LOG)
+    except _UNANSWERED:
+        return ""
+    return answer.payload.decode("utf-8", "replace")
