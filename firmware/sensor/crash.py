@@ -20,7 +20,8 @@ _LOG = "crash.log"
 _NEW = "crash.new"
 _LOG_BYTES = const(4096)
 _ENTRY_BYTES = const(1000)  # what the answer to one request takes
-_HEAD_BYTES = const(120)
+_TRACE_BYTES = const(880)
+_TRACE_HEAD = const(200)
 _MARK = b"=== "  # begins the first line of an entry, and no other line
 
 _LONG_RUN_S = const(600)  # who lived so long is not in a loop of crashes
@@ -75,7 +76,7 @@ class CrashLog:
 
 
 def _trace(error):
-    """The traceback of `error`: its end, where it is long."""
+    """The traceback of `error`: its beginning and its end, where it is long."""
     gc.collect()  # it may have died of a full heap
     text = io.StringIO()
     try:
@@ -83,10 +84,8 @@ def _trace(error):
         trace = text.getvalue().encode()
     except MemoryError:
         trace = type(error).__name__.encode() + b"\n"
-    room = _ENTRY_BYTES - _HEAD_BYTES
-    if len(trace) > room:
-        trace = trace[-room:]
-        trace = trace[trace.find(b"\n") + 1 :]
+    if len(trace) > _TRACE_BYTES:
+        trace = trace[:_TRACE_HEAD] + b"\n...\n" + trace[_TRACE_HEAD + 5 - _TRACE_BYTES :]
     trace = trace.replace(b"\n" + _MARK, b"\n ")
     return trace if trace.endswith(b"\n") else trace + b"\n"
 

@@ -69,8 +69,8 @@ def interrupted(ms, meanwhile=None):
 def _next_byte(port):
     """The next byte on stdin, or None."""
     byte = bytearray(1)
-    for _, events in port.ipoll(0):
-        if events & select.POLLIN:
+    for ready in port.ipoll(0):
+        if ready[1] & select.POLLIN:
             try:
                 return byte[0] if sys.stdin.buffer.readinto(byte) else None
             except OSError:  # the host has gone

@@ -78,7 +78,7 @@ class BoardPort:
 class Poll:
     def __init__(self, port):
         self._port = port
-        self._masks = []
+        self._masks = []  # of stdin, and of stdout if it was registered
 
     def register(self, stream, mask):
         self._masks.append(mask)
@@ -95,7 +95,7 @@ class Poll:
             else:
                 if port.has_input() and self._masks[0] & POLLIN:
                     events |= POLLIN
-                if len(port.fifo) < FIFO and self._masks[1] & POLLOUT:
+                if len(port.fifo) < FIFO and self._masks[1:] and self._masks[1] & POLLOUT:
                     events |= POLLOUT
             if events:
                 return [(port, events)]
