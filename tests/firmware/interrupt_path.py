@@ -23,25 +23,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SMALL = 1 << 30
-
-
-@dataclass(frozen=True)
-class Interval:
-    """What a number can be."""
-
-    low: int
-    high: int
-
-    def __or__(self, other: Interval) -> Interval:
-        return Interval(min(self.low, other.low), max(self.high, other.high))
-
-    def __contains__(self, other: Interval) -> bool:
-        return self.low <= other.low and other.high <= self.high
-
-    @property
-    def small(self) -> bool:
-        return self.low >= -SMALL and self.high < SMALL
+from intervals import SMALL, Interval, applied
 
 
 @dataclass(frozen=True)
@@ -346,7 +328,7 @@ class Analysis:
         if not isinstance(a, Interval) or not isinstance(b, Interval):
             self._find(node, "arithmetic with what is no known number")
             return Thing()
-        result = _interval(op, a, b)
+        result = applied(op, a, b)
         if result is None:
             self._find(node, f"{type(op).__name__} may allocate, or fail, with {a} and {b}")
             return Thing()
@@ -418,36 +400,6 @@ _OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
 }
-
-
-def _interval(op: ast.operator, a: Interval, b: Interval) -> Interval | None:
-    """What `a op b` can be; None if that is no integer, or unknown."""
-    match op:
-        case ast.Add():
-            return Interval(a.low + b.low, a.high + b.high)
-        case ast.Sub():
-            return Interval(a.low - b.high, a.high - b.low)
-        case ast.Mult():
-            return _hull(x * y for x in (a.low, a.high) for y in (b.low, b.high))
-        case ast.FloorDiv() if b.low > 0:
-            return _hull(x // y for x in (a.low, a.high) for y in (b.low, b.high))
-        case ast.Mod() if b.low > 0:
-            return Interval(0, b.high - 1)
-        case ast.LShift() if 0 <= b.low <= b.high < 64:
-            return _hull(x << y for x in (a.low, a.high) for y in (b.low, b.high))
-        case ast.RShift() if b.low >= 0:
-            return _hull(x >> min(y, 64) for x in (a.low, a.high) for y in (b.low, b.high))
-        case ast.BitAnd() if a.low >= 0 or b.low >= 0:
-            return Interval(0, min(x.high for x in (a, b) if x.low >= 0))
-        case ast.BitOr() | ast.BitXor() | ast.BitAnd():
-            bits = max(abs(x).bit_length() for x in (a.low, a.high, b.low, b.high))
-            return Interval(0 if min(a.low, b.low) >= 0 else -(1 << bits), (1 << bits) - 1)
-    return None
-
-
-def _hull(numbers: Iterable[int]) -> Interval:
-    found = list(numbers)
-    return Interval(min(found), max(found))
 
 
 def _joined(values: list[Value]) -> Value:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from interrupt_path import SMALL, Analysis, Finding, Interval, Outside, Source, Thing
+from interrupt_path import Analysis, Finding, Outside, Source, Thing
+from intervals import SMALL, Interval
 from legcurl.simulator.firmware_home import firmware_directory
 
 SENSOR = firmware_directory() / "sensor"

@@ -46,9 +46,10 @@ class MagneticEncoder:
         if not status & BUS_ERROR:
             self._failures = 0
             return
-        self._failures += 1
-        if self._failures >= _FAILURES_BEFORE_REST:
-            self._failures = _FAILURES_BEFORE_REST
+        failures = self._failures + 1
+        if failures < _FAILURES_BEFORE_REST:
+            self._failures = failures
+        else:
             self._rest = _TICKS_BETWEEN_TRIES
 
     def look(self):
