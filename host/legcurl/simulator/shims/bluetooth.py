@@ -155,6 +155,7 @@ class BLE:
         stalled = clock.world is not None and clock.world.faults & HOST_STALLS
         if stalled and not clock.frozen:
             raise OSError(_ENOMEM)  # the buffers are full of what nobody acknowledges
+        self._radio.refused = False
         try:
             self._call("notify", connection, handle, None if value is None else _hex(value))
         except OSError:

@@ -25,7 +25,7 @@ class Radio:
         self.fd = fd
         self.listener = None
         self._stream = open(fd, "r+b", 0)  # noqa: SIM115 - until the end
-        self.refused = False  # since the last look: the firmware will try again
+        self.refused = False  # the last notification: the firmware will try again
         self._events = []
         self._down = False  # what the other end was told of the link
 
@@ -48,9 +48,9 @@ class Radio:
             self._down = clock.link_down
             self._call("out_of_range", self._down)
         busy = self.refused or len(self._events) > 0
-        self.refused = False
         while self._events:
             _, event, values = self._events.pop(0)
+            self.refused = False
             if self.listener is not None:
                 self.listener(event, values)
         return busy
