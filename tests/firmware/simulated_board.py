@@ -1,4 +1,4 @@
-"""A board on a serial port, without the board: it has a flash, runs MicroPython, and can be unplugged.
+"""A board on a serial port, without the board: a flash, MicroPython, a cable to pull.
 
     installer ── PTY (`port`) ── this relay ── PTY ── MicroPython VM (board_rom.py) ── flash file
 
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import termios
 import threading
+import time
 import tty
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ RESET = 64
 CTRL_A, CTRL_B, CTRL_C = 0x01, 0x02, 0x03
 VM_ARCH = "x64"
 DARK_S = 0.3  # how long a restart takes the port away
+FAREWELL_S = 0.05  # for what was sent before a restart to be read
 READ_BYTES = 4096
 
 
@@ -228,6 +230,7 @@ class SimulatedBoard:
         mode = self._mode
         self._stop()
         if code == RESET:
+            time.sleep(FAREWELL_S)
             self._waiting.clear()
             self._disconnect()
             if select.select([self._wake[0]], [], [], DARK_S)[0]:
@@ -277,7 +280,7 @@ class SimulatedBoard:
             self._command(mode),
             stdin=self._vm_slave,
             stdout=self._vm_slave,
-            stderr=subprocess.DEVNULL if mode == "firmware" else self._vm_slave,
+            stderr=self._vm_slave,
             env={
                 **os.environ,
                 "MICROPYPATH": ".frozen",

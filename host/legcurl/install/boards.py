@@ -248,7 +248,7 @@ class _Reader:
         self._need(
             has_radio or "ble" not in given,
             "links",
-            f"must be [\"usb\"]: MicroPython's build {micropython} has no Bluetooth (builds of "
+            f'must be ["usb"]: MicroPython\'s build {micropython} has no Bluetooth (builds of '
             "RP2 boards with a radio end in _W)",
         )
         return tuple(given)
@@ -296,9 +296,7 @@ class _Reader:
         self, mcu: Mcu, radio: bool, led: Led | None, kind: str, wiring: Any
     ) -> EncoderWiring:
         where = f"encoders.{kind}"
-        self._need(
-            kind in _MAIN_PINS, where, f"is no encoder; there are {', '.join(_MAIN_PINS)}"
-        )
+        self._need(kind in _MAIN_PINS, where, f"is no encoder; there are {', '.join(_MAIN_PINS)}")
         self._need(
             (kind != "quadrature_pio" or mcu.state_machines > 0)
             and (kind != "quadrature_pcnt" or mcu.pulse_counters > 0),
@@ -317,12 +315,8 @@ class _Reader:
             if role == "index" and wiring[role] is None:
                 continue
             pin = self._pin(mcu, radio, f"{where}.{role}", wiring[role])
-            self._need(
-                led is None or pin != led.pin, f"{where}.{role}", f"pin {pin} is the LED's"
-            )
-            self._need(
-                pin not in pins.values(), f"{where}.{role}", f"pin {pin} is used twice"
-            )
+            self._need(led is None or pin != led.pin, f"{where}.{role}", f"pin {pin} is the LED's")
+            self._need(pin not in pins.values(), f"{where}.{role}", f"pin {pin} is used twice")
             pins[role] = pin
         self._pins_belong_together(mcu, where, pins, numbers)
         return EncoderWiring(kind, pins, numbers)
@@ -383,7 +377,9 @@ class _Reader:
 
     def _exactly(self, prefix: str, fields: Mapping[str, Any], known: tuple[str, ...]) -> None:
         for name in fields:
-            self._need(name in known, f"{prefix}{name}", f"no such field; there are {_listed(known)}")
+            self._need(
+                name in known, f"{prefix}{name}", f"no such field; there are {_listed(known)}"
+            )
         for name in known:
             self._need(name in fields, f"{prefix}{name}", "is missing")
 

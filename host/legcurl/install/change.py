@@ -16,7 +16,8 @@ from legcurl.install.prompt import StoredFile
 from legcurl.simulator.firmware_home import ENTRY
 
 NEW_ENTRY = "main.new"  # main.py under way
-CRASH_LOGS = ("crash.log", "crash.new")  # of the firmware before: firmware/sensor/crash.py
+CRASH_LOG = "crash.log"  # of the firmware before: firmware/sensor/crash.py
+CRASH_LOGS = (CRASH_LOG, "crash.new")
 BELONGINGS = tuple(
     f"{name}.{version}"
     for name in ("settings", "calibration", "key")

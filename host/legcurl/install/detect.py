@@ -77,8 +77,8 @@ def how_to_get_micropython(board: BoardFile) -> str:
     if board.port == "rp2":
         return (
             f"To put MicroPython on a {board.title}: get the newest .uf2 file (v{version} or "
-            f"later) from {page}, hold the BOOTSEL button while plugging the board in, and copy the "
-            "file to the drive that appears."
+            f"later) from {page}, hold the BOOTSEL button while plugging the board in, and copy "
+            "the file to the drive that appears."
         )
     offset = "0x1000" if board.mcu.name == "esp32" else "0"
     return (

@@ -72,9 +72,7 @@ def check_micropython(port: str, board: BoardFile, about: About, watcher: Watche
         )
 
 
-def check_native(
-    port: str, board: BoardFile, about: About, files: Sequence[SensorFile]
-) -> None:
+def check_native(port: str, board: BoardFile, about: About, files: Sequence[SensorFile]) -> None:
     """Whether it loads what mpy-cross made, if that holds native code."""
     if not any(file.arch for file in files):
         return

@@ -36,6 +36,7 @@ from legcurl.install.boards import ON_SENSOR, BoardFile, board_names, load_board
 from legcurl.install.build import SensorFile, build_files
 from legcurl.install.change import (
     BELONGINGS,
+    CRASH_LOG,
     NEW_ENTRY,
     SPARE_BYTES,
     Change,
@@ -44,7 +45,7 @@ from legcurl.install.change import (
 )
 from legcurl.install.detect import Candidate, find_again, how_to_get_micropython
 from legcurl.install.fitting import check_micropython, check_native, choose_board
-from legcurl.install.prompt import BoardFullError, Prompt
+from legcurl.install.prompt import ENTER_AGAIN_S, ENTER_S, BoardFullError, Prompt
 from legcurl.install.watcher import Watcher
 from legcurl.links.serial import SerialRoute
 from legcurl.race import until_first
@@ -146,7 +147,7 @@ def _enter(candidate: Candidate, wish: Wish, *, restarting: bool) -> Prompt:
     deadline = time.monotonic() + (PROMPT_S if restarting else 0)
     while True:
         try:
-            return _enter_once(find_again(candidate))
+            return _enter_once(find_again(candidate), ENTER_AGAIN_S if restarting else ENTER_S)
         except (PortBusyError, PortPermissionError):
             raise
         except (LinkError, NotASensorError) as error:
@@ -157,10 +158,10 @@ def _enter(candidate: Candidate, wish: Wish, *, restarting: bool) -> Prompt:
         time.sleep(TRY_AGAIN_S)
 
 
-def _enter_once(port: str) -> Prompt:
+def _enter_once(port: str, patience_s: int) -> Prompt:
     prompt = Prompt(port)
     try:
-        prompt.enter()
+        prompt.enter(patience_s)
     except BaseException:
         prompt.close()
         raise
@@ -175,8 +176,8 @@ def _about_silence(candidate: Candidate, wish: Wish, error: Exception) -> str:
         names = ", ".join(board.board for board in boards) or ", ".join(board_names())
         remedy = f"Run this with --board ({names}) to read how to put MicroPython on it."
     return (
-        f"{error} A cable that only carries power, or a program that keeps Ctrl-C for itself, would "
-        f"explain it; else the board has no MicroPython yet. {remedy}"
+        f"{error} A cable that only carries power, or a program that keeps Ctrl-C for itself, "
+        f"would explain it; else the board has no MicroPython yet. {remedy}"
     )
 
 
@@ -258,6 +259,23 @@ def _read_back(prompt: Prompt, change: Change) -> None:
             )
 
 
+def _last_words(candidate: Candidate) -> str:
+    """What the firmware died of, if it left that in its crash log."""
+    try:
+        with _enter_once(find_again(candidate), ENTER_S) as prompt:
+            if CRASH_LOG not in prompt.files():
+                return ""
+            words = prompt.read(CRASH_LOG).decode(errors="replace").split("\n")
+            prompt.restart()
+    except (LinkError, SensorError):  # then there is only the silence to tell
+        return ""
+    said = [word for word in words if word.strip()]
+    return (
+        f"It stops with {said[-1]!r}. If its encoder is wired as docs/install.md shows, "
+        "please report this with what `legcurl doctor` prints."
+    )
+
+
 async def _await_hello(candidate: Candidate, board: BoardFile) -> Hello:
     """The hello of the sensor that starts now."""
     deadline = time.monotonic() + HELLO_S
@@ -270,8 +288,8 @@ async def _await_hello(candidate: Candidate, board: BoardFile) -> Hello:
         except (LinkError, NotASensorError) as error:
             if time.monotonic() >= deadline:
                 raise SensorError(
-                    f"{candidate.port}: everything was copied, but the sensor does not say hello "
-                    f"({error}) Run this again to see whether the board still answers."
+                    f"{candidate.port}: everything was copied, but the sensor does not say hello. "
+                    f"{_last_words(candidate) or error}"
                 ) from error
         await asyncio.sleep(TRY_AGAIN_S)
     if (hello.board, hello.encoder) != (board.board, board.encoder):

@@ -20,7 +20,7 @@ _CONSOLE = "it is the console's UART"
 _RADIO = "it leads to the radio chip"
 
 # On RP2 boards with a CYW43 radio; a Pico without has other things there (power supply, LED, VSYS).
-RP2_RADIO_PINS: Mapping[int, str] = {pin: _RADIO for pin in (23, 24, 25, 29)}
+RP2_RADIO_PINS: Mapping[int, str] = dict.fromkeys((23, 24, 25, 29), _RADIO)
 RP2_RADIO_STATE_MACHINES = range(4)  # the radio's SPI is a program in the other PIO block
 
 
@@ -116,7 +116,9 @@ MCUS: Mapping[str, Mcu] = {
             (0,),
             (1,),
             reserved=_because(
-                ((4, 5, 8, 9, 15), _BOOT), ((12, 13), _USB), ((16, 17), _CONSOLE),
+                ((4, 5, 8, 9, 15), _BOOT),
+                ((12, 13), _USB),
+                ((16, 17), _CONSOLE),
                 (range(24, 31), _FLASH),
             ),
             absent=frozenset((14,)),

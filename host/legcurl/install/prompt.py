@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 
 READ_S = 5.0  # for a byte that the transport is sure of
 WRITE_S = 5.0  # a board that takes nothing for so long has hung
-ENTER_S = 6.0  # from Ctrl-C to the prompt, a soft reset and boot.py in between
+ENTER_S = 6  # from Ctrl-C to the prompt, a soft reset and boot.py in between
+ENTER_AGAIN_S = 2  # the same while a board restarts: what was sent before it did is lost
 CHUNK_BYTES = 512  # of a file at a time, as text in a line of Python: what a small heap can take
 _GONE = (errno.EIO, errno.ENXIO, errno.ENODEV, errno.EBADF, errno.EPIPE)
 
@@ -110,7 +111,8 @@ class Prompt:
         check_port(SerialAddress(port))  # the transport's own error would not say what is wrong
         with self._explained():
             self._transport: SerialTransport = SerialTransport(port, timeout=READ_S)
-            self._transport.serial.write_timeout = WRITE_S
+            wire: Any = self._transport.serial  # a pyserial port
+            wire.write_timeout = WRITE_S
 
     def __enter__(self) -> Prompt:
         return self
@@ -118,12 +120,12 @@ class Prompt:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def enter(self) -> None:
+    def enter(self, patience_s: int = ENTER_S) -> None:
         """Stop whatever runs and reset the interpreter; NotASensorError if nothing answers."""
         said = io.StringIO()
         try:
             with self._explained(), redirect_stdout(said):
-                self._transport.enter_raw_repl(timeout_overall=ENTER_S)
+                self._transport.enter_raw_repl(timeout_overall=patience_s)
         except _NoPromptError as error:
             log.debug("%s: no prompt: %s", self.port, said.getvalue())
             raise NotASensorError(f"{self.port}: no MicroPython prompt answers there.") from error
