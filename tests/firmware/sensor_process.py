@@ -111,13 +111,21 @@ def samples_of(frames: Iterable[Frame]) -> list[tuple[int, int, int, int]]:
 
 
 class LiveSensor:
-    """A sensor on a pseudo-terminal, and its host."""
+    """A sensor on a pseudo-terminal, and its host. `typed` waits there when the sensor starts."""
 
     def __init__(
-        self, engine: Engine, stream: bytes, flash: Path, *, pace: str = "1", seed: int = 7
+        self,
+        engine: Engine,
+        stream: bytes,
+        flash: Path,
+        *,
+        pace: str = "1",
+        seed: int = 7,
+        typed: bytes = b"",
     ) -> None:
         self.master, self.slave = os.openpty()
         tty.setraw(self.slave)
+        os.write(self.slave, typed)
         self.process = _spawn(
             engine,
             stream,

@@ -62,7 +62,7 @@ def test_the_log_never_grows_beyond_its_size_and_loses_the_oldest_whole():
     flash = use(Flash(False))
     log = CrashLog()
     for i in range(100):
-        keep(log, "crash " + str(i) + " " + "x" * random.below(3000))
+        keep(log, "x" * random.below(3000) + " crash " + str(i))
         size = len(flash.files["crash.log"])
         assert size <= LOG_BYTES
         assert [path for path in flash.files if path != "crash.log"] == []
