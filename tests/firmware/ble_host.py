@@ -25,6 +25,7 @@ SERVICE, SAMPLES, REQUESTS, ANSWERS, INFO = (
 )
 COMPANY = 0xFFFF
 ANSWER_S = 20.0
+LONGEST_VALUE = 512  # of an attribute
 
 
 class BleHost:
@@ -82,7 +83,7 @@ class BleHost:
                     return answer
 
     async def send(self, packet: bytes) -> None:
-        room = self.client.mtu_size - 3
+        room = min(self.client.mtu_size - 3, LONGEST_VALUE)
         for at in range(0, len(packet), room):
             await self.client.write_gatt_char(REQUESTS, packet[at : at + room], response=True)
 

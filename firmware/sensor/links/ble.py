@@ -40,6 +40,7 @@ _NOBODY = const(-1)
 _SMALLEST_MTU = const(23)  # until the central asks for more
 _LARGEST_MTU = const(517)  # what the most generous centrals ask for
 _NOTIFICATION_HEAD = const(3)  # of the MTU: opcode and handle
+_LONGEST_VALUE = const(512)  # of an attribute, whatever the MTU (Core 5.4, vol. 3, part F, 3.2.9)
 # A frame, a zero before it, and one byte more: a buffer that is full has lost something.
 _REQUEST_BUFFER = MAX_WIRE + 2
 
@@ -167,7 +168,7 @@ class BleLink:
             return 0
         if self._queues_on_heap and not self._may_queue():
             return 0
-        room = self._mtu - _NOTIFICATION_HEAD
+        room = min(self._mtu - _NOTIFICATION_HEAD, _LONGEST_VALUE)
         size = len(view)
         if size > room:
             size = room
