@@ -1,5 +1,5 @@
 # Everything a developer needs; each target sets up what it needs by itself.
-#   make run     a simulated leg curl set, live in the terminal
+#   make run     a simulated leg curl set, live in the terminal; LINK=ble or LINK=tcp by that link
 #   make test    all tests, the firmware on the real MicroPython VM included
 #   make test-chaos  every run of the equivalence suite, on every kind of link (a quarter of an hour)
 #   make check   format, lint, types (host, and firmware with the MicroPython stubs)
@@ -13,7 +13,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-ARGS ?= sim:
+LINK ?=
+ARGS ?= sim:$(if $(LINK),?link=$(LINK))
 ACCURACY ?=
 
 .PHONY: run test test-chaos check types format bench bench-accuracy docs clean setup
