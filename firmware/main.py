@@ -29,6 +29,8 @@ from sensor.trust import Trust
 # as much to open it and send Ctrl-C. A sensor is started once a day; a second is not missed.
 _CTRL_C_UNTIL_MS = 1000
 
+_PAUSE_MS = 5000  # where not even a crash can be kept
+
 _BOOT_REASONS = (
     ("PWRON_RESET", "power_on"),
     ("WDT_RESET", "watchdog"),  # on rp2 also a reboot that was asked for
@@ -51,7 +53,7 @@ def main():
     try:
         run(crashes, watchdog, light)
     except Exception as error:  # noqa: BLE001 - it is kept, and the sensor starts again
-        rest(crashes.keep(error, time() - started_s, boot_reason()), watchdog, light)
+        bury(error, time() - started_s, crashes, watchdog, light)
     sleep_ms(50)  # for the answer to leave the USB stack
     machine.reset()
 
@@ -110,15 +112,22 @@ def run(crashes, watchdog, light):
         machine.bootloader()
 
 
-def rest(seconds, watchdog, light):
-    """Wait before the next start, showing a fault; a Ctrl-C makes that one for maintenance."""
+def bury(error, uptime_s, crashes, watchdog, light):
+    """Keep what it died of, and wait before the next start, showing a fault.
+
+    A Ctrl-C makes that start one for maintenance.
+    """
 
     def meanwhile():
         watchdog.feed()
         light.show(FAULT, ticks_ms())
 
-    if maintenance.interrupted(1000 * seconds, meanwhile):
-        maintenance.ask()
+    try:
+        pause_s = crashes.keep(error, uptime_s, boot_reason())
+        if maintenance.interrupted(1000 * pause_s, meanwhile):
+            maintenance.ask()
+    except Exception:  # noqa: BLE001 - whatever it is now, a sensor that is up again tells more
+        sleep_ms(_PAUSE_MS)
 
 
 def boot_id():

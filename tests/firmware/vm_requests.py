@@ -91,6 +91,19 @@ def test_statistics_count():
         assert name in statistics, name
 
 
+def test_a_broken_file_falls_back_and_the_statistics_say_so():
+    sensor = Sensor()
+    assert sensor.ask(7, b'{"name": "Back row"}')[0] == 0
+    assert sensor.ask(7, b'{"name": "Front row"}')[0] == 0
+    assert json.loads(sensor.ask(5)[1])["broken_records"] == 0
+    for name in ("settings", "calibration", "key"):
+        sensor.flash.files[name + ".json"] = b"{torn"
+    again = Sensor(flash=sensor.flash)
+    assert json.loads(again.ask(5)[1])["broken_records"] == 3
+    assert again.settings.name == "Back row"
+    assert again.ask(7, b'{"name": "Front row"}')[0] == 0
+
+
 def test_nothing_long_or_deep_is_parsed():
     sensor = Sensor()
     for text, word in (
