@@ -19,7 +19,7 @@ from legcurl.frame import TURN
 from legcurl.install.calibrating import direction_of
 from legcurl.install.findings import Finding
 from legcurl.install.judging import LinkFigures, of_angle, of_link, of_magnet, of_samples, percent
-from legcurl.install.magnet import GAIN_MOST, MagnetSurvey
+from legcurl.install.magnet import GAIN_MOST, MagnetBin, MagnetSurvey
 from legcurl.install.stream import LATE_US, StreamSurvey
 from legcurl.links.route import SILENCE_S
 from legcurl.motion.calibration import MIN_ROM_DEG
@@ -69,6 +69,7 @@ class Evidence:
     stored: Mapping[str, Any] | None  # calibration
     before: Mapping[str, Any] | None  # statistics
     after: Mapping[str, Any] | None
+    free_heap: int  # the most that was free at any time; 0 if the sensor never said
     crash_log: str
     stream: StreamSurvey
     magnet: MagnetSurvey
@@ -88,7 +89,7 @@ def diagnose(evidence: Evidence) -> list[Finding]:
         _of_boot(evidence),
         *_of_crashes(evidence),
         *_of_trust(evidence),
-        *of_magnet(figures, evidence.magnet),
+        *of_magnet(figures, evidence.magnet, _way(evidence), of_range=False),
         *of_angle(figures, figures.usual_noise_deg),
         *_of_movement(evidence),
         *_of_calibration(evidence),
@@ -102,6 +103,14 @@ def diagnose(evidence: Evidence) -> list[Finding]:
         *_of_loop(evidence),
         *_of_requests(evidence),
     ]
+
+
+def _way(evidence: Evidence) -> list[MagnetBin]:
+    """The magnet along the way that the lever went while it was watched, if it went any."""
+    stream = evidence.stream
+    if stream.figures.reach_deg < MIN_ROM_DEG:
+        return []
+    return evidence.magnet.bins(stream.lowest_deg, stream.highest_deg)
 
 
 def drift_ppm(pings: tuple[Ping, ...], pace: float = 1.0) -> tuple[float, float] | None:
@@ -232,8 +241,8 @@ def _of_movement(evidence: Evidence) -> list[Finding]:
                 "Restart the sensor; if it comes back, the encoder is broken.",
             )
         ]
-    if figures.reach_deg >= MOVED_DEG or figures.samples == figures.blind:
-        return []
+    if figures.reach_deg >= MOVED_DEG or 2 * figures.blind > figures.samples:
+        return []  # it moved, or there is worse to say
     what = "did not change at all" if frozen_s >= FROZEN_TOLD_S else "hardly changed"
     return [
         Finding(
@@ -385,15 +394,15 @@ def _of_answers(evidence: Evidence) -> list[Finding]:
 
 
 def _of_memory(evidence: Evidence) -> list[Finding]:
-    free = _count(evidence.after or evidence.before, "free_heap")
-    if free is None:
+    free = evidence.free_heap
+    if not free:
         return []
     state = "problem" if free < HEAP_LEAST_BYTES else "note" if free < HEAP_NOTE_BYTES else "ok"
     return [
         Finding(
             "memory",
             state,
-            f"{free // 1024} kB of its memory are free.",
+            f"{free // 1024} kB of its memory are free after it has tidied up.",
             "" if state == "ok" else "Restart it; if that does not last, report it.",
         )
     ]
@@ -430,6 +439,11 @@ def _of_requests(evidence: Evidence) -> list[Finding]:
             "Try another cable, or another port.",
         )
     ]
+
+
+def heap_of(statistics: Mapping[str, Any] | None) -> int:
+    """Free memory as the statistics tell it. What is rubbish at that moment counts as used."""
+    return _count(statistics, "free_heap") or 0
 
 
 def _count(statistics: Mapping[str, Any] | None, name: str) -> int | None:

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
 from legcurl.commands import Op
-from legcurl.errors import ConfigError, FrameError, LinkLostError, RequestRefusedError
-from legcurl.install.diagnosis import PINGS_APART_S, Evidence, Ping
+from legcurl.errors import FrameError, LinkLostError, RequestRefusedError
+from legcurl.install.diagnosis import PINGS_APART_S, Evidence, Ping, heap_of
 from legcurl.install.visit import SensorVisit
-from legcurl.simulator.firmware_home import firmware_directory
+from legcurl.simulator.firmware_home import firmware_version
 
 STATISTICS_EVERY_S = 1.0  # sensor time: as often as it reads its magnet
 LOOK_S = 0.1
 
-_VERSION = re.compile(r'^FIRMWARE_VERSION = "([^"]+)"$', re.MULTILINE)
 _UNANSWERED = (LinkLostError, RequestRefusedError, FrameError)
-
-
-def own_firmware() -> str:
-    """The version of the firmware that this package carries."""
-    file = firmware_directory() / "sensor" / "__init__.py"
-    found = _VERSION.search(file.read_text(encoding="utf-8"))
-    if found is None:
-        raise ConfigError(f"{file} has no FIRMWARE_VERSION: install legcurl again.")
-    return found[1]
 
 
 async def examine(
@@ -35,6 +24,7 @@ async def examine(
     """Watch for so many seconds of sensor time, or to its end; `progress` is told how many."""
     stored = await _or_none(visit.stored_calibration)
     before = latest = await _or_none(visit.statistics)
+    free_heap = heap_of(latest)
     crash_log = await _crash_log(visit)
     pings: list[Ping] = []
     watched_s = 0.0
@@ -53,6 +43,7 @@ async def examine(
         if abs(visit.stream.seconds - asked_s) >= STATISTICS_EVERY_S:
             asked_s = visit.stream.seconds
             latest = await _or_none(visit.statistics) or latest
+            free_heap = max(free_heap, heap_of(latest))
         watched_s += max(visit.stream.seconds - last_s, 0.0)
         last_s = visit.stream.seconds
         progress(min(watched_s, seconds))
@@ -60,10 +51,11 @@ async def examine(
         visit.raise_failure()
     return Evidence(
         hello=visit.hello,
-        own_firmware=own_firmware(),
+        own_firmware=firmware_version(),
         stored=stored,
         before=before,
         after=latest,
+        free_heap=free_heap,
         crash_log=crash_log,
         stream=visit.stream,
         magnet=visit.magnet,

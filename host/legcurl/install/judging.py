@@ -47,8 +47,7 @@ def of_samples(figures: StreamFigures) -> list[Finding]:
                 "restart",
                 "problem",
                 "The sensor restarted while it was watched.",
-                "Check its power: the plug, the cable, a hub that is overloaded; "
-                "legcurl doctor says why it started.",
+                "Check its power: the plug, the cable, a hub that is overloaded.",
             )
         )
     missed = figures.share(figures.missed)
@@ -102,9 +101,16 @@ def of_link(link: LinkFigures) -> list[Finding]:
 
 
 def of_magnet(
-    figures: StreamFigures, magnet: MagnetSurvey, bins: Sequence[MagnetBin] = ()
+    figures: StreamFigures,
+    magnet: MagnetSurvey,
+    bins: Sequence[MagnetBin] = (),
+    *,
+    of_range: bool = True,
 ) -> list[Finding]:
-    """How the encoder sees its magnet; with `bins`, where along the range."""
+    """How the encoder sees its magnet; with `bins`, where along the range.
+
+    Unless `of_range`, the bins are of some movement, whose ends are nobody's.
+    """
     findings: list[Finding] = []
     unseen = figures.status[Status.NO_MAGNET]
     if figures.share(unseen) >= BLIND_SHARE:
@@ -135,17 +141,17 @@ def of_magnet(
                 "Move the lever through the encoder's index mark once, then calibrate again.",
             )
         )
-    findings += _of_strength(figures, magnet, bins)
+    findings += _of_strength(figures, magnet, bins, of_range)
     if not findings:
         gain = magnet.highest_gain
-        where = " over the whole range" if bins else ""
+        where = " over the whole range" if bins and of_range else ""
         strength = "" if gain is None else f" (gain at most {percent(gain)})"
         findings.append(Finding("magnet", "ok", f"The magnet is seen well{where}{strength}."))
     return findings
 
 
 def _of_strength(
-    figures: StreamFigures, magnet: MagnetSurvey, bins: Sequence[MagnetBin]
+    figures: StreamFigures, magnet: MagnetSurvey, bins: Sequence[MagnetBin], of_range: bool
 ) -> list[Finding]:
     """Too weak and too strong, and where."""
     findings: list[Finding] = []
@@ -159,6 +165,8 @@ def _of_strength(
         parts = stretches(bins, fault)
         seen = parts or share >= BLIND_SHARE
         where = f" {_where(parts)}" if parts else ""
+        if parts and not of_range:
+            where = "" if _everywhere(parts) else " on a part of its way"
         if parts and not _everywhere(parts):
             remedy = "Centre the magnet on the axle; then see whether the distance is right"
         findings.append(

@@ -141,7 +141,7 @@ class MagnetSurvey:
 def stretches(bins: Sequence[MagnetBin], verdict: Status) -> list[tuple[float, float]]:
     """The parts of the range of one verdict, each from and to as fractions of it."""
     parts: list[tuple[float, float]] = []
-    half = 0.5 / len(bins)
+    half = 0.5 / max(len(bins), 1)
     for piece in bins:
         if piece.verdict != verdict:
             continue

@@ -6,6 +6,7 @@ the repository, and one function that finds it.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import legcurl
@@ -13,6 +14,8 @@ from legcurl.errors import ConfigError
 
 IN_WHEEL = "_firmware"  # host/pyproject.toml puts ../firmware there
 ENTRY = "main.py"
+
+_VERSION = re.compile(r'^FIRMWARE_VERSION = "([^"]+)"$', re.MULTILINE)
 
 
 def firmware_directory() -> Path:
@@ -26,6 +29,15 @@ def firmware_directory() -> Path:
         f"The sensor's firmware is not where it should be ({' or '.join(map(str, places))}): "
         "install legcurl again."
     )
+
+
+def firmware_version() -> str:
+    """The version that the firmware says it is."""
+    file = firmware_directory() / "sensor" / "__init__.py"
+    found = _VERSION.search(file.read_text(encoding="utf-8"))
+    if found is None:
+        raise ConfigError(f"{file} has no FIRMWARE_VERSION: install legcurl again.")
+    return found[1]
 
 
 def shims_directory() -> Path:

@@ -1,7 +1,7 @@
 """What is in the simulated sensor's flash when it starts: settings, and what some faults need.
 
-Records are written as the firmware stores them (firmware/sensor/settings.py), so that it reads
-them as its own.
+Records are written as the firmware stores them (firmware/sensor/settings.py, crash.py), so that
+it reads them as its own.
 """
 
 from __future__ import annotations
@@ -11,12 +11,20 @@ from binascii import crc32
 from typing import TYPE_CHECKING, Any
 
 from legcurl.errors import ConfigError
+from legcurl.simulator.firmware_home import firmware_version
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from legcurl.simulator.options import SimOptions
 
+CRASH = """\
+=== firmware {version}, 4711 s after a start by power_on, times in a row: 1
+Traceback (most recent call last):
+  File "main.py", line 92, in main
+  File "sensor/loop.py", line 63, in run
+MemoryError: memory allocation failed, allocating 1032 bytes
+"""
 OLD_FIRMWARE = "0.0.9"  # older than any that was ever published
 
 
@@ -26,6 +34,8 @@ def fill_flash(flash: Path, options: SimOptions) -> None:
         raise ConfigError(f"sim option rate={options.rate:g}: the sensor takes whole numbers only.")
     settings = {"name": "Simulated leg curl", "rate_hz": int(options.rate), "frame_ms": 250}
     _store(flash / "settings.json", settings)
+    if "crashed" in options.fault:
+        (flash / "crash.log").write_text(CRASH.format(version=firmware_version()))
     if "wrong_direction" in options.fault:
         _store(flash / "calibration.json", _remounted(options))
 

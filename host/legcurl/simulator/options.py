@@ -56,6 +56,7 @@ FAULTS = {
     "missed_ticks": "interrupts are held up for some ticks, and again",
     "off_centre": "the magnet sits beside its axle: a bent angle, too weak on part of the way",
     "wrong_direction": "the calibration in the sensor is of a mounting on the lever's other side",
+    "crashed": "the sensor's firmware has crashed before, and its log in flash tells of it",
     "old_firmware": "the sensor has firmware of an older version than this program",
 }
 

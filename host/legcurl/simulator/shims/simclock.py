@@ -162,7 +162,9 @@ class SimClock:
             if timeout_us > 0 and self.now >= deadline:
                 return look(0)
             events = look(self._real_ms(deadline if timeout_us > 0 else self.now + _STEP_US))
-            if events:
+            if events:  # at the time at which they came, not at that of the last turn
+                target = max(self.now, self._wall_now())
+                self._advance(min(target, deadline) if timeout_us > 0 else target)
                 return events
 
     def _advance(self, until):
