@@ -12,6 +12,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+ESP32_STUBS := $(VENV)/stubs/esp32
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LINK ?=
 ARGS ?= sim:$(if $(LINK),?link=$(LINK))
@@ -27,6 +28,7 @@ $(STAMP): host/pyproject.toml constraints.txt
 	$(PY) -m venv $(VENV)
 	$(PIP) install 'pip>=25.1'
 	$(PIP) install -c constraints.txt -e './host[ble,sim,install,serve]' --group host/pyproject.toml:dev --group host/pyproject.toml:bench
+	$(PIP) install -c constraints.txt --no-deps --upgrade --target $(ESP32_STUBS) --group host/pyproject.toml:esp32-stubs
 	touch $@
 
 setup: $(STAMP)
@@ -48,7 +50,9 @@ check: $(STAMP)
 
 types: $(STAMP)
 	$(BIN)/pyright -p host/pyrightconfig.json
-	$(BIN)/pyright -p firmware/pyrightconfig.json -t "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+	for port in rp2 esp32; do \
+	  $(BIN)/pyright -p firmware/pyrightconfig.$$port.json \
+	    -t "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')" || exit 1; done
 
 format: $(STAMP)
 	$(BIN)/ruff format .

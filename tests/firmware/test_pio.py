@@ -1,7 +1,5 @@
 """The PIO program counts every edge, whichever way, run instruction by instruction."""
 
-from __future__ import annotations
-
 import json
 import random
 import subprocess
@@ -78,7 +76,7 @@ def run(program: Listing, wires: Wires, start: State | None = None) -> Iterator[
         program.words,
         stop_when=lambda _, state: state.clock >= wires.end,
         initial_state=start,
-        input_source=lambda clock: wires.level(clock),
+        input_source=wires.level,
         shift_isr_right=bool(program.options["in_shiftdir"]),
         shift_osr_right=bool(program.options["out_shiftdir"]),
         wrap_target=program.wrap_target,
