@@ -212,7 +212,8 @@ class BleRoute:
                 raise trouble from error
             raise SensorUnreachableError(_unreachable(who, sighting, link, error)) from error
         except ServiceMissingError:
-            await clear_cache(sighting.address)
+            if self._client is None:
+                await clear_cache(sighting.address)
             raise
 
     def _not_found(self, heard: list[Sighting]) -> str:

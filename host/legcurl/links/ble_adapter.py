@@ -122,6 +122,7 @@ class Adapter:
         self._searches: set[Search] = set()
         self._sightings: dict[str, Sighting] = {}
         self._scan: asyncio.Task[None] | None = None
+        self._in_line = False  # it waits for its turn
         self._scanning = False
         self._connecting = 0  # who wait for their turn
         self._changed = asyncio.Event()
@@ -140,8 +141,13 @@ class Adapter:
         finally:
             self._searches.discard(search)
             self._changed.set()
-            if not self._searches and self._scan is not None:
-                await asyncio.wait({self._scan})
+            scan = self._scan
+            if not self._searches and scan is not None:
+                if self._in_line:
+                    self._in_line = False
+                    self._scan = None  # whoever comes now begins another
+                    scan.cancel()
+                await asyncio.wait({scan})
 
     @asynccontextmanager
     async def connecting(self) -> AsyncIterator[None]:
@@ -160,16 +166,19 @@ class Adapter:
     async def _keep_scanning(self) -> None:
         try:
             while self._searches:
+                self._in_line = True
                 async with self._turn:
+                    self._in_line = False
                     await self._scan_once()
         except AdapterError as trouble:
             self._give_up(trouble)
-        except BaseException:
-            self._give_up(LinkError("The Bluetooth scan was ended."))
+        except Exception as bug:
+            self._give_up(LinkError(f"Looking for sensors has failed: {words_of(bug)}."))
             raise
         finally:
-            self._scan = None
-            self._sightings.clear()
+            if self._scan is asyncio.current_task():
+                self._scan = None
+                self._sightings.clear()
 
     def _give_up(self, trouble: LinkError) -> None:
         for search in self._searches:

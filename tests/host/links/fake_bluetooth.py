@@ -72,6 +72,7 @@ class FakeBluetooth:
     def __init__(self, *peripherals: Peripheral) -> None:
         self.peripherals = list(peripherals)
         self.scan_fails: list[Exception] = []
+        self.scan_hangs = False
         self.stop_fails: list[Exception] = []
         self.scans = 0  # begun
         self.scanning = 0  # at the moment
@@ -100,6 +101,8 @@ class FakeScanner(BaseBleakScanner):
         system = self.system
         if system.scan_fails:
             raise system.scan_fails.pop(0)
+        if system.scan_hangs:
+            await asyncio.Event().wait()
         system.scans += 1
         system.scanning += 1
         system.most_scanning = max(system.most_scanning, system.scanning)

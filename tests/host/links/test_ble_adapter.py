@@ -69,6 +69,20 @@ async def test_who_gives_up_looking_leaves_no_scan_behind() -> None:
     assert bluetooth.scanning == 0
 
 
+async def test_who_gives_up_looking_does_not_wait_for_who_connects() -> None:
+    bluetooth = FakeBluetooth(leg_curl(1, connect_hangs=True))
+    hanging = asyncio.create_task(route(bluetooth, 1).connect())
+    while bluetooth.connecting == 0:
+        await asyncio.sleep(0.01)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await route(bluetooth, 2).connect()
+    assert bluetooth.connecting == 1
+    with pytest.raises(SensorUnreachableError):
+        await hanging
+    assert bluetooth.scans == 1
+
+
 async def test_sensors_that_cannot_be_connected_to_do_not_keep_others_from_it() -> None:
     """Five that hang take their turns for ever; one that comes into range gets its own."""
     hanging = [leg_curl(number, connect_hangs=True) for number in range(5)]

@@ -6,6 +6,11 @@ import asyncio
 from random import Random
 
 import pytest
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakBluetoothNotAvailableReason,
+    BleakDBusError,
+)
 from fake_bluetooth import FakeBluetooth, Peripheral
 from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
 from legcurl.address import BleAddress
@@ -105,6 +110,29 @@ async def test_drops_in_mid_stream_cost_nothing_and_repeat_nothing(seed: int) ->
     assert link_states(events) == ["lost", "restored"] * (len(link_states(events)) // 2)
     assert len(starts(peripheral)) >= 3
     assert bluetooth.disconnects == peripheral.connections, "every connection is taken leave of"
+
+
+async def test_an_adapter_that_is_unplugged_and_back_is_waited_for() -> None:
+    peripheral = leg_curl()
+    bluetooth = FakeBluetooth(peripheral)
+    station = station_on(bluetooth)
+
+    async def unplug() -> None:
+        while (station.session.next_index or 0) < 1000:
+            await asyncio.sleep(0.001)
+        none = BleakBluetoothNotAvailableReason.NO_BLUETOOTH
+        bluetooth.scan_fails = [
+            BleakDBusError("org.freedesktop.DBus.Error.UnknownObject", ["org.bluez.Adapter1"]),
+            *(BleakBluetoothNotAvailableError("No adapters found.", none) for _ in range(5)),
+        ]
+        peripheral.drop()
+
+    trouble = asyncio.create_task(unplug())
+    events = await all_events(station)
+    await trouble
+    assert without_link(events) == UNBROKEN
+    assert link_states(events) == ["lost", "restored"]
+    assert not bluetooth.scan_fails
 
 
 async def test_a_reader_who_stalls_costs_neither_samples_nor_the_link(
