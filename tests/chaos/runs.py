@@ -89,16 +89,16 @@ class Watched:
 
 async def watch_whole(run: Run) -> Watched:
     """One host, and a link that holds."""
-    return await _watch(run.whole, ())
+    return await watch(run.whole)
 
 
 async def watch_broken(run: Run, record: Path | None = None) -> Watched:
     """Several hosts, and a link that does not. `record` is the last host's recording."""
-    return await _watch(run.broken, run.restarts_s, record)
+    return await watch(run.broken, run.restarts_s, record)
 
 
-async def _watch(
-    options: SimOptions, restarts_s: tuple[float, ...], record: Path | None = None
+async def watch(
+    options: SimOptions, restarts_s: tuple[float, ...] = (), record: Path | None = None
 ) -> Watched:
     route = _SharedRoute(SimulatedRoute(SimAddress(options)))
     outages = 0

@@ -31,6 +31,10 @@ from legcurl.motion.results import FAILURES, evidence_of, rep_result, set_result
 REST_IN_SET_S = 18.0
 """Up to this much rest still belongs to the same set, in s (docs/detection.md)."""
 
+UNSEEN_IN_SET_S = 30.0
+"""Samples missing for up to this long do not end a set, in s: two or three reps' time. In more,
+one lifter may have left and another have sat down."""
+
 SETTLED_END_S = 2.0
 """Data that end this long after the last rep, the lever at the bottom, end a set that was over;
 sooner, they broke it off. In s: twice the rest that the method's "no rest" is shown from."""
@@ -57,11 +61,23 @@ class SetKeeper:
         self._confirmed: int | None = None  # the attempt that Muscle Success was said of
         self._confirmed_s: dict[int, float] = {}  # when a failure was known
         self._incomplete = False
+        self._unseen_until_s = -inf  # the set stays open until then because of what nobody saw
         self._sign = 1
 
     def mark_incomplete(self) -> None:
         """Samples are missing inside the set that is open, or in its first rep."""
         self._incomplete = True
+
+    def unseen(self, from_s: float, until_s: float, *, lifting: bool) -> None:
+        """Nothing was seen in between, which was no rest that anybody saw either.
+
+        With a lift under way at its start, whatever else was lifted in it, rest counts from its end.
+        """
+        if self.closes_s == inf or until_s - from_s > UNSEEN_IN_SET_S:
+            return
+        seen_s = REST_IN_SET_S if lifting else max(self.closes_s - from_s, 0.0)
+        self._unseen_until_s = until_s + seen_s
+        self.closes_s = max(self.closes_s, self._unseen_until_s)
 
     def add(self, attempt: Attempt, t_s: float, *, sign: int) -> list[MotionEvent]:
         """Take an attempt that is over.
@@ -73,7 +89,7 @@ class SetKeeper:
         self._attempts.append(attempt)
         self._judge_again(t_s, events)
         last = max((rep.end_s for rep in self._said.values()), default=attempt.end_s)
-        self.closes_s = last + REST_IN_SET_S
+        self.closes_s = max(last + REST_IN_SET_S, self._unseen_until_s)
         self._tell_failure(attempt, t_s, events)
         return events
 

@@ -302,6 +302,8 @@ class SetTracker:
         for excursion in self._measuring:
             self._measure(excursion, index - 1, self._grid.time_s(index - 1), events)
         self._measuring.clear()
+        lifting = self._finder.open is not None
+        self._set.unseen(self._grid.time_s(index - 1), self._grid.time_s(index), lifting=lifting)
         self._finder = AttemptFinder(self._finder.bottom)
         if self._set.under_way:
             self._direction.settle(self._direction.sign)  # attempts on two axes would not compare
