@@ -80,7 +80,8 @@ class Service:
         name = machine.setup.id
         if not self.broadcast.watched(name):
             return
-        for piece in self._pacers[name].push(machine, t_us, angle_deg):
+        piece = self._pacers[name].push(machine, t_us, angle_deg)
+        if piece is not None:
             self.broadcast.traced(name, {"machine": name, **piece})
 
     async def expect(self, machine: str, expected: Expected) -> None:

@@ -1,13 +1,14 @@
-"""The live trace for the page: samples as fractions of the lifter's range, at most 50 a second.
+"""The live trace for the page: angles, at most 50 a second, and the line that makes them fractions.
 
 The range is not asked of the detection for every sample: the machine's picture has an angle and
 its fraction of the same moment ten times a second, and two such pairs that are apart give the
-line that all samples between lie on.
+line that all samples lie on. It goes along with each piece, so that the page can draw what came
+before the range was known on the right scale as soon as it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from legcurl.gym import Machine
 
 SHOWN_EVERY_US = 20_000  # more would not be seen: 20 s are a thousand points
+JITTER_US = 1000  # a sample so much early is still the one that is due
+RESTART_US = 1_000_000  # a time so much earlier belongs to another clock
 APART = 0.05  # of the range: nearer pairs give no sure line
 
 
@@ -28,23 +31,23 @@ class TracePacer:
 
     def push(
         self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]
-    ) -> Iterator[dict[str, Any]]:
-        """Pieces of the trace, each on a grid of its own."""
+    ) -> dict[str, Any] | None:
+        """The next piece of the trace, or None if nothing is due."""
         self._learn(machine)
-        times: list[int] = []
-        shown: list[float | None] = []
+        times: list[float] = []
+        angles: list[float | None] = []
         for t, angle in zip(t_us, angle_deg, strict=True):
-            if self._due_us is not None and self._due_us - 1_000_000 < t < self._due_us:
+            if self._due_us is not None and self._due_us - RESTART_US < t < self._due_us:
                 continue
-            self._due_us = t + SHOWN_EVERY_US - 1000  # a little early is still this one
-            times.append(t)
-            shown.append(self._fraction(angle))
-        if times:
-            yield {
-                "t": [round(t / 1e6, 3) for t in times],
-                "rom": shown,
-                "phase": machine.state.phase,
-            }
+            self._due_us = t + SHOWN_EVERY_US - JITTER_US
+            times.append(round(t / 1e6, 3))
+            angles.append(None if isnan(angle) else round(angle, 2))
+        if not times:
+            return None
+        line = None
+        if self._anchor is not None and self._per_degree is not None:
+            line = [*self._anchor, self._per_degree]
+        return {"t": times, "angle": angles, "phase": machine.state.phase, "line": line}
 
     def _learn(self, machine: Machine) -> None:
         angle, fraction = machine.state.angle_deg, machine.state.rom_fraction
@@ -60,10 +63,3 @@ class TracePacer:
             if degrees:
                 self._per_degree = apart / degrees
             self._anchor = (angle, fraction)
-
-    def _fraction(self, angle: float) -> float | None:
-        if isnan(angle) or self._anchor is None or self._per_degree is None:
-            return None
-        anchor, fraction = self._anchor
-        along = (angle - anchor + 180.0) % 360.0 - 180.0
-        return round(fraction + along * self._per_degree, 4)

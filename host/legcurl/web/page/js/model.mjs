@@ -33,29 +33,30 @@ export class Model {
 
   /** Begins the trace of one machine, or none. */
   follow(id) {
-    this.trace = id === null ? null : { machine: id, t: [], rom: [], phase: [], lead: null };
+    this.trace = id === null ? null : { machine: id, t: [], angle: [], phase: [], line: null, lead: null };
   }
 
   /** Samples of the machine that is shown large. */
   takeTrace(payload) {
     const trace = this.trace;
-    if (!trace || trace.machine !== payload.machine || !payload.rom.length) return;
+    if (!trace || trace.machine !== payload.machine || !payload.t.length) return;
     const last = trace.t.at(-1);
     if (last !== undefined && payload.t[0] < last - 1) {
-      trace.t.length = trace.rom.length = trace.phase.length = 0; // the sensor's clock began anew
+      trace.t.length = trace.angle.length = trace.phase.length = 0; // the sensor's clock began anew
       trace.lead = null;
     }
-    payload.rom.forEach((rom, i) => {
+    payload.angle.forEach((angle, i) => {
       const t = payload.t[i];
       if (last !== undefined && t <= last) return;
       trace.t.push(t);
-      trace.rom.push(rom);
+      trace.angle.push(angle);
       trace.phase.push(payload.phase);
     });
+    trace.line = payload.line ?? trace.line;
     const newest = trace.t.at(-1);
     let old = 0;
     while (trace.t[old] < newest - TRACE_S) old += 1;
-    if (old) for (const row of [trace.t, trace.rom, trace.phase]) row.splice(0, old);
+    if (old) for (const row of [trace.t, trace.angle, trace.phase]) row.splice(0, old);
     // Sensor time runs on between arrivals: the earliest arrival so far says how far ahead of our
     // clock it is. Slowly forgotten, because the two clocks drift.
     const lead = newest - performance.now() / 1000;

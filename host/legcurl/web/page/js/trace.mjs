@@ -8,6 +8,7 @@ const SPAN_S = 20;
 const TOP = 1.12;
 const BOTTOM = -0.06;
 const BREAK_S = 0.3; // a hole in the samples is a hole in the line
+const UNKNOWN_SPAN_DEG = 60; // shown at least, while nobody knows the lifter's range
 
 /** Draws `model.trace` into a canvas while `running`. */
 export class Trace {
@@ -48,7 +49,7 @@ export class Trace {
     const end = Math.max(newest, Math.min(flowing, newest + 0.5));
     const x = (t) => width * (1 - (end - t) / SPAN_S);
     this.shade(trace, x, height);
-    this.line(trace, x, y);
+    this.line(trace, x, y, scale(trace));
   }
 
   shade(trace, x, height) {
@@ -69,26 +70,26 @@ export class Trace {
     context.globalAlpha = 1;
   }
 
-  line(trace, x, y) {
+  line(trace, x, y, fraction) {
     const { context } = this;
     context.beginPath();
     let pen = false;
     trace.t.forEach((t, i) => {
-      const rom = trace.rom[i];
-      if (rom === null || (i && t - trace.t[i - 1] > BREAK_S)) pen = false;
-      if (rom === null) return;
-      if (pen) context.lineTo(x(t), y(rom));
-      else context.moveTo(x(t), y(rom));
+      const angle = trace.angle[i];
+      if (angle === null || (i && t - trace.t[i - 1] > BREAK_S)) pen = false;
+      if (angle === null) return;
+      if (pen) context.lineTo(x(t), y(fraction(angle)));
+      else context.moveTo(x(t), y(fraction(angle)));
       pen = true;
     });
     context.strokeStyle = this.colours.ink;
     context.lineWidth = 2.5;
     context.lineJoin = "round";
     context.stroke();
-    const last = trace.rom.at(-1);
+    const last = trace.angle.at(-1);
     if (last === null) return;
     context.beginPath();
-    context.arc(x(trace.t.at(-1)), y(last), 5, 0, 2 * Math.PI);
+    context.arc(x(trace.t.at(-1)), y(fraction(last)), 5, 0, 2 * Math.PI);
     context.fillStyle = this.colours.ink;
     context.fill();
   }
@@ -116,4 +117,22 @@ export class Trace {
     this.readColours();
     this.resized = false;
   }
+}
+
+/** From degrees to fractions of the range; to the picture's height, while no range is known. */
+function scale(trace) {
+  if (trace.line) {
+    const [anchor, fraction, perDegree] = trace.line;
+    return (angle) => fraction + shortWay(angle - anchor) * perDegree;
+  }
+  const known = trace.angle.filter((angle) => angle !== null);
+  const first = known[0] ?? 0;
+  const along = known.map((angle) => shortWay(angle - first));
+  const low = Math.min(0, ...along);
+  const span = Math.max(UNKNOWN_SPAN_DEG, Math.max(0, ...along) - low);
+  return (angle) => (shortWay(angle - first) - low) / span;
+}
+
+function shortWay(degrees) {
+  return ((((degrees + 180) % 360) + 360) % 360) - 180;
 }
