@@ -160,9 +160,9 @@ def read(path):
 def write(root, path, content):
     for index, character in enumerate(path):
         if character == "/":
-            try:
+            try:  # noqa: SIM105 - MicroPython has no contextlib
                 os.mkdir(root + "/" + path[:index])
-            except OSError:  # noqa: SIM105 - it is there
+            except OSError:  # it is there
                 pass
     with open(root + "/" + path, "wb") as file:
         file.write(content)
@@ -232,9 +232,9 @@ def power_up(what, state, *more):
         with open(state + "/about.json") as file:
             dress(json.load(file))
         if what == "foreign":
-            try:
+            try:  # noqa: SIM105
                 exec(read("main.py"), {"__name__": "__main__"})
-            except KeyboardInterrupt:  # noqa: SIM105
+            except KeyboardInterrupt:
                 pass
 
 

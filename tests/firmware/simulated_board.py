@@ -37,6 +37,7 @@ CTRL_A, CTRL_B, CTRL_C = 0x01, 0x02, 0x03
 VM_ARCH = "x64"
 DARK_S = 0.3  # how long a restart takes the port away
 FAREWELL_S = 0.05  # for what was sent before a restart to be read
+LOOK_S = 0.02
 READ_BYTES = 4096
 
 
@@ -105,9 +106,8 @@ class SimulatedBoard:
         self._mode = "prompt"
         self._raw = False
         self._waiting = bytearray()  # from the host, until somebody reads
-        self._wake = os.pipe()
         self._relay: threading.Thread | None = None
-        self._ending = False
+        self._ending = threading.Event()
         self._rom("format")
 
     def __enter__(self) -> SimulatedBoard:
@@ -116,8 +116,6 @@ class SimulatedBoard:
 
     def __exit__(self, *_: object) -> None:
         self.unplug()
-        for fd in self._wake:
-            os.close(fd)
 
     def put(self, files: dict[str, bytes]) -> None:
         """Have files in flash, while unplugged."""
@@ -139,30 +137,29 @@ class SimulatedBoard:
 
     def plug_in(self) -> None:
         """Power, and a port."""
-        self._ending = False
+        self._ending.clear()
         self._connect()
         self._start()
         self._relay = threading.Thread(target=self._run, daemon=True)
         self._relay.start()
 
     def unplug(self) -> None:
-        """No power, no port."""
-        self._ending = True
-        os.write(self._wake[1], b"!")
-        if self._relay is not None:
-            self._relay.join()
-            self._relay = None
-        os.read(self._wake[0], 16)
+        """No power, no port. Safe to repeat."""
+        if self._relay is None:
+            return
+        self._ending.set()
+        self._relay.join()
+        self._relay = None
         self._disconnect()
         self._stop()
 
     def _run(self) -> None:
-        while not self._ending:
+        while not self._ending.is_set():
             vm = self._vm_master
-            readable = select.select([self._master, vm, self._wake[0]], [], [], 0.02)[0]
+            readable = select.select([self._master, vm], [], [], LOOK_S)[0]
             if self._master in readable:
                 self._take_from_host()
-            if self._ending:
+            if self._ending.is_set():
                 break
             self._pass_on()
             if vm in readable:
@@ -174,7 +171,7 @@ class SimulatedBoard:
         try:
             chunk = os.read(self._master, READ_BYTES)
         except OSError:  # no host has it open
-            self._ending = self._ending or bool(select.select([self._wake[0]], [], [], 0.02)[0])
+            self._ending.wait(LOOK_S)
             return
         self.received += len(chunk)
         if self._mute:
@@ -182,7 +179,7 @@ class SimulatedBoard:
         if self._cut_at is not None and self.received >= self._cut_at:
             self._cut_at = None
             self._disconnect()
-            self._ending = True
+            self._ending.set()
             return
         self._waiting += chunk
 
@@ -233,8 +230,7 @@ class SimulatedBoard:
             time.sleep(FAREWELL_S)
             self._waiting.clear()
             self._disconnect()
-            if select.select([self._wake[0]], [], [], DARK_S)[0]:
-                self._ending = True
+            if self._ending.wait(DARK_S):
                 return
             self._connect()
             self._raw = False

@@ -47,13 +47,16 @@ from legcurl.install.detect import Candidate, find_again, how_to_get_micropython
 from legcurl.install.fitting import check_micropython, check_native, choose_board
 from legcurl.install.prompt import ENTER_AGAIN_S, ENTER_S, BoardFullError, Prompt
 from legcurl.install.watcher import Watcher
+from legcurl.links.route import READ_BYTES, Link
 from legcurl.links.serial import SerialRoute
 from legcurl.race import until_first
 from legcurl.simulator.firmware_home import ENTRY
 
 MAINTENANCE_SINCE = (1, 1)  # protocol version
+PROMPT = b"\r\n>>> "  # the byte 0x02 in a hello is what MicroPython answers with it
 PROMPT_S = 15.0  # from a restart, with the port's return, to the prompt
 HELLO_S = 20.0  # from the restart to the first hello; an ESP32 boots for two seconds
+FAREWELL_S = 1.0  # from the answer to maintenance to the end of a sensor's last words
 TRY_AGAIN_S = 0.3
 
 
@@ -119,13 +122,16 @@ async def _leave_for_prompt(port: str) -> bool:
     """Ask a sensor of ours to leave for its prompt; False if there is none that could."""
     route = SerialRoute(SerialAddress(port))
     link = await route.connect()
-    exchange = Exchange(link, name=route.name, patience_s=route.patience_s)
+    exchange = Exchange(_PromptSpotter(link), name=port, patience_s=route.patience_s)
+
+    left: list[Hello] = []
 
     async def ask() -> None:
         hello = await exchange.greet()
         # An older one cannot be asked. It listens to Ctrl-C for a moment after a restart.
         op = Op.MAINTENANCE if hello.protocol >= MAINTENANCE_SINCE else Op.REBOOT
         await exchange.granted(op, lambda number: encode_request(number, op))
+        left.append(hello)
 
     async def receive() -> None:
         while await exchange.receive() is not None:
@@ -139,12 +145,36 @@ async def _leave_for_prompt(port: str) -> bool:
         return False  # a stranger, a prompt, or nobody: Ctrl-C will tell
     finally:
         await link.close()
-    return True
+    return bool(left)
+
+
+class _PromptSpotter:
+    """A link that ends when what it hears is MicroPython's prompt: then no sensor will answer."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._heard = b""
+
+    async def read(self) -> bytes:
+        """As of the link."""
+        chunk = await self._link.read()
+        self._heard = (self._heard + chunk)[-READ_BYTES:]
+        return b"" if PROMPT in self._heard else chunk
+
+    async def write(self, packet: bytes) -> None:
+        """As of the link."""
+        await self._link.write(packet)
+
+    async def close(self) -> None:
+        """As of the link."""
+        await self._link.close()
 
 
 def _enter(candidate: Candidate, wish: Wish, *, restarting: bool) -> Prompt:
     """The prompt; while the board restarts, tried again and again."""
     deadline = time.monotonic() + (PROMPT_S if restarting else 0)
+    if restarting:
+        time.sleep(FAREWELL_S)
     while True:
         try:
             return _enter_once(find_again(candidate), ENTER_AGAIN_S if restarting else ENTER_S)
@@ -262,7 +292,8 @@ def _read_back(prompt: Prompt, change: Change) -> None:
 def _last_words(candidate: Candidate) -> str:
     """What the firmware died of, if it left that in its crash log."""
     try:
-        with _enter_once(find_again(candidate), ENTER_S) as prompt:
+        # It restarts again and again, and listens to Ctrl-C in between.
+        with _enter(candidate, Wish(), restarting=True) as prompt:
             if CRASH_LOG not in prompt.files():
                 return ""
             words = prompt.read(CRASH_LOG).decode(errors="replace").split("\n")

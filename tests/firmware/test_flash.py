@@ -1,0 +1,358 @@
+"""`flash` from a board as it comes to a sensor that says hello, and everything that goes wrong.
+
+The board is simulated (simulated_board.py): MicroPython's own prompt on a file system that fills
+up and keeps what it has, behind a port that goes away when it restarts or is unplugged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import serial
+from legcurl.errors import (
+    ConfigError,
+    LinkLostError,
+    NotASensorError,
+    PortBusyError,
+    PortNotFoundError,
+    PortPermissionError,
+    SensorError,
+)
+from legcurl.install import flash as flashing
+from legcurl.install.boards import BoardFile, load_board
+from legcurl.install.build import build_files
+from legcurl.install.change import plan_change
+from legcurl.install.detect import Candidate
+from legcurl.install.flash import Wish, flash
+from legcurl.install.prompt import BoardFullError, Prompt, StoredFile
+from simulated_board import Micropython, SimulatedBoard
+
+PICO = load_board("pico")
+SETTINGS = {"settings.json": b"mine", "calibration.json": b"mine too", "key.json": b"secret"}
+FOREIGN = b"import time\nwhile True:\n    time.sleep_ms(10)\n"
+NOBODY = 65_534
+SOME_BYTES = 40_000  # of about 110 kB that go to the board as text: in the middle of the copy
+
+
+class Person:
+    """Whoever watches: remembers what was said, and answers as told."""
+
+    def __init__(self, *answers: int) -> None:
+        self.answers = list(answers)
+        self.questions: list[str] = []
+        self.warnings: list[str] = []
+        self.steps: list[str] = []
+        self.done: list[tuple[int, int]] = []
+
+    def step(self, what: str) -> None:
+        self.steps.append(what)
+
+    def progress(self, done: int, total: int) -> None:
+        self.done.append((done, total))
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+    def confirm(self, question: str, option: str) -> None:
+        self.questions.append(question)
+        if not self.answers:
+            raise ConfigError(f"{question} Then give {option}.")
+        self.answers.pop(0)
+
+    def choose(self, question: str, answers: list[str], option: str) -> int:
+        self.questions.append(f"{question} {answers}")
+        return self.answers.pop(0)
+
+
+@pytest.fixture
+def pico(tmp_path: Path) -> Iterator[SimulatedBoard]:
+    board = SimulatedBoard(tmp_path, PICO)
+    yield board
+    board.unplug()
+
+
+def put_on(board: SimulatedBoard, wish: Wish = Wish(), person: Person | None = None):  # noqa: B008
+    return flash(Candidate(board.port), wish, person or Person())
+
+
+@pytest.mark.parametrize("name", ["pico", "pico_w", "esp32", "esp32_c3"])
+def test_what_is_written_is_exactly_what_a_dry_run_lists(name: str, tmp_path: Path):
+    board = load_board(name)
+    simulated = SimulatedBoard(tmp_path, board)
+    with simulated:
+        person = Person()
+        done = put_on(simulated, person=person)
+    listed = build_files(board)
+    assert simulated.stored() == {file.path: file.content for file in listed}
+    assert done.written == tuple(file.path for file in listed)
+    assert (done.hello.board, done.hello.encoder) == (name, board.encoder)
+    assert done.board.board == name
+    assert person.questions == []
+    assert person.done[-1] == (total := sum(len(file.content) for file in listed), total)
+    assert [done for done, _ in person.done] == sorted(done for done, _ in person.done)
+
+
+def test_a_running_sensor_leaves_for_its_prompt_and_only_what_differs_is_written(pico):
+    pico.put(SETTINGS)
+    with pico:
+        put_on(pico)
+        again = put_on(pico)
+    assert again.written == again.removed == ()
+    assert again.kept == ("settings.json", "calibration.json", "key.json")
+    with pico:
+        changed = put_on(pico, Wish(PICO, "as5048a"))
+    assert changed.written == ("board.json", "main.py")
+    assert changed.hello.encoder == "as5048a"
+    assert {**SETTINGS, **pico.stored()} == pico.stored()
+
+
+def test_the_encoder_that_was_chosen_once_stays_chosen(pico):
+    with pico:
+        put_on(pico, Wish(PICO, "as5048a"))
+        assert put_on(pico).hello.encoder == "as5048a"
+        assert put_on(pico, Wish(PICO)).hello.encoder == "as5048a"
+
+
+def test_erase_forgets_settings_calibration_and_key(pico):
+    pico.put(SETTINGS)
+    with pico:
+        done = put_on(pico, Wish(erase=True))
+    assert set(done.removed) >= set(SETTINGS)
+    assert not set(pico.stored()) & set(SETTINGS)
+
+
+def test_sources_and_modules_of_older_versions_go_and_what_is_not_ours_stays(pico):
+    old = {"sensor/loop.py": b"old", "sensor/gone/x.mpy": b"old", "crash.log": b"=== old"}
+    mine = {"boot.py": b"# mine\n", "lib/mine.py": b"mine", "notes.txt": b"mine"}
+    pico.put({**old, **mine})
+    with pico:
+        done = put_on(pico)
+    stored = pico.stored()
+    assert set(done.removed) == {*old, "sensor/gone/"}
+    assert not set(stored) & set(old)
+    assert {**stored, **mine} == stored
+
+
+def test_another_program_is_stopped_but_replaced_only_with_consent(pico):
+    pico.put({"main.py": FOREIGN})
+    with pico:
+        with pytest.raises(ConfigError, match=r"another program \(main\.py, 46 bytes\).*--yes"):
+            put_on(pico)
+        pico.unplug()
+        assert pico.stored() == {"main.py": FOREIGN}
+        pico.plug_in()
+        person = Person(1)
+        done = put_on(pico, person=person)
+    assert len(person.questions) == 1
+    assert done.hello.board == "pico"
+
+
+@pytest.mark.parametrize("after", [3_000, SOME_BYTES, 90_000])
+def test_a_cable_pulled_in_mid_copy_leaves_a_board_that_does_nothing_and_a_second_run_mends_it(
+    pico, after: int
+):
+    pico.put(SETTINGS)
+    with pico:
+        pico.unplug_after(after)
+        with pytest.raises(LinkLostError, match=r"unplugged.*run this again"):
+            put_on(pico)
+        pico.unplug()
+        half = pico.stored()
+        assert "main.py" not in half
+        assert set(half) > set(SETTINGS)
+        pico.plug_in()
+        done = put_on(pico)
+    assert 0 < len(done.written) < len(done.files)
+    whole = {file.path: file.content for file in build_files(PICO)}
+    assert pico.stored() == {**whole, **SETTINGS}
+
+
+def test_an_update_broken_off_leaves_no_mixture_that_starts(pico):
+    with pico:
+        put_on(pico)
+        pico.unplug()
+        changed = dict.fromkeys(["sensor/loop.mpy", "sensor/commands.mpy"], b"old" * 2000)
+        pico.put(changed)
+        pico.plug_in()
+        pico.unplug_after(6_000)
+        with pytest.raises(LinkLostError):
+            put_on(pico)
+        pico.unplug()
+        assert "main.py" not in pico.stored()
+        pico.plug_in()
+        assert put_on(pico).hello.board == "pico"
+
+
+def test_a_flash_without_room_is_told_before_anything_is_written(tmp_path: Path):
+    small = SimulatedBoard(tmp_path, PICO, flash_kb=128)
+    small.put({"song.wav": bytes(60_000)})
+    with small, pytest.raises(BoardFullError, match=r"kB free, and the firmware needs \d+ kB"):
+        put_on(small)
+    assert set(small.stored()) == {"song.wav"}
+
+
+def test_a_flash_that_fills_up_while_writing_is_told(tmp_path: Path):
+    small = SimulatedBoard(tmp_path, PICO, flash_kb=64)
+    with small, Prompt(small.port) as prompt:
+        prompt.enter()
+        with pytest.raises(BoardFullError, match="flash is full"):
+            prompt.write("song.wav", bytes(100_000), lambda written: None)
+
+
+def test_a_board_file_for_another_chip_is_refused(pico):
+    with pico, pytest.raises(ConfigError, match=r"--board esp32 does not fit.*RP2040.*pico"):
+        put_on(pico, Wish(load_board("esp32")))
+    assert pico.stored() == {}
+
+
+def test_a_pico_w_with_the_micropython_of_a_pico_is_told_which_build_it_needs(pico):
+    with pico, pytest.raises(ConfigError, match=r"download/RPI_PICO_W/"):
+        put_on(pico, Wish(load_board("pico_w")))
+
+
+def test_a_board_of_another_maker_is_asked_about(tmp_path: Path):
+    lipo = Micropython.of(PICO, machine="Pimoroni Pico LiPo 16MB with RP2040")
+    with SimulatedBoard(tmp_path, PICO, lipo) as board:
+        person = Person(0)
+        done = put_on(board, person=person)
+    assert "Raspberry Pi Pico" in person.questions[0]
+    assert done.hello.board == "pico"
+
+
+def test_a_board_file_of_ones_own_is_installed_and_kept(pico, tmp_path: Path):
+    fields = {**PICO.fields, "board": "gym3", "title": "Gym 3", "log_bytes": 65_536}
+    own = tmp_path / "gym3.json"
+    own.write_text(json.dumps(fields))
+    with pico:
+        assert put_on(pico, Wish(load_board(str(own)))).hello.board == "gym3"
+        assert put_on(pico).hello.board == "gym3"
+
+
+@pytest.mark.parametrize(
+    ("differing", "said"),
+    [
+        ({"version": (1, 22, 2)}, r"MicroPython 1\.22\.2 is too old.*1\.23 or later.*RPI_PICO/"),
+        ({"mpy_version": (6, 2)}, r"does not load native code for armv6m \(\.mpy 6\.3\)"),
+        ({"arch": 0}, r"does not load native code"),
+        ({"machine": "Arduino Portenta with STM32H747"}, r"is no supported board.*--board FILE"),
+    ],
+)
+def test_a_micropython_that_cannot_run_the_firmware_is_told_apart(
+    tmp_path: Path, differing: dict, said: str
+):
+    with (
+        SimulatedBoard(tmp_path, PICO, Micropython.of(PICO, **differing)) as board,
+        pytest.raises((SensorError, ConfigError), match=said),
+    ):
+        put_on(board)
+
+
+def test_a_build_without_bluetooth_does_not_fit_a_board_with_a_radio(tmp_path: Path):
+    board = load_board("pico2_w")
+    deaf = Micropython.of(board, bluetooth=False, machine="Raspberry Pi Pico 2 with RP2350")
+    with (
+        SimulatedBoard(tmp_path, board, deaf) as simulated,
+        pytest.raises(SensorError, match=r"no Bluetooth.*RPI_PICO2_W/"),
+    ):
+        put_on(simulated)
+
+
+def test_a_micropython_without_hard_timers_is_warned_about(tmp_path: Path):
+    with SimulatedBoard(tmp_path, PICO, Micropython.of(PICO, version=(1, 25, 0))) as board:
+        person = Person()
+        put_on(board, person=person)
+    assert person.warnings == [
+        "MicroPython 1.25.0 has no hard timers on this board, so samples can be late (and say so). "
+        "1.26 or later keeps time."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("board", "how"),
+    [
+        (PICO, r"BOOTSEL.*\.uf2|\.uf2.*RPI_PICO/.*BOOTSEL"),
+        (load_board("esp32"), r"esptool write_flash 0x1000 FILE\.bin"),
+        (load_board("esp32_s3"), r"esptool write_flash 0 FILE\.bin"),
+    ],
+)
+def test_a_port_where_nobody_answers_tells_how_to_get_micropython(
+    tmp_path: Path, board: BoardFile, how: str
+):
+    with (
+        SimulatedBoard(tmp_path, board, mute=True) as mute,
+        pytest.raises(NotASensorError, match=how) as told,
+    ):
+        put_on(mute, Wish(board))
+    assert "cable" in str(told.value)
+
+
+def test_a_port_in_use_is_told(pico):
+    with (
+        pico,
+        serial.Serial(pico.port, exclusive=True),
+        pytest.raises(PortBusyError, match="in use by another program"),
+    ):
+        put_on(pico)
+
+
+def test_a_port_that_one_may_not_open_is_told(pico):
+    with pico:
+        port = os.path.realpath(pico.port)
+        os.chmod(port, 0o000)
+        privileged = os.geteuid() == 0  # no mode of a file stops root
+        if privileged:
+            os.seteuid(NOBODY)
+        try:
+            with pytest.raises(PortPermissionError, match="you may not open it"):
+                flash(Candidate(port), Wish(), Person())
+        finally:
+            if privileged:
+                os.seteuid(0)
+
+
+def test_a_port_that_is_not_there_is_told(tmp_path: Path):
+    with pytest.raises(PortNotFoundError, match="no such port"):
+        flash(Candidate(str(tmp_path / "ttyACM9")), Wish(), Person())
+
+
+def test_firmware_that_does_not_start_is_told_with_its_last_words(pico, monkeypatch):
+    monkeypatch.setattr(flashing, "HELLO_S", 2.0)
+    broken = replace(PICO, fields={**PICO.fields, "log_bytes": 16})
+    with pico, pytest.raises(SensorError, match=r"does not say hello\. It stops with 'ValueError"):
+        put_on(pico, Wish(broken))
+
+
+def test_main_goes_first_and_comes_last_under_another_name():
+    files = tuple(build_files(PICO))
+    there = {file.path: StoredFile(len(file.content), file.digest) for file in files}
+    there["sensor/"] = there["sensor/links/"] = there["sensor/encoders/"] = None
+    assert plan_change(files, there, erase=False).write == ()
+    stale = {**there, "sensor/old/": None, "sensor/old/b.py": StoredFile(1, "")}
+    change = plan_change(files, stale, erase=False)
+    assert change.remove == ("main.py", "sensor/old/b.py", "sensor/old/")
+    assert [file.path for file in change.write] == ["main.py"]
+    different = {**there, "sensor/loop.mpy": StoredFile(1, "")}
+    change = plan_change(files, different, erase=False)
+    assert change.remove == ("main.py",)
+    assert [file.path for file in change.write] == ["sensor/loop.mpy", "main.py"]
+
+
+def test_a_simulated_board_refuses_native_code_of_another_chip(tmp_path: Path, monkeypatch):
+    # The tests above would prove little if the board loaded anything.
+    monkeypatch.setattr(flashing, "HELLO_S", 2.0)
+    simulated = SimulatedBoard(tmp_path, PICO)
+    other = {file.path: file.content for file in build_files(load_board("esp32"))}
+    simulated.put({**other, "board.json": PICO.on_sensor()})
+    with simulated:
+        deadline = time.monotonic() + 5
+        said = b""
+        with serial.Serial(simulated.port, timeout=0.2) as port:
+            while b">>>" not in said and time.monotonic() < deadline:
+                said += port.read(400)
+    assert b"incompatible .mpy file: sensor/frame.mpy" in said
