@@ -120,7 +120,8 @@ class SimulatedSensor:
 
     `port` is the path of its pseudo-terminal. With `tcp_port` (0: any free one) it serves that
     too, at `tcp_address`. With link=ble its firmware has a `radio`, on `air` if that is given.
-    `firmware` is another firmware's directory than this version's.
+    `firmware` is another firmware's directory than this version's. `boots` is how often this
+    sensor was switched on before: no two boots share a boot id.
     """
 
     def __init__(
@@ -132,6 +133,7 @@ class SimulatedSensor:
         engine: Engine | None = None,
         air: VirtualRadio | None = None,
         firmware: Path | None = None,
+        boots: int = 0,
     ) -> None:
         self.options = options
         self.engine = engine or find_engine()
@@ -140,6 +142,7 @@ class SimulatedSensor:
         self.radio: OnAir | None = None  # with link=ble, from start() on
         self._air = air
         self._firmware_directory = firmware or firmware_directory()
+        self._boots = boots
         self._tcp = None if tcp_port is None else (tcp_host, tcp_port)
         self._master = -1
         self._slave = -1
@@ -287,6 +290,7 @@ class SimulatedSensor:
             "LEGCURL_WORLD_FD": str(encoder_end),
             "LEGCURL_PACE": _pace_text(self.options.pace),
             "LEGCURL_SEED": str(self.options.seed),
+            "LEGCURL_BOOTS": str(self._boots),
             "LEGCURL_DRIFT_PPM": str(self.options.drift_ppm),
             "LEGCURL_FLASH": self._flash.name,
             "LEGCURL_BOARD": BOARD,

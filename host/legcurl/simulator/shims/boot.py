@@ -8,6 +8,7 @@ LEGCURL_BOARD     name of the board file (pico_w); "installed": the board.json t
 LEGCURL_ENCODER   which of the board's encoders is chosen (the one that its file says)
 LEGCURL_LOG_BYTES size of the sensor's log (what the board file says)
 LEGCURL_SEED      unique id and boot ids come from it (0)
+LEGCURL_BOOTS     how often the sensor was switched on before; boot ids come from that as well (0)
 LEGCURL_PACE      "fast", or how many times as fast as real time (1)
 LEGCURL_DRIFT_PPM how much faster than the world the sensor's crystal runs, in millionths (0)
 LEGCURL_FIRMWARE  version that the firmware says it is (its own)
@@ -58,6 +59,7 @@ def _power_up(firmware):
     from simworld import World
 
     simboard.seed = int(uos.getenv("LEGCURL_SEED") or 0)
+    clock.boots = int(uos.getenv("LEGCURL_BOOTS") or 0)
     board = uos.getenv("LEGCURL_BOARD") or "pico_w"
     _install_board_file(firmware, board)
     clock.set_pace(uos.getenv("LEGCURL_PACE") or "1")
