@@ -4,21 +4,28 @@
 
 The bytes are those that the firmware sent, boot, answers and all, in front of simulated lifters;
 the set with the time before and after it, when the lever hardly moves, is counted apart from the
-minutes of the set itself. Speeds are this machine's; how long the same code takes on a board has
-to be measured there.
+minutes of the set itself. Speeds are this machine's.
+
+How long sampling takes on a board has to be measured there. What is printed of it is an estimate:
+the bytecodes and calls that one interrupt executes are counted, and weighed with times that were
+measured on an emulated Pico at 125 MHz (YARDSTICK_US, CALL_US), and the bus's own time is added. It
+errs upwards: a call into C is taken for as dear as one into Python. No ESP32 is as slow.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from time import perf_counter
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "firmware"))
+FIRMWARE_TESTS = Path(__file__).resolve().parents[1] / "firmware"
+sys.path.insert(0, str(FIRMWARE_TESTS))
 
 from legcurl.frame import Samples, encode_request
+from legcurl.simulator.firmware_home import firmware_directory, shims_directory
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.runner import Engine, find_engine
 from legcurl.simulator.world import World
@@ -29,6 +36,17 @@ LIFTERS = ("steady", "early", "sloppy", "quits", "partials", "tremor", "long_gri
 SEED = 20_001  # far from those that detection was tuned on
 RATES_HZ = (50, 100, 200, 400)
 FRAMES_MS = (50, 100, 250, 1000)
+YARDSTICK_US = 1300  # a CRC-16 of 16 bytes, bit by bit
+CALL_US = 13  # of an empty function
+BUS_US = {  # on the wires, with the port's part in it
+    "as5600": 150,  # three bytes from a register, at 400 kHz: measured
+    "as5048a": 48,  # three frames of 16 bits at 1 MHz
+    "quadrature_pio": 2,
+    "quadrature_pcnt": 2,
+}
+GOAL_SHARE = 0.25  # of a Pico's time
+SAMPLING_HZ = 200
+FRAME_SAMPLES = 50
 COBS_BYTES = 2  # code byte and final zero; a frame as it is kept has its CRC
 
 
@@ -41,6 +59,7 @@ def main() -> None:
         show(f"{rate_hz:3} Hz, frames of 250 ms", engine, worlds.values(), rate_hz, 250)
     for frame_ms in FRAMES_MS:
         show(f"100 Hz, frames of {frame_ms:4} ms", engine, worlds.values(), 100, frame_ms)
+    show_sampling()
     print("\nsimulated seconds in a second, pace=fast (firmware and shims, the world ready)")
     for name in dict.fromkeys((engine.name, "cpython")):
         stream = worlds["steady"]
@@ -61,6 +80,31 @@ def show(what: str, engine: Engine, worlds: Iterable[bytes], rate_hz: int, frame
         f"  {what}   {min(whole):.3f} to {max(whole):.3f} with rests, "
         f"{min(lifting):.3f} to {max(lifting):.3f} in the set"
     )
+
+
+def show_sampling() -> None:
+    """The estimated share of a Pico's time."""
+    counted = subprocess.run(
+        [
+            *(sys.executable, str(FIRMWARE_TESTS / "interrupt_cost.py")),
+            *(str(shims_directory()), str(firmware_directory())),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    costs = json.loads(counted.stdout)
+    code_us = YARDSTICK_US / costs.pop("yardstick")[0]
+    codes, calls = costs.pop("keeping")
+    keeping_us = (codes * code_us + calls * CALL_US) / FRAME_SAMPLES
+    print(f"\nestimated time of a sample on a Pico, and share at {SAMPLING_HZ} Hz", end="")
+    print(f" (goal: {GOAL_SHARE:.0%}); the main loop's part of each: {keeping_us:.0f} us")
+    for encoder, (codes, calls) in costs.items():
+        interrupt_us = codes * code_us + calls * CALL_US + BUS_US[encoder]
+        share = (interrupt_us + keeping_us) * SAMPLING_HZ / 1e6
+        print(
+            f"  {encoder:16} interrupt {interrupt_us:4.0f} us"
+            f" ({codes} bytecodes, {calls} calls, bus {BUS_US[encoder]} us)   {share:5.1%}"
+        )
 
 
 def world_of(lifter: str) -> bytes:
