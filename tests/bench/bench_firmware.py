@@ -21,8 +21,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from time import perf_counter
 
-FIRMWARE_TESTS = Path(__file__).resolve().parents[1] / "firmware"
-sys.path.insert(0, str(FIRMWARE_TESTS))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "firmware"))
 
 from legcurl.frame import Samples, encode_request
 from legcurl.simulator.firmware_home import firmware_directory, shims_directory
@@ -31,6 +30,7 @@ from legcurl.simulator.runner import Engine, find_engine
 from legcurl.simulator.world import World
 from sensor_process import SETTINGS_PUT, decode, run_to_the_end
 
+FIRMWARE_TESTS = Path(__file__).resolve().parents[1] / "firmware"
 GOAL_BYTES = 1.5  # a sample at 100 Hz, all included
 LIFTERS = ("steady", "early", "sloppy", "quits", "partials", "tremor", "long_grind")
 SEED = 20_001  # far from those that detection was tuned on

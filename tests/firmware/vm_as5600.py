@@ -3,6 +3,7 @@
 import machine
 import sensor.encoders.as5600 as driver
 from sensor.encoders import BUS_ERROR, MAGNET_STRONG, MAGNET_WEAK, NO_MAGNET, open_encoder
+from still_world import DETECTED, RP2, STRONG, WEAK, power_up
 
 WIRING = {"i2c": 0, "sda": 4, "scl": 5, "freq": 400_000}
 
@@ -167,3 +168,57 @@ def test_an_encoder_without_a_driver_is_named():
     except ValueError as error:
         message = str(error)
     assert "abacus" in message
+
+
+def test_the_magnets_figures_are_taken_when_somebody_wants_to_look():
+    world, board = power_up(RP2, "as5600")
+    encoder = open_encoder(board)
+    encoder.read()
+    assert (encoder.agc, encoder.magnitude) == (None, None)
+    figures = []
+    for magnet in (DETECTED | WEAK, DETECTED, DETECTED | STRONG):
+        world.magnet = magnet
+        encoder.look()
+        encoder.read()
+        figures.append((encoder.agc, encoder.magnitude))
+    assert (figures[0][0], figures[2][0]) == (128, 0)  # the gain's range in a chip at 3.3 V
+    assert figures[0][0] > figures[1][0] > figures[2][0]
+    assert 0 < figures[0][1] < figures[1][1] < figures[2][1] < 4096
+    world.magnet = DETECTED
+    encoder.read()
+    assert (encoder.agc, encoder.magnitude) == figures[2]  # as they were when somebody looked
+
+
+def test_a_look_costs_one_transaction_of_one_sample():
+    chip = Chip()
+    encoder = on(chip)
+    asked = []
+
+    def readfrom_mem_into(_address, register, buffer):
+        asked.append((register, len(buffer)))
+        for i in range(len(buffer)):
+            buffer[i] = 0x20
+
+    chip.readfrom_mem_into = readfrom_mem_into
+    encoder.look()
+    for _ in range(3):
+        encoder.read()
+    assert asked == [(0x0B, 3), (0x1A, 3), (0x0B, 3), (0x0B, 3)]
+
+
+def test_wrong_wiring_is_named():
+    for word, value, said in (
+        ("sda", None, "pin sda is missing"),
+        ("sda", 5, "both 5"),
+        ("scl", "five", "scl is 'five'"),
+        ("i2c", 2, "i2c is 2"),
+        ("freq", 0, "freq is 0"),
+    ):
+        wiring = dict(WIRING)
+        wiring[word] = value
+        message = ""
+        try:
+            open_encoder({"encoder": "as5600", "encoders": {"as5600": wiring}})
+        except ValueError as error:
+            message = str(error)
+        assert said in message, message
