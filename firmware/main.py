@@ -71,16 +71,22 @@ def run(crashes, watchdog, light):
     trust = Trust(FlashRecord("key", keep_previous=False), clock, counters)
     encoder = open_encoder(board)
     encoder.reference(calibration.value["extended_raw"] if calibration.value else 0)
-    log = AngleLog(board["log_bytes"], encoder.shift, counters)
-    sampler = Sampler(encoder, clock, log, counters, board["timer"])
-    health = Health(light, watchdog, encoder, clock, counters)
     identity = Identity(board["board"], machine.unique_id().hex(), boot_id(), boot_reason())
     console = UsbLink()
     links = [console]
     if "ble" in board["links"]:
         from sensor.links.ble import BleLink
 
-        links.append(BleLink(identity))
+        # Before the log: on ESP32 what the heap has grown to is lost to the radio, and a stack that
+        # finds no memory takes the board with it (micropython/micropython#14293). And before
+        # sampling: starting it may take a second.
+        radio = BleLink(identity)
+        radio.describe(settings.name, trust.key_id)
+        radio.tend()
+        links.append(radio)
+    log = AngleLog(board["log_bytes"], encoder.shift, counters)
+    sampler = Sampler(encoder, clock, log, counters, board["timer"])
+    health = Health(light, watchdog, encoder, clock, counters)
     commands = Commands(
         identity,
         sampler,
@@ -97,9 +103,6 @@ def run(crashes, watchdog, light):
     sessions = [HostSession(link, log, commands, counters, identity.boot_id) for link in links]
     loop = Loop(sampler, log, sessions, links, console, commands, health, counters)
 
-    commands.describe()
-    for link in links:
-        link.tend()  # starting a radio may take a second: before sampling
     for session in sessions:
         session.announce()
     commands.apply_settings()
