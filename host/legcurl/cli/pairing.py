@@ -41,6 +41,7 @@ def pair(address: str, show: bool, erase: bool, as_json: bool) -> None:
 
 
 async def _pair(where: Address, show: bool, erase: bool, as_json: bool) -> None:
+    from legcurl.address import SimAddress
     from legcurl.install.visit import SensorVisit
     from legcurl.trust import KeyRing
 
@@ -55,6 +56,9 @@ async def _pair(where: Address, show: bool, erase: bool, as_json: bool) -> None:
         else:
             said = await _give(visit, hello, ring)
         key = ring.key(hello.sensor_id)
+        if isinstance(where, SimAddress) and not (show or erase):
+            ring.remove(hello.sensor_id)
+            said += " It is simulated and ends here, so the key was thrown away."
     if as_json:
         write_json(_document(where, hello, key))
     else:
@@ -82,7 +86,7 @@ async def _give(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
         raise SensorError(f"{visit.name}: the sensor took a key and names another. Pair it again.")
     await _make_sure(visit, hello, key)
     was = "" if before is None else " The key from before is void."
-    return f"{_who(hello)} has the key {key_id(key)}, kept in {ring.path}.{was}"
+    return f"{_who(hello)} has the key {key_id(key)}; so has this computer ({ring.path}).{was}"
 
 
 async def _erase(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:

@@ -28,8 +28,8 @@ REST_S = 1.2
 """Less than a hand stays on purpose, much more than a lever stands when it turns round, in s."""
 
 REST_DRIFT_DEG = 0.6
-"""A lever whose angle drifts less than this between the halves of REST_S is at rest, in degrees:
-1 °/s. A hand that holds a pad settles by about half of it."""
+"""A lever whose angle drifts less than this in REST_S is at rest, in degrees: 0.5 °/s.
+A hand that holds a pad settles more slowly than that within a second or two."""
 
 REST_NOISE_DEG = 3.0
 """With more noise than this, rms, nobody can tell whether a lever rests. Ten times what may be

@@ -32,8 +32,8 @@ of the magnet or plain noise are measured by other figures."""
 
 QUIET_S = 0.5
 QUIET_DEG = 1.0
-"""A stretch of this length, in s, whose two halves lie within this much of each other, in degrees,
-is quiet: what still moves from sample to sample there is noise."""
+"""A stretch of this length, in s, that drifts by no more than this, in degrees, is quiet: what
+still moves from sample to sample there is noise."""
 
 QUIET_KEPT = 1200
 """Noise figures of so many quiet stretches are kept: of ten minutes."""
@@ -214,9 +214,13 @@ class StreamSurvey:
 
 
 def drift_of(travel_deg: Sequence[float]) -> float:
-    """How far the second half of a stretch lies from the first, in degrees."""
-    middle = len(travel_deg) // 2
-    return abs(median(travel_deg[middle:]) - median(travel_deg[: max(middle, 1)]))
+    """How far apart the quarters of a stretch lie, in degrees.
+
+    Quarters, not halves: the two halves of a lever that turns round in the middle are alike.
+    """
+    size = max(len(travel_deg) // 4, 1)
+    quarters = [median(travel_deg[at : at + size]) for at in range(0, len(travel_deg), size)]
+    return max(quarters) - min(quarters)
 
 
 def noise_of(travel_deg: Sequence[float]) -> float:
