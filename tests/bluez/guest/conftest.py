@@ -1,0 +1,138 @@
+"""What the steps share: the world in a process of its own, the kernel's adapter, and the report.
+
+Runs inside the guest: see ../run.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from adapter import KernelAdapter
+from worlds import PlayedWorld
+
+HERE = Path(__file__).parent
+RESULTS = Path("/results")
+SOCKET = "/tmp/world.socket"
+WORLD_START_S = 40.0  # Python imports Bumble at a tenth of the usual speed
+POLL_S = 0.1
+
+steps: list[dict[str, Any]] = []
+
+
+class Surroundings:
+    """The steps' hand on world.py."""
+
+    async def start(self, world: PlayedWorld, **options: bool) -> str:
+        """Switch the sensor of a world on, if it is not; its Bluetooth address."""
+        return await self._ask("start", world.on_air, options)
+
+    async def kill(self) -> None:
+        """Cut the sensor's power."""
+        await self._ask("kill")
+
+    async def drop(self) -> None:
+        """Have the sensor end its connection."""
+        await self._ask("drop")
+
+    async def silence(self, seconds: float) -> None:
+        """Begin a radio silence of the sensor."""
+        await self._ask("silence", seconds)
+
+    async def connection(self) -> dict[str, Any]:
+        """MTU and parameters, as the sensor's side has them."""
+        return await self._ask("connection")
+
+    async def alive(self) -> bool:
+        """Whether the firmware runs."""
+        return await self._ask("alive")
+
+    async def _ask(self, method: str, *arguments: Any) -> Any:
+        reader, writer = await asyncio.open_unix_connection(SOCKET)
+        try:
+            writer.write(json.dumps([method, *arguments]).encode() + b"\n")
+            answer = json.loads(await reader.readline())
+        finally:
+            writer.close()
+        if "failed" in answer:
+            raise AssertionError(f"the world cannot {method}: {answer['failed']}")
+        return answer["done"]
+
+
+@pytest.fixture(scope="session")
+def world_process() -> Iterator[None]:
+    """world.py, from before the first step to after the last."""
+    with (RESULTS / "world.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-P", str(HERE / "world.py"), SOCKET], stdout=log, stderr=log
+        )
+        try:
+            deadline_s = time.monotonic() + WORLD_START_S
+            while not os.path.exists(SOCKET):
+                assert process.poll() is None, "world.py ended: see world.log"
+                assert time.monotonic() < deadline_s, "world.py does not start"
+                time.sleep(POLL_S)
+            yield
+            assert process.poll() is None, "world.py ended: see world.log"
+        finally:
+            process.kill()
+            process.wait()
+
+
+@pytest.fixture
+async def surroundings(world_process: None) -> AsyncIterator[Surroundings]:
+    """A world whose sensor, if the step starts one, is well and is gone afterwards."""
+    hand = Surroundings()
+    yield hand
+    await hand.kill()
+
+
+@pytest.fixture
+async def adapter(world_process: None) -> AsyncIterator[KernelAdapter]:
+    """The kernel's adapter as BlueZ has it, switched on."""
+    async with KernelAdapter() as adapter:
+        await adapter.power(on=True)
+        yield adapter
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What a step measured, for the report."""
+    measured: dict[str, Any] = {}
+    request.node.user_properties.append(("figures", measured))
+    return measured
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" or report.outcome != "passed":
+        figures = dict(report.user_properties).get("figures", {})
+        steps.append(
+            {
+                "step": report.nodeid,
+                "outcome": report.outcome,
+                "seconds": round(report.duration, 2),
+                "figures": figures,
+            }
+        )
+
+
+def pytest_sessionfinish() -> None:
+    (RESULTS / "report.json").write_text(json.dumps({"steps": steps}, indent=1) + "\n")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.section("steps")
+    for step in steps:
+        told = ", ".join(f"{name} {value}" for name, value in step["figures"].items())
+        name = step["step"].partition("::")[2]
+        terminalreporter.write_line(f"{step['seconds']:6.1f} s  {step['outcome']:6}  {name}")
+        if told:
+            terminalreporter.write_line(f"{'':10}{told}")
