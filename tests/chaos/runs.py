@@ -9,12 +9,12 @@ simulation's faults (legcurl/simulator/outages.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 from legcurl.address import SimAddress
+from legcurl.errors import LinkError
 from legcurl.events import Event, LinkChanged, Progress, SetEnded, SetResult
 from legcurl.feed import LiveFeed
 from legcurl.intake import Intake
@@ -105,19 +105,31 @@ async def watch(
     try:
         for until_s in (*restarts_s, None):
             last = until_s is None
-            writer = (lambda: RecordingWriter(record)) if last and record is not None else None
-            events = await _follow(route, until_s, writer)
+            events = await _follow(route, until_s, record if last else None)
             outages += sum(isinstance(e, LinkChanged) and e.state == "lost" for e in events)
         return Watched(events, outages)
     finally:
         await route.sensor.close()
 
 
-async def _follow(
-    route: _SharedRoute, until_s: float | None, writer: Callable[[], RecordingWriter] | None
-) -> list[Event]:
+async def _follow(route: _SharedRoute, until_s: float | None, record: Path | None) -> list[Event]:
     """One host, from its start to the end of the sensor, or until it dies."""
-    intake = Intake(SensorSession(), writer)
+    while True:
+        try:
+            return await _follow_once(route, until_s, record)
+        except LinkError:
+            continue  # the cable was pulled before it was there: whoever starts hosts tries again
+
+
+async def _follow_once(
+    route: _SharedRoute, until_s: float | None, record: Path | None
+) -> list[Event]:
+    def open_recorder() -> RecordingWriter:
+        assert record is not None
+        record.unlink(missing_ok=True)  # of a try before this one
+        return RecordingWriter(record)
+
+    intake = Intake(SensorSession(), None if record is None else open_recorder)
     events: list[Event] = []
     async with Station(route.name, LiveFeed(route, intake), intake) as station:
         async for event in station.events():
