@@ -1,0 +1,232 @@
+"""`calibrate`, `doctor` and `pair` against the simulated sensor: every injected fault is found."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import pytest
+from legcurl.address import SimAddress
+from legcurl.cli.diagnosing import EXIT_PROBLEM
+from legcurl.commands import Op, read_json
+from legcurl.install.diagnosis import diagnose
+from legcurl.install.examination import examine
+from legcurl.install.findings import Finding, problems
+from legcurl.install.visit import SensorVisit
+from legcurl.simulator.options import parse_address
+from legcurl.simulator.runner import SimulatedSensor
+from legcurl.simulator.world import World
+from legcurl.trust import KeyRing, key_id
+
+LEGCURL = Path(sys.executable).parent / "legcurl"
+PATIENCE_S = 100.0
+
+# fault: subjects of the problems that the doctor sees, and calibrate
+FOUND = {
+    "no_magnet": ("magnet", "magnet"),
+    "weak_magnet": ("magnet", "magnet"),
+    "strong_magnet": ("magnet", "magnet"),
+    "off_centre": ("magnet", "magnet"),
+    "bus_error": ("bus", "bus"),
+    "noisy_bus": ("bus", "bus"),
+    "stuck": ("stuck", "range"),
+    "reboot": ("restart", "restart"),
+    "corrupt": ("cable", "cable"),
+    "drop": ("cable", "cable"),
+    "missed_ticks": ("samples", "samples"),
+    "wrong_direction": ("direction", None),
+    "old_firmware": ("firmware", None),
+    "crashed": ("crashes", None),
+}
+EXITS = {"range": 2}  # of calibrate, by subject; the others are the sensor's: 5
+
+
+def legcurl(*arguments: str, keys: Path | None = None) -> subprocess.CompletedProcess[str]:
+    import os
+
+    environment = {**os.environ, "LEGCURL_KEYS": str(keys or "/nonexistent/keys.json")}
+    return subprocess.run(
+        [str(LEGCURL), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        check=False,
+        env=environment,
+    )
+
+
+def document(result: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    return json.loads(result.stdout)
+
+
+def bad(told: dict[str, Any]) -> list[str]:
+    return [found["subject"] for found in told["findings"] if found["state"] == "problem"]
+
+
+@pytest.fixture(autouse=True)
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A key ring of this test's own."""
+    ring = tmp_path / "keys.json"
+    monkeypatch.setenv("LEGCURL_KEYS", str(ring))
+    return ring
+
+
+async def examined(query: str) -> list[Finding]:
+    address = SimAddress(parse_address(f"sim:?lifter=installer&pace=fast&{query}"))
+    async with SensorVisit(address) as visit:
+        return diagnose(await examine(visit, inf, lambda _: None))
+
+
+@pytest.mark.parametrize("fault", FOUND)
+def test_the_doctor_finds_every_fault(fault: str):
+    result = legcurl("doctor", f"sim:?pace=fast&seed=7&fault={fault}", "--json")
+    assert result.returncode == EXIT_PROBLEM, result.stderr
+    assert bad(document(result)) == [FOUND[fault][0]], "this one, and no other is invented"
+    for found in document(result)["findings"]:
+        assert found["state"] != "problem" or found["remedy"], "a problem says what to do"
+
+
+def test_the_doctor_finds_a_host_that_stalls_where_there_is_a_clock():
+    result = legcurl("doctor", "sim:?pace=4&fault=host_stall", "--seconds", "20", "--json")
+    assert "stream" in bad(document(result))
+
+
+@pytest.mark.parametrize("first", [201, 208, 215])
+async def test_no_healthy_sensor_has_a_problem(first: int):
+    """Twenty-one of them, each from its start to its end."""
+    for seed in range(first, first + 7):
+        findings = await examined(f"seed={seed}")
+        assert problems(findings) == [], seed
+
+
+@pytest.mark.parametrize("rate", ["20", "400"])
+async def test_a_healthy_sensor_is_well_at_any_rate(rate: str):
+    assert problems(await examined(f"seed=3&rate={rate}")) == []
+
+
+@pytest.mark.parametrize("fault", [fault for fault, (_, sees) in FOUND.items() if sees])
+def test_calibrate_refuses_what_would_spoil_it(fault: str):
+    result = legcurl("calibrate", f"sim:?pace=fast&seed=7&fault={fault}", "--json")
+    subject = FOUND[fault][1]
+    told = document(result)
+    assert subject in bad(told)
+    assert (told["written"], told["calibration"]) == (False, None)
+    assert result.returncode == EXITS.get(subject or "", 5)
+    assert result.stderr.startswith("legcurl: Not calibrated: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_calibrate_walks_through_and_says_so():
+    result = legcurl("calibrate", "sim:?pace=fast&seed=7")
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    assert lines[0] == "Round 1 of 3: Hold the legs straight, and rest there."
+    assert "Round 3 of 3: Move to full flexion, and hold it there." in lines
+    assert lines[-1].startswith("Simulated leg curl is calibrated: ")
+
+
+def test_calibrate_puts_right_what_was_mounted_the_other_way():
+    told = document(legcurl("calibrate", "sim:?pace=fast&seed=7&fault=wrong_direction", "--json"))
+    [about] = [found for found in told["findings"] if found["subject"] == "direction"]
+    assert about["state"] == "note"
+    assert told["written"]
+    world = World(parse_address("sim:?lifter=installer&pace=fast&seed=7"))
+    assert told["calibration"]["direction"] == world.scenario.encoder.direction
+
+
+def test_a_dry_run_changes_nothing():
+    result = legcurl("calibrate", "sim:?pace=fast&seed=7", "--dry-run", "--json")
+    assert result.returncode == 0
+    assert document(result)["written"] is False
+    assert document(result)["calibration"]["direction"] in (1, -1)
+
+
+async def test_the_record_is_in_the_sensor_and_the_doctor_agrees():
+    """On one sensor that runs on, as a board would: calibrated, then looked at."""
+    options = parse_address("sim:?lifter=installer&seed=9&pace=20")
+    async with SimulatedSensor(options) as sensor:
+        address = f"serial:{sensor.port}"
+        done = await asyncio.to_thread(legcurl, "calibrate", address, "--json")
+        assert done.returncode == 0, done.stderr
+        record = document(done)["calibration"]
+        looked = await asyncio.to_thread(legcurl, "doctor", address, "--seconds", "40", "--json")
+        assert document(looked)["calibration"] == record
+        [about] = [f for f in document(looked)["findings"] if f["subject"] == "calibration"]
+        assert about["state"] == "ok"
+        assert "moved within it" in about["said"]
+
+
+async def test_two_known_angles_are_written_as_they_are():
+    async with SimulatedSensor(parse_address("sim:?lifter=installer&pace=8")) as sensor:
+        address = f"serial:{sensor.port}"
+        angles = ("--extended-raw", "1000", "--flexed-raw", "18000")
+        done = await asyncio.to_thread(legcurl, "calibrate", address, *angles)
+        assert done.returncode == 0, done.stderr
+        assert await stored(address) == {"extended_raw": 1000, "flexed_raw": 18000}
+        refused = await asyncio.to_thread(
+            legcurl, "calibrate", address, "--extended-raw", "1000", "--flexed-raw", "1100"
+        )
+        assert refused.returncode == 2
+        assert "apart" in refused.stderr
+
+
+async def stored(address: str) -> Any:
+    from legcurl.address import parse
+
+    async with SensorVisit(parse(address)) as visit:
+        return read_json(await visit.station.request(Op.CALIBRATION_GET))
+
+
+async def test_a_sensor_is_paired_over_its_cable_and_known_again(keys: Path):
+    async with SimulatedSensor(parse_address("sim:?pace=8&seed=5")) as sensor:
+        address = f"serial:{sensor.port}"
+
+        async def pair(*options: str) -> subprocess.CompletedProcess[str]:
+            return await asyncio.to_thread(lambda: legcurl("pair", address, *options, keys=keys))
+
+        shown = await pair("--show")
+        assert "no key, and neither has this computer" in shown.stdout
+        paired = await pair()
+        assert paired.returncode == 0, paired.stderr
+        [entry] = KeyRing(keys).sensors()
+        assert key_id(entry.key) in paired.stdout
+        assert entry.key.hex() not in paired.stdout + paired.stderr
+        assert "has proved" in (await pair("--show")).stdout
+        again = await pair()
+        assert "is void" in again.stdout
+        [renewed] = KeyRing(keys).sensors()
+        assert renewed.key != entry.key
+        KeyRing(keys).put(entry.sensor_id, entry.key)  # as if another computer had paired it since
+        other = await pair("--show")
+        assert other.returncode == 5
+        assert "paired elsewhere" in other.stderr
+        assert (await pair("--erase")).returncode == 0
+        assert KeyRing(keys).sensors() == []
+
+
+def test_a_recording_has_no_sensor_to_ask(tmp_path: Path):
+    (tmp_path / "set.legcurl").write_bytes(b"")
+    for verb in ("calibrate", "doctor", "pair"):
+        result = legcurl(verb, f"replay:{tmp_path / 'set.legcurl'}")
+        assert result.returncode == 2
+        assert "no sensor to ask" in result.stderr
+
+
+def test_an_unreachable_sensor_is_the_links_error():
+    result = legcurl("doctor", "serial:/dev/ttyNONE")
+    assert result.returncode == 3
+    told = legcurl("doctor", "serial:/dev/ttyNONE", "--json")
+    assert told.returncode == 3
+    assert bad(document(told)) == ["link"]
+
+
+def test_the_computer_itself_is_looked_at():
+    result = legcurl("doctor", "--no-scan", "--json")
+    subjects = {found["subject"] for found in document(result)["findings"]}
+    assert {"versions", "simulator", "port", "keys"} <= subjects
+    assert result.returncode in (0, EXIT_PROBLEM)
