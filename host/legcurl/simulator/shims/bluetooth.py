@@ -116,7 +116,7 @@ class BLE:
     def gap_advertise(self, interval_us, adv_data=None, *, resp_data=None, connectable=True):
         for part in (adv_data, resp_data):
             if part is not None and len(part) > _LONGEST_ADVERTISEMENT:
-                raise OSError(_EINVAL)
+                raise OSError(_EINVAL, "radio")
         self._call(
             "advertise", interval_us, _hex(adv_data or b""), _hex(resp_data or b""), connectable
         )
@@ -154,7 +154,7 @@ class BLE:
     def gatts_notify(self, connection, handle, value=None):
         stalled = clock.world is not None and clock.world.faults & HOST_STALLS
         if stalled and not clock.frozen:
-            raise OSError(_ENOMEM)  # the buffers are full of what nobody acknowledges
+            raise OSError(_ENOMEM, "radio")  # the buffers are full of what nobody acknowledges
         self._radio.refused = False
         try:
             self._call("notify", connection, handle, None if value is None else _hex(value))
@@ -171,13 +171,13 @@ class BLE:
             self._appending.add(handle)
 
     def gap_scan(self, *_arguments):
-        raise OSError(_EOPNOTSUPP)
+        raise OSError(_EOPNOTSUPP, "radio")
 
     gap_connect = gattc_exchange_mtu = gap_pair = gap_scan
 
     def _call(self, method, *arguments):
         if not self._active:
-            raise OSError(_ENODEV)
+            raise OSError(_ENODEV, "radio")
         return self._radio.call(method, *arguments)
 
     def _listen(self, event, values):

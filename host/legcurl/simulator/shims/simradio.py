@@ -70,7 +70,7 @@ class Radio:
                 break
             self._events.append(message)
         if message[1]:
-            raise OSError(message[1])
+            raise OSError(message[1], "radio")
         return message[2]
 
     def _next(self):
@@ -100,6 +100,6 @@ def open_radio():
     if clock.radio is None:
         fd = uos.getenv("LEGCURL_RADIO_FD")
         if not fd:
-            raise OSError(19)  # ENODEV
+            raise OSError(19, "radio")  # ENODEV
         clock.radio = Radio(int(fd))
     return clock.radio
