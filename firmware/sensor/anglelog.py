@@ -42,6 +42,7 @@ class Cursor:
     def __init__(self):
         self.index = 0
         self.position = 0
+        self.ahead = 0  # samples of that record that it has, from the open run
 
 
 class AngleLog:
@@ -64,6 +65,10 @@ class AngleLog:
         self._scratch = bytearray(MAX_BODY)
         self._angles = array("H", bytes(2 * LONGEST_RUN))
         self._late = array("i", bytes(4 * LONGEST_RUN))
+        self._closed_angles = array("H", bytes(2 * LONGEST_RUN))  # the run before the open one
+        self._closed_late = array("i", bytes(4 * LONGEST_RUN))
+        self._closed_index = -1  # of its first sample
+        self._closed_status = 0
         self._count = 0  # samples in the open run
         self._status = 0
         self._run_length = LONGEST_RUN
@@ -84,6 +89,7 @@ class AngleLog:
             pause = (time_us - due + self._period_us // 2) // self._period_us
             self.skip(max(1, pause), PAUSED)
         self._begun = True
+        self._closed_index = -1  # its times were of the grid before
         self._origin_index = self.next_index
         self._origin_us = time_us
         self._period_us = period_us
@@ -116,17 +122,13 @@ class AngleLog:
         if not count:
             return
         first = self._end_index
-        length = encode_samples(
-            self._scratch,
-            first,
-            self._origin_us + (first - self._origin_index) * self._period_us,
-            self._period_us,
-            self._status,
-            self._shift,
-            self._angles,
-            self._late,
-            count,
+        length = self._encode(
+            self._scratch, first, self._status, self._angles, self._late, 0, count
         )
+        self._angles, self._closed_angles = self._closed_angles, self._angles
+        self._late, self._closed_late = self._closed_late, self._late
+        self._closed_index = first
+        self._closed_status = self._status
         self._count = 0
         self._lay(SAMPLES, length, count)
         self._end_index = self.next_index
@@ -138,6 +140,7 @@ class AngleLog:
         are already encoded, and later where the log no longer holds it.
         """
         cursor.index = index
+        cursor.ahead = 0
         if index >= self._end_index:
             cursor.position = self._head
             cursor.index = self._end_index
@@ -168,18 +171,73 @@ class AngleLog:
         if cursor.index <= self.first_index:
             # The jump that a waiting cursor stood before may have been written over.
             cursor.position = self._tail
+            cursor.ahead = 0
             lost = self.first_index - cursor.index
             if lost:
                 length = encode_gap(body, cursor.index, lost, EVICTED)
                 cursor.index = self.first_index
                 return GAP, length
         at = self._skip_jump(cursor.position)
+        ahead = cursor.ahead
+        count = self._span(at)
+        if ahead >= count:  # the cursor has all of it
+            at = self._skip_jump(at + _HEAD + self._length(at))
+            ahead = 0
+            count = self._span(at)
         length = self._length(at)
         start = at + _HEAD
-        body[:length] = self._view[start : start + length]
-        cursor.index += self._span(at)
+        first = cursor.index - ahead
+        cursor.index = first + count
         cursor.position = start + length
+        cursor.ahead = 0
+        if ahead and first == self._closed_index:
+            length = self._encode(
+                body,
+                first + ahead,
+                self._closed_status,
+                self._closed_angles,
+                self._closed_late,
+                ahead,
+                count - ahead,
+            )
+        else:  # where the cursor was ahead of an older record, it gets some samples twice
+            body[:length] = self._view[start : start + length]
         return (GAP if self._ring[at + 1] & _GAP_KIND else SAMPLES), length
+
+    def read_ahead(self, cursor, body, least):
+        """Encode what the open run holds for this cursor, if that is `least` samples: the length.
+
+        For a host that wants samples sooner than the run is full. They come once more in no frame:
+        `read` will go on behind them when the run is closed.
+        """
+        ahead = cursor.index - self._end_index
+        if ahead < 0:
+            return 0  # the log has more, and it comes first
+        count = self._count - ahead
+        if count < least:
+            return 0
+        if not ahead:
+            cursor.position = self._head
+        cursor.index += count
+        cursor.ahead = ahead + count
+        return self._encode(
+            body, cursor.index - count, self._status, self._angles, self._late, ahead, count
+        )
+
+    def _encode(self, body, index, status, angles, late, start, count):
+        """Write the body of `count` samples of a run from its `start`th on; returns its length."""
+        return encode_samples(
+            body,
+            index,
+            self._origin_us + (index - self._origin_index) * self._period_us,
+            self._period_us,
+            status,
+            self._shift,
+            angles,
+            late,
+            start,
+            count,
+        )
 
     def _lay(self, kind, length, count):
         """Append the scratch body as a record, in place of as many old ones as it takes."""

@@ -129,7 +129,7 @@ class Commands:
         # By op: the handler, the shortest and the longest payload, and who may ask.
         self._requests = {
             HELLO: (self._hello, 2, 2, _ALL),
-            START: (self._start, 12, 12, _ALL),
+            START: (self._start, 12, 13, _ALL),
             STOP: (self._stop, 0, 0, _ALL),
             PING: (self._ping, 8, 8, _ALL),
             STATISTICS: (self._statistics, 0, 0, _ALL),
@@ -261,13 +261,15 @@ class Commands:
             raise Refused(STALE_BOOT_ID, true_id.to_bytes(4, "little"))
         self._sampler.drain()
         next_index = self._log.next_index
-        index = int.from_bytes(payload[4:], "little")
+        index = int.from_bytes(payload[4:12], "little")
         if index == _NOW:
             index = next_index
         if index > next_index:
             raise ValueError("start from %d: the next sample is %d" % (index, next_index))
         first = self._log.seek(session.cursor, index)
         session.streaming = True
+        prompt_ms = payload[12] if len(payload) > 12 else 0
+        session.ahead = max(1, self._settings.rate_hz * prompt_ms // 1000) if prompt_ms else 0
         return (
             true_id.to_bytes(4, "little")
             + first.to_bytes(8, "little")

@@ -40,10 +40,11 @@ def put_uvarint(buffer, at, value):
     return at + 1
 
 
-def encode_samples(buffer, index, time_us, period_us, status, shift, angles, late_us, count):
-    """Write a SAMPLES body of the first `count` of `angles` and `late_us`; returns its length."""
+def encode_samples(buffer, index, time_us, period_us, status, shift, angles, late_us, start, count):
+    """Write a SAMPLES body of `count` of `angles` and `late_us` from `start` on; its length."""
+    end = start + count
     deviations = False
-    for i in range(count):
+    for i in range(start, end):
         if late_us[i] > WORTH_TELLING_US or late_us[i] < -WORTH_TELLING_US:
             deviations = True
             break
@@ -56,11 +57,11 @@ def encode_samples(buffer, index, time_us, period_us, status, shift, angles, lat
     if status:
         buffer[at] = status
         at += 1
-    buffer[at] = angles[0] & 0xFF
-    buffer[at + 1] = angles[0] >> 8
-    at = _put_deltas(buffer, at + 2, angles, count, shift)
+    buffer[at] = angles[start] & 0xFF
+    buffer[at + 1] = angles[start] >> 8
+    at = _put_deltas(buffer, at + 2, angles, start, end, shift)
     if deviations:
-        for i in range(count):
+        for i in range(start, end):
             late = late_us[i]
             at = put_uvarint(buffer, at, 2 * late if late >= 0 else -2 * late - 1)
     return at
@@ -165,11 +166,11 @@ class FrameReader:
 
 
 @micropython.native
-def _put_deltas(buffer, at, angles, count, shift):
+def _put_deltas(buffer, at, angles, start, end, shift):
     """Write the zigzag nibble deltas between angles; returns the position behind them."""
     half = False  # the low half of buffer[at] is taken
-    previous = angles[0]
-    for i in range(1, count):
+    previous = angles[start]
+    for i in range(start + 1, end):
         angle = angles[i]
         delta = ((angle - previous + 32768) & 0xFFFF) - 32768 >> shift
         previous = angle

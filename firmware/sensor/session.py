@@ -12,7 +12,7 @@ from micropython import const
 
 from sensor import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from sensor.anglelog import Cursor
-from sensor.frame import ANSWER, BOOT, FrameReader, FrameWriter
+from sensor.frame import ANSWER, BOOT, SAMPLES, FrameReader, FrameWriter
 from sensor.links import STALLED
 
 # In one turn of the main loop, so that a flood of input or a long log to send again leaves time
@@ -45,6 +45,7 @@ class HostSession:
         self.challenge = None  # what the host was last challenged with: see trust.py
         self.cursor = Cursor()
         self.streaming = False
+        self.ahead = 0  # samples that may go before their run is full; 0: none
 
     def announce(self):
         """Tell whoever listens on a wire that the sensor has started.
@@ -92,6 +93,7 @@ class HostSession:
         self.challenge = None
         self.cursor = Cursor()
         self.streaming = False
+        self.ahead = 0
 
     def _flush(self):
         """Send of the current frame what the link takes; True if all of it went."""
@@ -161,6 +163,9 @@ class HostSession:
         if not self.streaming:
             return False
         frame_type, length = self._log.read(self.cursor, self._writer.body)
+        if not length and self.ahead:
+            frame_type = SAMPLES
+            length = self._log.read_ahead(self.cursor, self._writer.body, self.ahead)
         if not length:
             return False
         self._send(frame_type, length)

@@ -39,6 +39,7 @@ def encode(asked):
             asked["shift"],
             asked["angles"],
             asked["late_us"],
+            0,
             len(asked["angles"]),
         )
     writer.body[:length] = body[:length]

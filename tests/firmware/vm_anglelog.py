@@ -2,7 +2,7 @@
 
 import wire_reader
 from sensor.anglelog import LONGEST_RUN, AngleLog, Cursor
-from sensor.frame import EVICTED, GAP, OVERRUN, PAUSED
+from sensor.frame import EVICTED, GAP, OVERRUN, PAUSED, SAMPLES
 from sensor.health import Counters
 from wire_reader import Random, read_all
 
@@ -259,6 +259,84 @@ def take_some(log, cursor, heard, truth, records):
                 )
                 assert (late is None and late_us <= 100) or late[i] == late_us
         assert cursor.index == index + count
+
+
+def test_a_prompt_reader_gets_samples_before_their_run_is_full():
+    log = filled(PICO, 30)
+    body = memoryview(bytearray(1019))
+    cursor = Cursor()
+    log.seek(cursor, 0)
+    assert log.read_ahead(cursor, body, 1) == 0  # the log comes first
+    assert [entry[0] for entry in read_all(log, cursor)] == list(range(25))
+    assert log.read_ahead(cursor, body, 6) == 0
+    length = log.read_ahead(cursor, body, 5)
+    index, time_us, _, _, angles, _ = wire_reader.samples(body[:length])
+    assert (index, time_us, len(angles)) == (25, 26 * TICK_US, 5)
+    for i in range(30, 35):
+        log.append(i * 16, 0, 0)
+    log.close_run()
+    assert [entry[0] for entry in read_all(log, cursor)] == list(range(30, 35))
+
+
+def test_prompt_readers_miss_nothing_whatever_happens():
+    # Readers that go ahead now and then, sleep, and are overtaken by the ring; the log with gaps,
+    # changes of status and of the grid. Each sample comes once in order, unless its ring was full.
+    random = Random(11)
+    for _ in range(40):
+        log = AngleLog(SMALL, 4, Counters())
+        log.set_run_length(1 + random.below(40))
+        log.begin(TICK_US, TICK_US)
+        readers = [(Cursor(), {}) for _ in range(3)]
+        truth = {}
+        body = memoryview(bytearray(1019))
+        time_us = TICK_US
+        for _ in range(600):
+            chance = random.below(100)
+            if chance < 2:
+                log.skip(1 + random.below(5))
+            elif chance < 3:
+                log.begin(time_us + 50 * TICK_US, TICK_US)
+                time_us += 50 * TICK_US
+            due_us = log._origin_us + (log.next_index - log._origin_index) * TICK_US
+            angle = random.below(4096) * 16
+            status = 1 if random.below(50) == 0 else 0
+            truth[log.next_index] = (due_us, angle, status)
+            log.append(angle, status, 0)
+            time_us = due_us + TICK_US
+            for cursor, seen in readers:
+                if random.below(3):
+                    _take(log, cursor, body, seen, random.below(4))
+        log.close_run()
+        for cursor, seen in readers:
+            _take(log, cursor, body, seen, 0)
+            for index in range(log.next_index):
+                if index in truth and seen.get(index) != EVICTED:
+                    assert seen[index] == truth[index], index
+
+
+def _take(log, cursor, body, seen, least):
+    """All that is due, and, with `least`, what the open run has."""
+    while True:
+        before = cursor.index
+        frame_type, length = log.read(cursor, body)
+        if not length and least:
+            frame_type, length = SAMPLES, log.read_ahead(cursor, body, least)
+        if not length:
+            return
+        if frame_type == GAP:
+            index, count, reason = wire_reader.gap(body[:length])
+            assert index == before
+            for i in range(index, index + count):
+                assert i not in seen
+                seen[i] = reason
+        else:
+            index, time_us, period_us, status, angles, _ = wire_reader.samples(body[:length])
+            assert index <= before
+            assert index + len(angles) == cursor.index
+            for i, angle in enumerate(angles):
+                found = (time_us + i * period_us, angle, status)
+                assert seen.get(index + i, found) == found
+                seen[index + i] = found
 
 
 def test_a_ring_too_small_for_a_frame_is_refused():

@@ -40,6 +40,7 @@ def samples_body(fields):
         fields["shift"],
         angles,
         late,
+        0,
         len(angles),
     )
     return bytes(body[:length])

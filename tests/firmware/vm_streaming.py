@@ -46,6 +46,27 @@ def test_a_stream_from_now_begins_with_the_run_that_is_being_taken():
     assert sensor.check_stream(100) == 100
 
 
+def test_a_prompt_stream_waits_for_no_full_frame():
+    sensor = Sensor()
+    sensor.start(0, prompt_ms=30)
+    sensor.run(100)
+    indices = [entry[0] for entry in sensor.stream()]
+    assert indices == list(range(len(indices)))
+    assert len(indices) >= sensor.log.next_index - 3 >= 5
+    sensor.run(2000)
+    assert sensor.log.next_index - 3 <= sensor.check_stream() <= sensor.log.next_index
+
+
+def test_a_start_without_a_word_about_it_waits_for_full_frames():
+    sensor = Sensor()
+    sensor.start(0, prompt_ms=30)
+    sensor.run(100)
+    sensor.start(NOW)
+    heard = len(sensor.stream())
+    sensor.run(100)
+    assert len(sensor.stream()) == heard
+
+
 def test_a_second_start_moves_the_one_cursor():
     sensor = Sensor()
     sensor.start(0)

@@ -205,8 +205,9 @@ class Sensor:
         self.run(50)
         return self._answer(self.air.heard[before:], op, number)
 
-    def start(self, index, boot_id=0):
-        return self.ask(START, struct.pack("<IQ", boot_id, index))
+    def start(self, index, boot_id=0, prompt_ms=None):
+        tail = b"" if prompt_ms is None else bytes((prompt_ms,))
+        return self.ask(START, struct.pack("<IQ", boot_id, index) + tail)
 
     def stream(self):
         """All that the host heard of the log so far: (index, what), in order of arrival."""
