@@ -141,7 +141,7 @@ class VirtualRadio(LocalLink):
     def update(self, one: hci.Address, other: hci.Address, how: ConnectionParameters) -> None:
         """A connection takes new parameters, at both ends."""
         if connection := self._between(one, other):
-            connection.how = how
+            connection.change(how)
 
     def later(self, seconds: float, call: object, *arguments: object) -> asyncio.TimerHandle:
         """`call_later` of this radio's clock."""
@@ -250,6 +250,7 @@ class AirConnection:
         self._radio = radio
         self._rng = rng
         self._anchor = asyncio.get_running_loop().time()
+        self._events = 0  # since the anchor
         self._event: asyncio.TimerHandle | None = None
         self._supervision: asyncio.TimerHandle | None = None
 
@@ -257,6 +258,12 @@ class AirConnection:
         """Queue a packet for the next event that has room for it."""
         end.waiting.append(Waiting(packet, size))
         self._plan()
+
+    def change(self, how: ConnectionParameters) -> None:
+        """Take other parameters from the next event on."""
+        self.how = how
+        self._anchor = asyncio.get_running_loop().time()
+        self._events = 0
 
     def leave(self, controller: Controller) -> None:
         """`controller` has forgotten this connection; the other end will notice."""
@@ -288,8 +295,10 @@ class AirConnection:
             return
         loop = asyncio.get_running_loop()
         step = self.how.interval_s / self._radio.pace
-        number = floor((loop.time() - self._anchor) / step) + 1
-        self._event = loop.call_at(self._anchor + number * step, self._happen)
+        # Where the clock stands on an event, rounding could name that one again.
+        due = floor((loop.time() - self._anchor) / step)
+        self._events = max(due, self._events) + 1
+        self._event = loop.call_at(self._anchor + self._events * step, self._happen)
 
     def _happen(self) -> None:
         """One connection event."""
