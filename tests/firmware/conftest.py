@@ -24,6 +24,8 @@ from legcurl.simulator.runner import Engine, find_engine
 
 HERE = Path(__file__).parent
 FILE_TIMEOUT_S = 100
+# What stands for a board here is the VM itself.
+ONLY_ON_VM = ["test_flash.py", "test_memory.py"]
 # The tests remember all that ever happened, which no board could.
 ROOMY_HEAP = {"micropython": ("-X", "heapsize=16M"), "cpython": ()}
 
@@ -32,6 +34,9 @@ def available_engines() -> list[Engine]:
     """The VM, if this platform has it, and CPython."""
     engines = [find_engine(), find_engine("cpython")]
     return engines if engines[0].name != engines[1].name else engines[1:]
+
+
+collect_ignore = ONLY_ON_VM if find_engine().name != "micropython" else []
 
 
 @pytest.fixture(scope="session", params=available_engines(), ids=lambda engine: engine.name)

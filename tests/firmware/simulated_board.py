@@ -279,7 +279,7 @@ class SimulatedBoard:
             stderr=self._vm_slave,
             env={
                 **os.environ,
-                "MICROPYPATH": ".frozen",
+                "MICROPYPATH": f"{ROM.parent}:.frozen",
                 "LEGCURL_BOARD": "installed",
                 "LEGCURL_SEED": "7",
             },
@@ -310,7 +310,7 @@ class SimulatedBoard:
             text=True,
             timeout=30,
             check=False,
-            env={**os.environ, "MICROPYPATH": ".frozen"},
+            env={**os.environ, "MICROPYPATH": f"{ROM.parent}:.frozen"},
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

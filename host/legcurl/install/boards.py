@@ -34,7 +34,7 @@ _FIELDS = (
 _LINKS = ("usb", "ble")
 _LOG_MIN_BYTES = 8192  # a minute at 100 Hz
 # Beside the log the firmware's own code and buffers need room: tests/firmware/test_memory.py
-_FIRMWARE_KB = 40
+_FIRMWARE_KB = 80
 _WATCHDOG_MS = (1000, 8388)  # the RP2040's counter of 24 bits ends there
 # Of a turn, all four phases: fewer are no measurement; more make the firmware's integers too
 # large for an interrupt (firmware/sensor/encoders/quadrature.py).
