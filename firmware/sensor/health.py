@@ -133,6 +133,7 @@ class Health:
                 ("collect_max_us", counters.collect_max_us),
                 ("agc", encoder.agc),
                 ("magnitude", encoder.magnitude),
+                ("slips", encoder.slips),
             )
         )
 

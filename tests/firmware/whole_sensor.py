@@ -46,6 +46,7 @@ class Ramp:
         self.status = 0
         self.number = -1
         self.agc = None
+        self.slips = 0
         self.magnitude = None
         self.looks = 0
 

@@ -26,7 +26,10 @@ A driver has
 A magnetic encoder (magnetic.py: what its drivers share) knows its angle from the first read on. A
 quadrature encoder (quadrature.py) counts, and reports NOT_REFERENCED until it knows from where.
 
-tests/firmware/test_interrupt_path.py proves of every driver what read() must not do.
+tests/firmware/test_interrupt_path.py proves of every driver what read() must not do. How long it
+takes has not been measured on a board. Estimated for a Pico (`make bench` says how), the whole
+interrupt takes 0.3 ms with PIO, 0.4 ms with an AS5600 and 0.6 ms with an AS5048A: with the main
+loop's part 10 to 15 % of its time at 200 Hz.
 """
 
 from micropython import const
