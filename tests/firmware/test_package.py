@@ -10,6 +10,8 @@ from pathlib import Path
 import legcurl
 import pytest
 from legcurl.frame import Answer, encode_request
+from legcurl.install.boards import BoardFile, all_boards, load_board
+from legcurl.install.build import ARCH_NUMBERS, build_files
 from legcurl.simulator.firmware_home import firmware_directory
 from legcurl.simulator.runner import find_engine
 from sensor_process import HELLO, Moment, decode, run_to_the_end, world
@@ -18,28 +20,67 @@ FIRMWARE = firmware_directory()
 BOARDS = sorted(path.stem for path in (FIRMWARE / "boards").glob("*.json"))
 
 
-def files() -> list[Path]:
-    return sorted(
-        path.relative_to(FIRMWARE)
-        for path in FIRMWARE.rglob("*.py")
-        if "__pycache__" not in path.parts
-    )
+def files() -> list[str]:
+    """All of the firmware, main.py last."""
+    modules = sorted((FIRMWARE / "sensor").rglob("*.py"))
+    return [*(path.relative_to(FIRMWARE).as_posix() for path in modules), "main.py"]
 
 
 def test_mip_installs_every_file_where_it_belongs() -> None:
     package = json.loads((FIRMWARE / "package.json").read_text())
-    assert [tuple(pair) for pair in package["urls"]] == [(str(f), str(f)) for f in files()]
+    assert package["urls"] == [[path, path] for path in files()]
     assert package["version"] == legcurl.__version__
+    assert package["deps"] == []
+
+
+def test_a_frozen_build_holds_every_file_and_the_entry_that_micropython_runs() -> None:
+    assert sorted(frozen_by(FIRMWARE / "manifest.py")) == sorted(files())
+
+
+def frozen_by(manifest: Path) -> list[str]:
+    """What a manifest freezes: "MicroPython manifest files" of MicroPython's documentation."""
+    frozen: list[str] = []
+
+    def freeze_package(name: str) -> None:
+        sources = (manifest.parent / name).rglob("*.py")
+        frozen.extend(path.relative_to(manifest.parent).as_posix() for path in sources)
+
+    def freeze_module(path: str) -> None:
+        assert (manifest.parent / path).is_file()
+        frozen.append(path)
+
+    exec(
+        compile(manifest.read_text(), str(manifest), "exec"),
+        {"package": freeze_package, "module": freeze_module},
+    )
+    return frozen
+
+
+@pytest.mark.parametrize("board", all_boards(), ids=lambda board: board.board)
+def test_every_module_compiles_for_every_board_and_holds_code_for_no_other(
+    board: BoardFile,
+) -> None:
+    built = build_files(board)
+    assert [file.path.replace(".mpy", ".py") for file in built] == [
+        *(path for path in files() if path != "main.py"),
+        "board.json",
+        "main.py",
+    ]
+    compiled = [file for file in built if file.path.endswith(".mpy")]
+    assert {file.content[:2] for file in compiled} == {b"M\x06"}
+    assert {file.arch for file in compiled} == {0, ARCH_NUMBERS[board.arch]}
+
+
+def test_the_same_sources_give_the_same_bytes() -> None:
+    board = load_board("pico")
+    assert build_files(board) == build_files(board)
+    assert not any(str(FIRMWARE).encode() in file.content for file in build_files(board))
 
 
 def test_firmware_and_host_are_of_one_version() -> None:
     told = re.search(r'FIRMWARE_VERSION = "(.+)"', (FIRMWARE / "sensor/__init__.py").read_text())
     assert told is not None
     assert told[1] == legcurl.__version__
-
-
-def test_the_boards_of_the_first_release_are_there() -> None:
-    assert set(BOARDS) >= {"pico", "pico_w", "pico2_w"}
 
 
 @pytest.mark.parametrize("board", BOARDS)
