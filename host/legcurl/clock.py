@@ -2,11 +2,13 @@
 
 Durations never come from here; they come from sensor time alone. In go pings, each with the
 host's times of sending and receiving and the sensor's time between them; out comes a straight
-line. The sensor read its clock somewhere within the round trip, so the middle of it is wrong by
-at most half of it, and the shortest round trip in a while is the best that can be had (minimum
-delay; NTP's clock filter does the same). One such ping from each twenty seconds makes a point,
-and a regression through the points tells how fast the two crystals drift apart. Points off the
-line, and points of long round trips, are left out.
+line. The sensor read its clock somewhere within the round trip, and the shortest round trip in a
+while says best where (minimum delay; NTP's clock filter does the same): on a wire, in its middle.
+Over Bluetooth both ways wait for the connection's next event, and the answer, which is ready just
+after one, waits the whole interval for the next. The shortest round trip is then that of a request
+which went at once, and all of it came after the reading (THERE_BY_RADIO). One such ping from each
+twenty seconds makes a point, and a regression through the points tells how fast the two crystals
+drift apart. Points off the line, and points of long round trips, are left out.
 
 A host that was suspended, or a sensor that was restarted unnoticed, moves the offset for good.
 Then pings disagree with the line by more than their round trip allows; STRANGERS of them in a
@@ -18,6 +20,7 @@ wire, so nothing here wraps.
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from statistics import fmean, median
 
@@ -29,8 +32,11 @@ POINTS_MAX = 48  # 16 minutes: a crystal's temperature is steady for so long
 DRIFT_POINTS_MIN = 4
 DRIFT_SPAN_MIN_S = 60.0  # 1 ms of jitter over less would look like 17 ppm and more
 DRIFT_MAX = 500e-6  # ten times what a crystal may have; more is a mistake, and is not followed
+SETS_KEPT = 64  # whose wall time can still be asked for: more than anybody has on a screen
 STRANGERS = 3  # pings that contradict the line before it is given up
 TOLERANCE_S = 0.02  # what a ping may contradict the line by, besides its round trip
+THERE_BY_WIRE = 0.5  # of a shortest round trip, what went by before the sensor read its clock
+THERE_BY_RADIO = 0.0
 OUTLIER_DEVIATIONS = 4.0  # median absolute deviations from the line
 OUTLIER_MIN_S = 0.0005  # but no less than a USB host's polling makes
 
@@ -38,7 +44,7 @@ OUTLIER_MIN_S = 0.0005  # but no less than a USB host's polling makes
 @dataclass(frozen=True, slots=True)
 class _Point:
     sensor_s: float  # the sensor's clock, on the host's nominal scale
-    offset_s: float  # host minus sensor at the middle of the round trip
+    offset_s: float  # host minus sensor at the reading, as far as the round trip tells
     round_trip_s: float
 
 
@@ -46,10 +52,12 @@ class ClockModel:
     """A line from one boot's sensor time to the host's monotonic time; another boot has another.
 
     `pace` is how many sensor seconds go by in one of the host: 1 but for simulated sensors.
+    `there` is the share of a shortest round trip that lies before the sensor's reading.
     """
 
-    def __init__(self, pace: float = 1.0) -> None:
+    def __init__(self, pace: float = 1.0, *, there: float = THERE_BY_WIRE) -> None:
         self._pace = pace
+        self._there = there
         self._points: list[_Point] = []  # the best ping of each stretch, oldest first
         self._stretch = 0  # number of the stretch that the last point belongs to
         self._strangers: list[_Point] = []
@@ -75,8 +83,18 @@ class ClockModel:
 
     @property
     def uncertainty_s(self) -> float:
-        """Half of the best round trip: no ping can tell the offset better."""
+        """What the best round trip leaves open: half of it, where it is taken at its middle."""
         return self._uncertainty_s
+
+    @property
+    def doubted(self) -> bool:
+        """Whether the last ping contradicted the line: more of them will settle it."""
+        return bool(self._strangers)
+
+    @property
+    def rate(self) -> float:
+        """Host seconds in one of the sensor's."""
+        return (1 + self._drift) / self._pace
 
     def ping(self, sent_s: float, sensor_us: int, received_s: float) -> None:
         """Take a ping: host time of sending, sensor's time in the answer, host time of receipt."""
@@ -84,7 +102,8 @@ class ClockModel:
         if round_trip_s < 0:
             raise ValueError("A ping is received after it was sent.")
         sensor_s = sensor_us / 1e6 / self._pace
-        point = _Point(sensor_s, (sent_s + received_s) / 2 - sensor_s, round_trip_s)
+        read_s = sent_s + self._there * round_trip_s
+        point = _Point(sensor_s, read_s - sensor_s, round_trip_s)
         if self._contradicts(point):
             self._strangers.append(point)
             if len(self._strangers) < STRANGERS:
@@ -124,7 +143,7 @@ class ClockModel:
         line_s = self._offset_s + self._drift * (point.sensor_s - self._centre_s)
         away_s = point.sensor_s - self._points[-1].sensor_s
         allowed_s = TOLERANCE_S + DRIFT_MAX * abs(away_s)
-        allowed_s += point.round_trip_s / 2 + self._uncertainty_s
+        allowed_s += self._open_s(point.round_trip_s) + self._uncertainty_s
         return abs(point.offset_s - line_s) > allowed_s
 
     def _keep(self, point: _Point, stretch: int) -> None:
@@ -149,7 +168,7 @@ class ClockModel:
 
     def _fit(self, points: list[_Point]) -> None:
         best = min(points, key=lambda point: point.round_trip_s)
-        self._uncertainty_s = best.round_trip_s / 2
+        self._uncertainty_s = self._open_s(best.round_trip_s)
         span_s = points[-1].sensor_s - points[0].sensor_s
         if len(points) < DRIFT_POINTS_MIN or span_s < DRIFT_SPAN_MIN_S:
             self._centre_s, self._offset_s, self._drift = best.sensor_s, best.offset_s, 0.0
@@ -160,5 +179,60 @@ class ClockModel:
         slope = sum((p.sensor_s - self._centre_s) * (p.offset_s - self._offset_s) for p in points)
         self._drift = min(max(slope / spread, -DRIFT_MAX), DRIFT_MAX)
 
+    def _open_s(self, round_trip_s: float) -> float:
+        """How far the reading may have been from where it is taken to be."""
+        return round_trip_s * max(self._there, 1 - self._there)
+
     def _miss(self, point: _Point) -> float:
         return point.offset_s - self._offset_s - self._drift * (point.sensor_s - self._centre_s)
+
+
+@dataclass(frozen=True, slots=True)
+class WallLine:
+    """Wall time of session time, as one moment's knowledge has it."""
+
+    t_us: int  # a moment of session time
+    wall_s: float  # what wall clocks showed then, in seconds since 1970
+    rate: float  # wall seconds in one of the session's
+
+    def at(self, t_us: int) -> float:
+        """Wall time of another moment."""
+        return self.wall_s + (t_us - self.t_us) / 1e6 * self.rate
+
+
+class WallTimes:
+    """Wall time of what was told, so that nothing within a set moves against the rest of it.
+
+    The host's wall clock may be set (NTP, a person), its monotonic clock may stop while it sleeps,
+    and the line between the two clocks gets better with every ping. So a set has one line for all
+    of its moments: while it lasts, the one that held at its first rep, and from its end on, for
+    good, the one that held then. Moments outside of sets follow the clocks as they are.
+    """
+
+    def __init__(self) -> None:
+        self._began_us: int | None = None  # of the set that is going on
+        self._line: WallLine | None = None  # for that set
+        self._ended: deque[tuple[int, int, WallLine]] = deque(maxlen=SETS_KEPT)
+
+    def begin(self, start_us: int, line: WallLine | None) -> None:
+        """A set is known that began then."""
+        self._began_us, self._line = start_us, line
+
+    def end(self, start_us: int, end_us: int, line: WallLine | None) -> None:
+        """The set is over."""
+        line = line or self._line
+        self._began_us = self._line = None
+        if line is not None:
+            self._ended.append((start_us, end_us, line))
+
+    def at(self, t_us: int, now: WallLine | None) -> float | None:
+        """Wall time of a moment; `now` is the line that holds at present, None if there is none."""
+        if self._began_us is not None and t_us >= self._began_us:
+            self._line = self._line or now
+            now = self._line
+        else:
+            for start_us, end_us, line in reversed(self._ended):
+                if start_us <= t_us <= end_us:
+                    now = line
+                    break
+        return None if now is None else now.at(t_us)

@@ -31,7 +31,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from legcurl.address import Pace
-from legcurl.clock import PING_EVERY_S, ClockModel
+from legcurl.clock import PING_EVERY_S, THERE_BY_RADIO, THERE_BY_WIRE, ClockModel
 from legcurl.commands import (
     FROM_NOW,
     OLDEST,
@@ -241,7 +241,8 @@ class LiveFeed:
             return []
         before, self.clock = self.clock, None
         if self._route.pace is not None:
-            self.clock = ClockModel(self._route.pace)
+            there = THERE_BY_WIRE if self._route.wired else THERE_BY_RADIO
+            self.clock = ClockModel(self._route.pace, there=there)
         self._clock_boot = hello.boot_id
         if before is None:
             return []
@@ -259,8 +260,11 @@ class LiveFeed:
                     await self._attention.wait()
             except TimeoutError:
                 pings += 1
-                ping_s = monotonic() + (QUICK_PING_S if pings < QUICK_PINGS else PING_EVERY_S)
+                asked_s = monotonic()
                 await self._ping(exchange, pings)
+                doubted = self.clock is not None and self.clock.doubted
+                quick = pings < QUICK_PINGS or doubted
+                ping_s = asked_s + (QUICK_PING_S if quick else PING_EVERY_S)
             self._attention.clear()
             restarted = self._session.next_index is None
             if not restarted and (index := self._session.wants) is not None:

@@ -15,14 +15,16 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from legcurl.address import Address, ReplayAddress, parse
+from legcurl.clock import WallLine, WallTimes
 from legcurl.commands import Hello, Op, read_json
 from legcurl.errors import ConfigError, LinkLostError
+from legcurl.events import SetEnded, SetStarted
 from legcurl.feed import Feed, LiveFeed, ReplayFeed
 from legcurl.frame import Answer, encode_request
 from legcurl.guard import CHANGES, Guard, Keys
@@ -89,6 +91,7 @@ class Station:
         self._intake = intake
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._wall_times = WallTimes()
 
     async def __aenter__(self) -> Self:
         try:
@@ -111,7 +114,7 @@ class Station:
 
         Raises what made it impossible to go on, after the last event that could be told.
         """
-        return _Events(self._intake, self._task)
+        return _Events(self._intake, self._task, self._note)
 
     async def stop(self) -> None:
         """Take nothing more; the events end with what an end right here means."""
@@ -152,13 +155,33 @@ class Station:
         await self.request(Op.IDENTIFY, bytes((seconds,)))
 
     def wall_time_s(self, t_s: float) -> float | None:
-        """Wall time, in seconds since 1970, of an event's time; None while nobody can tell."""
+        """Wall time, in seconds since 1970, of an event's time; None while nobody can tell.
+
+        The moments of a set never move against each other, whatever is done to the host's clock
+        (clock.WallTimes). Ask after the event was read, not before.
+        """
+        t_us = round(t_s * 1e6)
+        return self._wall_times.at(t_us, self._wall_line(t_us))
+
+    def _wall_line(self, t_us: int) -> WallLine | None:
+        """What the clocks say now of a moment."""
         clock = self._feed.clock if isinstance(self._feed, LiveFeed) else None
         zero_us = self.session.zero_us
         if clock is None or zero_us is None:
             return None
-        host_s = clock.host_s(round(t_s * 1e6) - zero_us)
-        return None if host_s is None else host_s + time.time() - time.monotonic()
+        host_s = clock.host_s(t_us - zero_us)
+        if host_s is None:
+            return None
+        return WallLine(t_us, host_s + time.time() - time.monotonic(), clock.rate)
+
+    def _note(self, event: Event) -> None:
+        """An event is read: give the set that it begins or ends its place in wall time."""
+        if isinstance(event, SetStarted):
+            start_us = round(event.start_s * 1e6)
+            self._wall_times.begin(start_us, self._wall_line(start_us))
+        elif isinstance(event, SetEnded):
+            start_us, end_us = round(event.set.start_s * 1e6), round(event.t_s * 1e6)
+            self._wall_times.end(start_us, end_us, self._wall_line(start_us))
 
     async def _begin(self) -> None:
         """Start the feed; returns when it is ready, raises what prevents it."""
@@ -196,9 +219,12 @@ class Station:
 class _Events:
     """The events of a station. No generator: one that is left in the middle must be closed."""
 
-    def __init__(self, intake: Intake, task: asyncio.Task[None] | None) -> None:
+    def __init__(
+        self, intake: Intake, task: asyncio.Task[None] | None, note: Callable[[Event], None]
+    ) -> None:
         self._intake = intake
         self._task = task
+        self._note = note
 
     def __aiter__(self) -> Self:
         return self
@@ -206,6 +232,7 @@ class _Events:
     async def __anext__(self) -> Event:
         event = await self._intake.get()
         if event is not None:
+            self._note(event)
             return event
         if self._task is not None and not self._task.cancelled():
             await asyncio.wait({self._task})

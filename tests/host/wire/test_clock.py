@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 import random
+from pathlib import Path
 
+import legcurl.motion
+import legcurl.session
 import pytest
-from legcurl.clock import PING_EVERY_S, POINTS_MAX, ClockModel
+from bench_clock import Radio
+from legcurl.clock import (
+    PING_EVERY_S,
+    POINTS_MAX,
+    THERE_BY_RADIO,
+    ClockModel,
+    WallLine,
+    WallTimes,
+)
 
 
 class Crystal:
@@ -117,6 +129,22 @@ def test_the_length_of_a_restart_is_measured_across_two_clocks():
     assert began_us == pytest.approx(crystal.us(1400.0), abs=3000)
 
 
+@pytest.mark.parametrize("drift_ppm", [-100, 0, 100])
+@pytest.mark.parametrize("outage_s", [0.5, 30.0, 600.0])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_restart_is_measured_to_fifty_milliseconds_over_a_jittering_wire(
+    seed, outage_s, drift_ppm
+):
+    """The first answer of the new boot is late, and the clocks drifted while it was away."""
+    model, crystal = ClockModel(), Crystal(began_s=1000.0, drift=drift_ppm * 1e-6)
+    end_s = pinged(model, crystal, begin_s=1005.0, seconds=20, delay=jitter(seed))
+    again = Crystal(began_s=end_s + outage_s, drift=drift_ppm * 1e-6)
+    read_s = again.began_s + 1.5
+    late_s = sum(jitter(seed + 100)())
+    began_us = model.boot_began_us(read_s + late_s, again.us(read_s))
+    assert began_us == pytest.approx(crystal.us(again.began_s), abs=50_000 + outage_s * 100)
+
+
 def test_a_simulated_sensor_may_run_at_eight_times_the_pace():
     model, crystal = ClockModel(pace=8.0), Crystal(pace=8.0)
     end_s = pinged(model, crystal, begin_s=1005.0, seconds=120, delay=jitter(15))
@@ -145,3 +173,131 @@ def test_a_day_of_pings_keeps_a_bounded_number_of_points():
 def test_time_does_not_run_backwards_within_a_ping():
     with pytest.raises(ValueError, match="after it was sent"):
         ClockModel().ping(2.0, 0, 1.0)
+
+
+# --- Bluetooth ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("interval_s", [0.0075, 0.03, 0.1])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_over_bluetooth_the_wait_for_the_next_event_does_not_pass_for_the_way_there(
+    interval_s, seed
+):
+    """Two hours of a radio that loses events and falls silent for half a second now and then."""
+    model, crystal = ClockModel(there=THERE_BY_RADIO), Crystal(drift=80e-6)
+    radio = Radio(interval_s, seed)
+    misses = []
+    sent_s = 1005.0
+    while sent_s < 1005.0 + 7200:
+        read_s, received_s = radio.round_trip(sent_s)
+        model.ping(sent_s, crystal.us(read_s), received_s)
+        misses.append(abs(model.host_s(crystal.us(received_s)) - received_s))
+        sent_s = max(sent_s + PING_EVERY_S, received_s)
+    assert sorted(misses)[int(0.95 * len(misses))] < 0.02
+
+
+# --- wall time ---------------------------------------------------------------------------------
+
+
+class Clocks:
+    """A host's monotonic and wall clock, and a sensor, in true time."""
+
+    def __init__(self) -> None:
+        self.monotonic_at_s = 0.0  # minus true time
+        self.wall_at_s = 1.7e9
+        self.crystal = Crystal(began_s=0.0, drift=60e-6)
+        self.model = ClockModel()
+        self.true_s = 10.0
+
+    def run(self, seconds: float, *, seed: int = 1) -> None:
+        """Ping for a while."""
+        delay = jitter(seed)
+        until_s = self.true_s + seconds
+        while self.true_s < until_s:
+            there_s, back_s = delay()
+            sent_s = self.true_s + self.monotonic_at_s
+            us = self.crystal.us(self.true_s + there_s)
+            self.model.ping(sent_s, us, sent_s + there_s + back_s)
+            self.true_s += PING_EVERY_S
+
+    def line(self, t_us: int) -> WallLine:
+        host_s = self.model.host_s(t_us)
+        assert host_s is not None
+        return WallLine(t_us, host_s + self.wall_at_s - self.monotonic_at_s, self.model.rate)
+
+
+@pytest.mark.parametrize("step_s", [0.4, -0.4, 3600.0, -86_400.0])
+def test_a_step_of_the_wall_clock_moves_no_rep_against_another(step_s):
+    clocks, times = Clocks(), WallTimes()
+    clocks.run(120.0)
+    first_us = clocks.crystal.us(clocks.true_s)
+    times.begin(first_us, clocks.line(first_us))
+    first_s = times.at(first_us, clocks.line(first_us))
+    assert first_s == pytest.approx(1.7e9 + clocks.true_s, abs=0.002)
+    clocks.run(30.0, seed=2)
+    clocks.wall_at_s += step_s
+    later_us = clocks.crystal.us(clocks.true_s)
+    apart_s = times.at(later_us, clocks.line(later_us)) - times.at(first_us, clocks.line(first_us))
+    assert apart_s == pytest.approx((later_us - first_us) / 1e6, abs=0.005)
+    clocks.run(30.0, seed=3)
+    times.end(first_us, later_us, clocks.line(first_us))
+    clocks.wall_at_s -= step_s
+    clocks.run(30.0, seed=4)
+    told = [times.at(us, clocks.line(us)) for us in (first_us, later_us)]
+    assert told[1] - told[0] == pytest.approx(apart_s, abs=0.005)
+    assert told[0] == pytest.approx(first_s + step_s, abs=0.005), "as the wall clock was at its end"
+
+
+def test_a_host_that_slept_tells_the_same_wall_times_as_before():
+    """Its monotonic clock stood still for an hour; the sensor's and the wall's did not."""
+    clocks, times = Clocks(), WallTimes()
+    clocks.run(120.0)
+    start_us = clocks.crystal.us(clocks.true_s)
+    times.begin(start_us, clocks.line(start_us))
+    clocks.run(60.0, seed=2)
+    end_us = clocks.crystal.us(clocks.true_s)
+    before_us = clocks.crystal.us(50.0)
+    times.end(start_us, end_us, clocks.line(start_us))
+    told_s = times.at(start_us, clocks.line(start_us))
+    clocks.true_s += 3600.0
+    clocks.monotonic_at_s -= 3600.0
+    clocks.run(60.0, seed=3)
+    assert times.at(start_us, clocks.line(start_us)) == told_s
+    assert times.at(before_us, clocks.line(before_us)) == pytest.approx(1.7e9 + 50.0, abs=0.3), (
+        "outside of sets as well: line and offset have moved against each other"
+    )
+    now_us = clocks.crystal.us(clocks.true_s)
+    assert times.at(now_us, clocks.line(now_us)) == pytest.approx(1.7e9 + clocks.true_s, abs=0.01)
+
+
+def test_a_set_that_began_before_the_first_ping_has_wall_time_as_soon_as_there_is_one():
+    clocks, times = Clocks(), WallTimes()
+    times.begin(10_000_000, None)
+    assert times.at(11_000_000, None) is None
+    clocks.run(60.0)
+    assert times.at(11_000_000, clocks.line(11_000_000)) == pytest.approx(1.7e9 + 11.0, abs=0.01)
+
+
+def test_ended_sets_are_kept_in_bounded_number():
+    clocks, times = Clocks(), WallTimes()
+    clocks.run(60.0)
+    for number in range(1000):
+        start_us = number * 100_000_000
+        times.begin(start_us, clocks.line(start_us))
+        times.end(start_us, start_us + 60_000_000, clocks.line(start_us))
+    clocks.wall_at_s += 5.0
+    newest, oldest = 999 * 100_000_000, 0
+    assert times.at(newest, clocks.line(newest)) == pytest.approx(1.7e9 + 99_900, abs=6.5)
+    assert times.at(oldest, clocks.line(oldest)) == pytest.approx(1.7e9 + 5.0, abs=0.1)
+
+
+def test_nothing_that_measures_a_rep_can_look_at_a_clock():
+    """Durations are the samples' own: these modules import nothing that knows the time."""
+    sources = [Path(legcurl.session.__file__), *Path(legcurl.motion.__file__).parent.glob("*.py")]
+    assert len(sources) > 10
+    for source in sources:
+        for node in ast.walk(ast.parse(source.read_text())):
+            names = {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+            if isinstance(node, ast.ImportFrom):
+                names = {node.module}
+            assert not names & {"time", "datetime", "asyncio", "legcurl.clock"}, source.name
