@@ -61,10 +61,7 @@ def write_picture(file: Path, kept: ChartKeeper, name: str) -> list[str]:
     Raises StoreError when the file cannot be written.
     """
     ending = file.suffix.lower()
-    try:
-        file.write_bytes(picture(kept, name, ending))
-    except OSError as error:
-        raise StoreError(f"{file} cannot be written: {error.strerror or error}.") from error
+    _write(file, picture(kept, name, ending))
     if ending != ".pdf" and len(kept.charts) > SETS_A_PICTURE:
         return [
             f"{file} shows the first {SETS_A_PICTURE} of {len(kept.charts)} sets: "
@@ -75,14 +72,35 @@ def write_picture(file: Path, kept: ChartKeeper, name: str) -> list[str]:
 
 def picture(kept: ChartKeeper, name: str, ending: str) -> bytes:
     """The same as the content of a file with that ending."""
-    with _own_style():
+    with own_style():
         if ending == ".pdf":
             return _pdf(kept, name)
         return _image(_page(kept.charts[:SETS_A_PICTURE], 1, kept, name), ending)
 
 
+def write_figure(file: Path, figure: Figure) -> None:
+    """Write one figure by the file's ending. Raises StoreError when it cannot be written."""
+    ending = file.suffix.lower()
+    if ending != ".pdf":
+        _write(file, _image(figure, ending))
+        return
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf
+
+    written = BytesIO()
+    FigureCanvasPdf(figure).print_pdf(written, metadata={"CreationDate": None})
+    _write(file, written.getvalue())
+
+
+def _write(file: Path, picture: bytes) -> None:
+    try:
+        file.write_bytes(picture)
+    except OSError as error:
+        raise StoreError(f"{file} cannot be written: {error.strerror or error}.") from error
+
+
 @contextmanager
-def _own_style() -> Iterator[None]:
+def own_style() -> Iterator[None]:
+    """Draw with our settings, whatever the user's are."""
     import matplotlib
 
     with matplotlib.rc_context():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -40,6 +41,13 @@ OF_RANGE = ("range", "repeatability", "direction")  # subjects; the others are t
     help="Put this wire angle for legs straight into the sensor, without measuring.",
 )
 @click.option("--flexed-raw", type=RAW, metavar="N", help="The same for full flexion.")
+@click.option(
+    "--plot",
+    "picture",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="PICTURE",
+    help="Draw the range into this file too: .png, .svg or .pdf. Needs the extra 'plot'.",
+)
 @click.option("--dry-run", is_flag=True, help="Measure and judge, and change nothing.")
 @json_option
 def calibrate(
@@ -47,6 +55,7 @@ def calibrate(
     rounds: int,
     extended_raw: int | None,
     flexed_raw: int | None,
+    picture: Path | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -58,15 +67,21 @@ def calibrate(
     """
     if (extended_raw is None) != (flexed_raw is None):
         raise click.UsageError("--extended-raw and --flexed-raw are two ends of one range.")
+    if picture is not None:
+        from legcurl.chart.page import check_picture
+
+        check_picture(picture)
     where = installers_address(address)
     if extended_raw is not None and flexed_raw is not None:
         record = _given(extended_raw, flexed_raw)
         run_until_ended(_write_given(where, record, dry_run, as_json))
     else:
-        run_until_ended(_calibrate(where, rounds, dry_run, as_json))
+        run_until_ended(_calibrate(where, rounds, picture, dry_run, as_json))
 
 
-async def _calibrate(where: Address, rounds: int, dry_run: bool, as_json: bool) -> None:
+async def _calibrate(
+    where: Address, rounds: int, picture: Path | None, dry_run: bool, as_json: bool
+) -> None:
     from legcurl.install.calibrating import judge
     from legcurl.install.visit import SensorVisit
     from legcurl.install.walk import walk, write_record
@@ -87,6 +102,8 @@ async def _calibrate(where: Address, rounds: int, dry_run: bool, as_json: bool) 
             write_json(_document(visit, calibrated, written))
         else:
             _report(calibrated)
+        if picture is not None and calibrated.range_deg is not None:
+            _draw(picture, calibrated, visit.hello.name or visit.hello.sensor_id)
     if refused is not None:
         raise refused
     if record is None:
@@ -143,6 +160,15 @@ def _report(calibrated: Calibrated) -> None:
         rows = draw_range(calibrated, ascii_only=Console().options.ascii_only)
         write_rich(*rows, *([Text()] if rows else []))
     write_findings(calibrated.findings)
+
+
+def _draw(picture: Path, calibrated: Calibrated, name: str) -> None:
+    import logging
+
+    from legcurl.chart.range_chart import write_range
+
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
+    write_range(picture, calibrated, name)
 
 
 def _conclusion(calibrated: Calibrated, name: str, written: bool) -> str:
