@@ -43,6 +43,8 @@ class poll:  # noqa: N801 - MicroPython's name
         return list(self.ipoll(timeout_ms))
 
     def ipoll(self, timeout_ms=-1, _flags=0):
+        if clock.radio is not None:
+            clock.radio.stirred = False
         return clock.wait(self._look, self._blocked, 1000 * timeout_ms)
 
     def _look(self, real_ms):

@@ -26,6 +26,7 @@ class Radio:
         self.listener = None
         self._stream = open(fd, "r+b", 0)  # noqa: SIM115 - until the end
         self.refused = False  # the last notification: the firmware will try again
+        self.stirred = False  # events were delivered, and the firmware has not had its turn since
         self._events = []
         self._down = False  # what the other end was told of the link
 
@@ -47,7 +48,8 @@ class Radio:
         if self._down != clock.link_down:
             self._down = clock.link_down
             self._call("out_of_range", self._down)
-        busy = self.refused or len(self._events) > 0
+        self.stirred = self.stirred or len(self._events) > 0
+        busy = self.refused or self.stirred
         while self._events:
             _, event, values = self._events.pop(0)
             self.refused = False
