@@ -25,7 +25,7 @@ from legcurl.simulator.runner import Engine, find_engine
 HERE = Path(__file__).parent
 FILE_TIMEOUT_S = 100
 # What stands for a board here is the VM itself.
-ONLY_ON_VM = ["test_flash.py", "test_memory.py"]
+ONLY_ON_VM = ["test_flash.py", "test_flash_command.py", "test_memory.py"]
 # The tests remember all that ever happened, which no board could.
 ROOMY_HEAP = {"micropython": ("-X", "heapsize=16M"), "cpython": ()}
 

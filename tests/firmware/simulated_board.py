@@ -22,6 +22,7 @@ import termios
 import threading
 import time
 import tty
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,6 +102,7 @@ class SimulatedBoard:
         self._board = board
         self._mute = mute
         self._cut_at: int | None = None
+        self._next_port: tuple[str, Callable[[], None]] | None = None
         self._master = self._vm_master = self._vm_slave = -1
         self._vm: subprocess.Popen[bytes] | None = None
         self._mode = "prompt"
@@ -134,6 +136,10 @@ class SimulatedBoard:
     def unplug_after(self, received: int) -> None:
         """Pull the cable when the board has got so many more bytes."""
         self._cut_at = self.received + received
+
+    def moves_to(self, port: Path, then: Callable[[], None]) -> None:
+        """Appear there after the next restart, and let that be known."""
+        self._next_port = (str(port), then)
 
     def plug_in(self) -> None:
         """Power, and a port."""
@@ -232,6 +238,10 @@ class SimulatedBoard:
             self._disconnect()
             if self._ending.wait(DARK_S):
                 return
+            if self._next_port is not None:
+                self.port, then = self._next_port
+                self._next_port = None
+                then()
             self._connect()
             self._raw = False
             self._start()

@@ -330,7 +330,9 @@ def test_firmware_that_does_not_start_is_told_with_its_last_words(pico, monkeypa
 
 def test_main_goes_first_and_comes_last_under_another_name():
     files = tuple(build_files(PICO))
-    there = {file.path: StoredFile(len(file.content), file.digest) for file in files}
+    there: dict[str, StoredFile | None] = {
+        file.path: StoredFile(len(file.content), file.digest) for file in files
+    }
     there["sensor/"] = there["sensor/links/"] = there["sensor/encoders/"] = None
     assert plan_change(files, there, erase=False).write == ()
     stale = {**there, "sensor/old/": None, "sensor/old/b.py": StoredFile(1, "")}

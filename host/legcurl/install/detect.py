@@ -8,7 +8,6 @@ then is `how_to_get_micropython`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from glob import glob
 
@@ -65,9 +64,9 @@ def find_again(candidate: Candidate) -> str:
     return candidate.port
 
 
-def boot_drive(patterns: Iterable[str] = BOOT_DRIVES) -> str | None:
+def boot_drive() -> str | None:
     """A Pico's boot drive, if one is here: a board that waits for MicroPython."""
-    return next((path for pattern in patterns for path in sorted(glob(pattern))), None)
+    return next((path for pattern in BOOT_DRIVES for path in sorted(glob(pattern))), None)
 
 
 def how_to_get_micropython(board: BoardFile) -> str:
