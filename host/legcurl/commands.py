@@ -84,6 +84,7 @@ class Hello:
     micropython: str = "unknown"  # version
     key_id: str | None = None  # None: it has no key, or does not know of keys
     calibration: tuple[int, int] | None = None  # wire angles at legs straight and fully flexed
+    direction: int = 0  # in which the lever moves from one to the other; 0 is the short way
 
     @property
     def speaks_ours(self) -> bool:
@@ -179,6 +180,7 @@ def read_hello(answer: Answer) -> Hello:
         micropython=_may(fields, "micropython", str, "unknown"),
         key_id=_may(fields, "key_id", str, "") or None,
         calibration=_calibration_of(fields.get("calibration")),
+        direction=_direction_of(fields.get("calibration")),
     )
 
 
@@ -249,6 +251,11 @@ def _calibration_of(record: Any) -> tuple[int, int] | None:
     if type(extended) is not int or type(flexed) is not int:
         return None
     return (extended, flexed) if 0 <= extended < TURN and 0 <= flexed < TURN else None
+
+
+def _direction_of(record: Any) -> int:
+    direction = record.get("direction") if isinstance(record, dict) else None
+    return direction if type(direction) is int and direction in (1, -1) else 0
 
 
 def _name_of(kind: type[IntEnum], number: int) -> str:

@@ -8,6 +8,7 @@ from math import isfinite
 from legcurl.errors import CalibrationError
 from legcurl.motion.conditioning import short_way
 
+FULL_TURN_DEG = 360.0
 MIN_ROM_DEG = 20.0  # below this two poses are no range: the shortest lifters move 45°
 
 
@@ -15,12 +16,14 @@ MIN_ROM_DEG = 20.0  # below this two poses are no range: the shortest lifters mo
 class Calibration:
     """The lever's raw sensor angle at legs straight and at full flexion, in degrees.
 
-    Any offset, direction and wrap: the lever is taken to move the short way from one to the
-    other. Raises CalibrationError where that cannot be a lifter's range.
+    Any offset and wrap. `direction` says which way the angle goes from the first to the second,
+    +1 or -1; 0 is the short way, which is right where the lever moves less than half a turn.
+    Raises CalibrationError where that cannot be a lifter's range.
     """
 
     extended_deg: float
     flexed_deg: float
+    direction: int = 0
 
     def __post_init__(self) -> None:
         if not (isfinite(self.extended_deg) and isfinite(self.flexed_deg)):
@@ -36,5 +39,8 @@ class Calibration:
 
     @property
     def signed_rom_deg(self) -> float:
-        """Flexed minus extended, the short way round, in degrees: its sign is the direction."""
-        return short_way(self.flexed_deg - self.extended_deg)
+        """Flexed minus extended, in degrees: its sign is the direction."""
+        way = short_way(self.flexed_deg - self.extended_deg)
+        if way * self.direction < 0.0:
+            return way + FULL_TURN_DEG * self.direction
+        return way

@@ -185,7 +185,7 @@ class SetTracker:
         self._begin_set()
         if self._calibration is not None:
             noted = self._calibration
-            self._calibration = Calibration(noted.flexed_deg, noted.extended_deg)
+            self._calibration = Calibration(noted.flexed_deg, noted.extended_deg, -noted.direction)
             self._place(self._calibration, self._direction.kept[-1])
         self._follow_again(now, events)
 
