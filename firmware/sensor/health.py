@@ -38,6 +38,7 @@ class Counters:
         self.wrong_keys = 0
         self.loop_max_us = 0
         self.collect_max_us = 0
+        self.free_heap = 0  # bytes, after the last collection
         self.status = 0  # of the last sample
 
     def count_status(self, status):
@@ -80,7 +81,7 @@ class Health:
         now = ticks_ms()
         self._identify_until = None
         self._host_until = None
-        self._collect_at = ticks_add(now, _COLLECT_MS)
+        self._collect_at = now
         self._recover_at = now
         self._look_at = now
         self.streaming = False
@@ -128,7 +129,7 @@ class Health:
                 ("bad_frames", counters.bad_frames),
                 ("requests", counters.requests),
                 ("wrong_keys", counters.wrong_keys),
-                ("free_heap", gc.mem_free()),
+                ("free_heap", counters.free_heap),
                 ("loop_max_us", counters.loop_max_us),
                 ("collect_max_us", counters.collect_max_us),
                 ("agc", encoder.agc),
@@ -143,6 +144,7 @@ class Health:
         took = ticks_diff(ticks_us(), begun)
         if took > self._counters.collect_max_us:
             self._counters.collect_max_us = took
+        self._counters.free_heap = gc.mem_free()  # before the next garbage
 
     def _state(self, now):
         """What the light shows, the most urgent first."""

@@ -226,5 +226,6 @@ def test_the_longest_collection_is_told():
     finally:
         health.gc = real
     assert statistics["collect_max_us"] == 3000
+    assert statistics["free_heap"] == 1
     assert statistics["loop_max_us"] >= 3000
     assert statistics["missed_ticks"] == 0

@@ -41,7 +41,7 @@ def test_every_request_that_is_wrong_is_answered_with_what_is_wrong():
         (0xEE, b"", 1, b"0xee"),
         (0x00, b"", 1, b"0x00"),
         (1, b"", 2, b"2 bytes"),
-        (2, b"\0\0\0\0", 2, b"12 bytes"),
+        (2, b"\0\0\0\0", 2, b"12 to 13 bytes"),
         (3, b"x", 2, b"0 bytes"),
         (4, b"", 2, b"8 bytes"),
         (7, b"", 2, b"JSON"),
