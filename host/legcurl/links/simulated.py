@@ -12,7 +12,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from legcurl.address import SerialAddress, SimAddress
-from legcurl.errors import LinkLostError
+from legcurl.errors import LinkError, LinkLostError
 from legcurl.links.route import SILENCE_S, Link
 from legcurl.links.serial import SerialRoute
 from legcurl.links.tcp import TcpRoute
@@ -77,7 +77,11 @@ class SimulatedRoute:
                 scanner=on_air.scanner_backend,
                 client=on_air.client_backend,
             )
-        return SimulatedRadioLink(await self._radio.connect(), self.sensor)
+        try:
+            return SimulatedRadioLink(await self._radio.connect(), self.sensor)
+        except LinkError:
+            self.sensor.raise_failure()  # a simulation that broke is not to be waited for
+            raise
 
 
 class SimulatedLink:
