@@ -76,7 +76,7 @@ async def central_on(radio: VirtualRadio, address: str = "F0:00:00:00:00:01") ->
 
 
 async def connect(
-    radio: VirtualRadio, central: Device, peripheral: Device, **options: float
+    radio: VirtualRadio, central: Device, peripheral: Device, timeout_s: float = 10.0
 ) -> tuple[End, End]:
     how = radio.preferred
     preferences = ConnectionParametersPreferences(
@@ -90,7 +90,7 @@ async def connect(
         peripheral.public_address,
         connection_parameters_preferences={hci.Phy.LE_1M: preferences},
         own_address_type=hci.OwnAddressType.PUBLIC,
-        **options,
+        timeout=timeout_s,
     )
     return End(central, connection), End(peripheral, await accepted)
 
@@ -339,7 +339,7 @@ async def test_who_is_not_connectable_is_heard_and_not_connected_to() -> None:
     central.on("advertisement", heard.append)
     await central.start_scanning(active=True, filter_duplicates=False)
     with pytest.raises((TimeoutError, CommandTimeoutError)):
-        await connect(radio, central, peripheral, timeout=3.0)
+        await connect(radio, central, peripheral, timeout_s=3.0)
     assert bytes(heard[-1].data) == ADVERTISEMENT + RESPONSE
     assert not heard[-1].is_connectable
     # The attempt was cancelled, and is not in the way of the next.

@@ -196,7 +196,11 @@ class VirtualRadio(LocalLink):
             handle.cancel()
 
     def _of(self, controller: Controller) -> list[AirConnection]:
-        return [c for c in self._connections if controller in (e.controller for e in c.ends)]
+        return [
+            connection
+            for connection in self._connections
+            if any(end.controller is controller for end in connection.ends)
+        ]
 
     def _between(self, one: hci.Address, other: hci.Address) -> AirConnection | None:
         # The newest first: of an older one between the same two, one end may not know its end.

@@ -273,13 +273,13 @@ def _said(advertisement: Advertisement) -> AdvertisementData:
     name = parts.get(kind.COMPLETE_LOCAL_NAME) or parts.get(kind.SHORTENED_LOCAL_NAME)
     return AdvertisementData(
         local_name=name if isinstance(name, str) else None,
-        manufacturer_data=dict(parts.get_all(kind.MANUFACTURER_SPECIFIC_DATA)),  # type: ignore[arg-type]
+        manufacturer_data=dict(parts.get_all(kind.MANUFACTURER_SPECIFIC_DATA)),
         service_data={},
         service_uuids=[
             _text(uuid)
             for listed in UUID_LISTS
             for uuids in parts.get_all(listed)
-            for uuid in uuids  # type: ignore[union-attr]
+            for uuid in uuids
         ],
         tx_power=None,
         rssi=advertisement.rssi,

@@ -14,7 +14,9 @@ and firmware notice it:
   another one where the host is Linux.
 - A reset ends everything that was going on, and a host that resets leaves its peers in silence.
 
-It advertises and scans in the legacy way only, as the boards do.
+It advertises and scans in the legacy way only, as the boards do. Nor has it link layer privacy:
+Linux would wait, of a controller that has, for an Enhanced Connection Complete, which Bumble does
+not send, and hold every other command back until it gave up.
 """
 
 from __future__ import annotations
@@ -36,10 +38,18 @@ ADVERTISING_UNIT_S = 0.625e-3
 SHORTEST_REAL_INTERVAL_S = 0.02  # however fast the radio's clock runs: each costs real work
 RSSI_DBM = -50  # of everybody everywhere: this radio has no distances
 
+# Core 5.4, volume 4, part E, 7.8.5 and 7.8.10: kinds of advertising, and of scanning.
+CONNECTABLE_SCANNABLE = 0x00
+SCANNABLE = 0x02
+NEITHER = 0x03
+ACTIVE = 0x01
+
 Reports = hci.HCI_LE_Advertising_Report_Event
-AdvertisingType = hci.HCI_LE_Set_Advertising_Parameters_Command.AdvertisingType
-CONNECTABLE = (AdvertisingType.ADV_IND,)
-SCANNABLE = (AdvertisingType.ADV_IND, AdvertisingType.ADV_SCAN_IND)
+REPORTED = {  # by kind of advertising; directed advertising goes to nobody here
+    CONNECTABLE_SCANNABLE: Reports.EventType.ADV_IND,
+    SCANNABLE: Reports.EventType.ADV_SCAN_IND,
+    NEITHER: Reports.EventType.ADV_NONCONN_IND,
+}
 
 
 @dataclass
@@ -52,7 +62,12 @@ class Advertisement(ll.AdvInd):
     @property
     def connectable(self) -> bool:
         """Whether a connection request is listened to."""
-        return self.advertising_type in CONNECTABLE
+        return self.advertising_type == CONNECTABLE_SCANNABLE
+
+    @property
+    def scannable(self) -> bool:
+        """Whether there is a scan response."""
+        return self.advertising_type in (CONNECTABLE_SCANNABLE, SCANNABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +92,20 @@ class ConnectionParameters:
 class Advertiser(LegacyAdvertiser):
     """Advertises as its parameters say."""
 
-    controller: VirtualController
+    def __init__(self, controller: VirtualController) -> None:
+        super().__init__(controller)
+        self._radio = controller.radio
 
     def _on_timer_fired(self) -> None:
         self.send_advertising_data()
-        radio = self.controller.radio
         interval_s = self.advertising_interval_min * ADVERTISING_UNIT_S
         self.timer_handle = asyncio.get_running_loop().call_later(
-            max(interval_s / radio.pace, SHORTEST_REAL_INTERVAL_S), self._on_timer_fired
+            max(interval_s / self._radio.pace, SHORTEST_REAL_INTERVAL_S), self._on_timer_fired
         )
 
     def send_advertising_data(self) -> None:
         """One advertising event."""
-        if self.enabled and self.advertising_type != AdvertisingType.ADV_DIRECT_IND:
+        if self.enabled and self.advertising_type in REPORTED:
             self.controller.send_advertising_pdu(
                 Advertisement(
                     self.address,
@@ -104,7 +120,9 @@ class VirtualController(Controller):
     """A controller on a `VirtualRadio`; its host is any Bumble host, or a kernel behind a vhci."""
 
     le_features = Controller.le_features & ~(
-        hci.LeFeatureMask.LE_EXTENDED_ADVERTISING | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
+        hci.LeFeatureMask.LE_EXTENDED_ADVERTISING
+        | hci.LeFeatureMask.LE_PERIODIC_ADVERTISING
+        | hci.LeFeatureMask.LL_PRIVACY
     )
     le_acl_data_packet_length = LL_PAYLOAD_BYTES
     supported_max_tx_octets = LL_PAYLOAD_BYTES
@@ -154,7 +172,7 @@ class VirtualController(Controller):
         if not (
             advertiser.enabled
             and advertiser.address == address
-            and advertiser.advertising_type in CONNECTABLE
+            and advertiser.advertising_type == CONNECTABLE_SCANNABLE
         ):
             return None
         advertiser.stop()
@@ -261,16 +279,9 @@ class VirtualController(Controller):
             self.pending_le_connection = None
 
     def _report(self, packet: Advertisement) -> None:
-        kinds = {
-            AdvertisingType.ADV_IND: Reports.EventType.ADV_IND,
-            AdvertisingType.ADV_SCAN_IND: Reports.EventType.ADV_SCAN_IND,
-        }
-        kind = kinds.get(
-            AdvertisingType(packet.advertising_type), Reports.EventType.ADV_NONCONN_IND
-        )
+        kind = REPORTED[packet.advertising_type]
         self._send_report(kind, packet.advertiser_address, packet.data)
-        active = self.le_scan_type == hci.HCI_LE_Set_Scan_Parameters_Command.ACTIVE_SCANNING
-        if active and packet.advertising_type in SCANNABLE:
+        if self.le_scan_type == ACTIVE and packet.scannable:
             self._send_report(
                 Reports.EventType.SCAN_RSP, packet.advertiser_address, packet.scan_response
             )
