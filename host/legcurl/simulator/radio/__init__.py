@@ -8,8 +8,13 @@ central.py     a host's adapter
 backend.py     bleak on that adapter
 """
 
+import logging
+
 from legcurl.simulator.radio.air import VirtualRadio
 from legcurl.simulator.radio.central import Central
 from legcurl.simulator.radio.peripheral import FirmwarePeripheral
 
 __all__ = ["Central", "FirmwarePeripheral", "VirtualRadio"]
+
+# What Bumble finds odd of a simulated host is for whoever asks for it, not for a terminal.
+logging.getLogger("bumble").addHandler(logging.NullHandler())

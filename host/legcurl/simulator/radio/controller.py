@@ -149,6 +149,11 @@ class VirtualController(Controller):
         self._drop_everything()
         self.radio.remove_controller(self)
 
+    def on_hci_acl_data_packet(self, packet: hci.HCI_AclDataPacket) -> None:
+        """Pass it on. A host may not know yet that the connection has gone: nobody's fault."""
+        if self.find_connection_by_handle(packet.connection_handle) is not None:
+            super().on_hci_acl_data_packet(packet)
+
     def on_ll_advertising_pdu(self, packet: ll.AdvertisingPdu) -> None:
         """Report it to a host that scans; connect, if that is what the host waits for."""
         if not isinstance(packet, Advertisement):
