@@ -46,7 +46,7 @@ class Service:
         self.store = store
         self.keeper = SetKeeper(store, self._kept)
         self.gym = Gym(setups, (self.keeper, self))
-        self.broadcast = Broadcast(tuple(self.gym.machines), self.snapshot)
+        self.broadcast = Broadcast(tuple(self.gym.machines), self.snapshot, self.recent_trace)
         self.last_sets: dict[str, str] = {}
         self._pacers = {machine: TracePacer() for machine in self.gym.machines}
         self._pictures: dict[str, bytes] = {}
@@ -76,13 +76,15 @@ class Service:
             self.broadcast.changed(machine.setup.id)
 
     def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
-        """Tell those viewers that draw this machine's trace."""
+        """Tell those viewers that draw this machine's trace; keep some for those who come later."""
         name = machine.setup.id
-        if not self.broadcast.watched(name):
-            return
         piece = self._pacers[name].push(machine, t_us, angle_deg)
-        if piece is not None:
+        if piece is not None and self.broadcast.watched(name):
             self.broadcast.traced(name, {"machine": name, **piece})
+
+    def recent_trace(self, machine: str) -> list[dict[str, Any]]:
+        """What a viewer who has just opened a machine's trace should see at once."""
+        return [{"machine": machine, **piece} for piece in self._pacers[machine].recent()]
 
     async def expect(self, machine: str, expected: Expected) -> None:
         """Remember who lifts next, here and in the store."""

@@ -26,6 +26,7 @@ TICK_S = 0.1  # moving figures are sent this often; a person reads no faster
 ALIVE_S = 5.0  # the page calls itself blind after 7: see stream.mjs
 
 Snapshot = Callable[[str], dict[str, Any]]
+RecentTrace = Callable[[str], list[dict[str, Any]]]
 
 
 class Viewer:
@@ -48,12 +49,18 @@ class Viewer:
 
 
 class Broadcast:
-    """Everything that viewers are told. `snapshot(machine)` gives a machine's whole state."""
+    """Everything that viewers are told. `snapshot(machine)` gives a machine's whole state.
 
-    def __init__(self, machines: tuple[str, ...], snapshot: Snapshot) -> None:
+    `recent_trace(machine)` gives the trace that a viewer of that machine should begin with.
+    """
+
+    def __init__(
+        self, machines: tuple[str, ...], snapshot: Snapshot, recent_trace: RecentTrace
+    ) -> None:
         self.skipped = 0  # messages lost by slow viewers, over all
         self._machines = machines
         self._snapshot = snapshot
+        self._recent_trace = recent_trace
         self._viewers: set[Viewer] = set()
         self._last_id = 0
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
@@ -108,6 +115,8 @@ class Broadcast:
         try:
             for message in self._welcome(last_id):
                 yield message
+            for piece in self._recent_trace(machine) if machine is not None else ():
+                yield encode("trace", piece)
             while True:
                 yield await viewer.queue.get()
                 if viewer.skipped and viewer.queue.empty():

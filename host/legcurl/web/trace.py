@@ -4,11 +4,16 @@ The range is not asked of the detection for every sample: the machine's picture 
 its fraction of the same moment ten times a second, and two such pairs that are apart give the
 line that all samples lie on. It goes along with each piece, so that the page can draw what came
 before the range was known on the right scale as soon as it is.
+
+The last 20 s are kept for whoever opens the picture, one piece for each phase of the lever.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +21,19 @@ if TYPE_CHECKING:
     from legcurl.gym import Machine
 
 SHOWN_EVERY_US = 20_000  # more would not be seen: 20 s are a thousand points
+KEPT_S = 20.0  # what the page shows
 JITTER_US = 1000  # a sample so much early is still the one that is due
 RESTART_US = 1_000_000  # a time so much earlier belongs to another clock
 APART = 0.05  # of the range: nearer pairs give no sure line
+
+
+@dataclass(slots=True)
+class Stretch:
+    """What is kept of one phase."""
+
+    phase: str
+    t: list[float] = field(default_factory=list)
+    angle: list[float | None] = field(default_factory=list)
 
 
 class TracePacer:
@@ -28,6 +43,7 @@ class TracePacer:
         self._due_us: int | None = None
         self._anchor: tuple[float, float] | None = None  # degrees and fraction of one moment
         self._per_degree: float | None = None
+        self._kept: deque[Stretch] = deque()
 
     def push(
         self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]
@@ -44,10 +60,32 @@ class TracePacer:
             angles.append(None if isnan(angle) else round(angle, 2))
         if not times:
             return None
+        self._keep(machine.state.phase, times, angles)
+        return self._piece(machine.state.phase, times, angles)
+
+    def recent(self) -> list[dict[str, Any]]:
+        """The last 20 s, as pieces: for a viewer who has just come."""
+        return [self._piece(stretch.phase, stretch.t, stretch.angle) for stretch in self._kept]
+
+    def _piece(self, phase: str, t: list[float], angle: list[float | None]) -> dict[str, Any]:
         line = None
         if self._anchor is not None and self._per_degree is not None:
             line = [*self._anchor, self._per_degree]
-        return {"t": times, "angle": angles, "phase": machine.state.phase, "line": line}
+        return {"t": t, "angle": angle, "phase": phase, "line": line}
+
+    def _keep(self, phase: str, t: list[float], angle: list[float | None]) -> None:
+        if self._kept and t[0] <= self._kept[-1].t[-1]:
+            self._kept.clear()  # the sensor's clock began anew
+        if not self._kept or self._kept[-1].phase != phase:
+            self._kept.append(Stretch(phase))
+        self._kept[-1].t.extend(t)
+        self._kept[-1].angle.extend(angle)
+        oldest = t[-1] - KEPT_S
+        while self._kept[0].t[-1] < oldest:
+            self._kept.popleft()
+        first = self._kept[0]
+        old = bisect_left(first.t, oldest)
+        del first.t[:old], first.angle[:old]
 
     def _learn(self, machine: Machine) -> None:
         angle, fraction = machine.state.angle_deg, machine.state.rom_fraction
