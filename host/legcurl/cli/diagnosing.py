@@ -101,7 +101,7 @@ def _told(findings: list[Finding], document: dict[str, Any], as_json: bool) -> i
 
 def _document(where: Address, evidence: Evidence) -> dict[str, Any]:
     """The figures behind the findings, for a report."""
-    from legcurl.install.diagnosis import drift_ppm
+    from legcurl.install.drift import drift_ppm
 
     hello, figures = evidence.hello, evidence.stream.figures
     drift = None if evidence.pace is None else drift_ppm(evidence.pings, evidence.pace)

@@ -17,6 +17,7 @@ from legcurl.clock import PING_EVERY_S
 from legcurl.commands import Hello
 from legcurl.frame import TURN
 from legcurl.install.calibrating import direction_of
+from legcurl.install.drift import Ping, drift_ppm
 from legcurl.install.findings import Finding
 from legcurl.install.judging import LinkFigures, of_angle, of_link, of_magnet, of_samples, percent
 from legcurl.install.magnet import GAIN_MOST, MagnetBin, MagnetSurvey
@@ -49,15 +50,6 @@ HEAP_LEAST_BYTES = 8_000
 RING_SLOTS = 512  # samples that wait for the main loop: firmware/sensor/sampler.py
 PINGS_APART_S = PING_EVERY_S / 8  # not in step with frames either, as the station's own are
 ANSWER_NOTE_S = 0.25  # an answer takes a turn of the loop and the link: 10 ms by cable
-
-
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """One comparison of the clocks."""
-
-    sent_s: float  # host
-    sensor_us: int
-    received_s: float  # host
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,32 +103,6 @@ def _way(evidence: Evidence) -> list[MagnetBin]:
     if stream.figures.reach_deg < MIN_ROM_DEG:
         return []
     return evidence.magnet.bins(stream.lowest_deg, stream.highest_deg)
-
-
-def drift_ppm(pings: tuple[Ping, ...], pace: float = 1.0) -> tuple[float, float] | None:
-    """How much the sensor's clock gains on ours, in millionths, and by how much that may be wrong.
-
-    The sensor reads its clock somewhere within the round trip. So between two pings its clock went
-    on by what it says, while ours went on by something between the shortest and the longest time
-    that the two round trips allow: a bound, not an estimate of one. The tightest pair counts.
-    """
-    best: tuple[float, float] | None = None
-    if len(pings) < 2:
-        return None
-    third = max(len(pings) // 3, 1)
-    early = sorted(pings[:third], key=lambda ping: ping.received_s - ping.sent_s)[:3]
-    late = sorted(pings[-third:], key=lambda ping: ping.received_s - ping.sent_s)[:3]
-    for first in early:
-        for last in late:
-            ours_s = (last.sent_s + last.received_s - first.sent_s - first.received_s) / 2
-            trips_s = last.received_s - last.sent_s + first.received_s - first.sent_s
-            if ours_s <= 0:
-                continue
-            theirs_s = (last.sensor_us - first.sensor_us) / 1e6 / pace
-            found = (theirs_s / ours_s - 1) * 1e6, trips_s / 2 / ours_s * 1e6
-            if best is None or found[1] < best[1]:
-                best = found
-    return best
 
 
 def _of_identity(hello: Hello) -> Finding:

@@ -8,7 +8,8 @@ from typing import Any
 
 from legcurl.commands import Op
 from legcurl.errors import FrameError, LinkLostError, RequestRefusedError
-from legcurl.install.diagnosis import PINGS_APART_S, Evidence, Ping, heap_of
+from legcurl.install.diagnosis import PINGS_APART_S, Evidence, heap_of
+from legcurl.install.drift import Ping
 from legcurl.install.visit import SensorVisit
 from legcurl.simulator.firmware_home import firmware_version
 

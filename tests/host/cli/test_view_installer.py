@@ -9,7 +9,7 @@ import pytest
 from legcurl.install.calibrating import Calibrated
 from legcurl.install.findings import Finding
 from legcurl.install.magnet import BINS, MagnetBin
-from legcurl.install.range_survey import Rest
+from legcurl.install.range_survey import ENDS, Rest
 from legcurl.view.dots import DotCanvas
 from legcurl.view.findings_list import finding_line, findings_table, summary
 from legcurl.view.range_picture import draw_range
@@ -26,7 +26,7 @@ def calibrated(way_deg: float = 95.0, weak_from: float = 2.0, gain: float | None
     rests = tuple(
         Rest(end, number, 350.0 + at + number / 4, 0.03, 1_000_000 * number)
         for number in (1, 2, 3)
-        for end, at in (("extended", 0.0), ("flexed", way_deg))
+        for end, at in zip(ENDS, (0.0, way_deg), strict=True)
     )
     bins = tuple(
         MagnetBin(

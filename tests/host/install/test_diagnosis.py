@@ -13,7 +13,8 @@ from led_lever import Led, Watched, frames
 from legcurl.commands import Hello
 from legcurl.frame import Samples
 from legcurl.install.calibrating import raw_of
-from legcurl.install.diagnosis import Evidence, Ping, diagnose, drift_ppm
+from legcurl.install.diagnosis import Evidence, diagnose
+from legcurl.install.drift import Ping, drift_ppm
 from legcurl.install.findings import Finding, problems
 from legcurl.install.judging import LinkFigures
 
@@ -55,7 +56,7 @@ def pings(count: int, ppm: float = 0.0, trip_s: float = 0.002, seed: int = 1) ->
 
 def evidence(watched: Watched | None = None, **other: Any) -> Evidence:
     """Of a healthy sensor that somebody moved, but for what a test changes."""
-    watched = watched or Watched().watch(frames(Led().rounds(2).flexion))
+    watched = watched if watched is not None else Watched().watch(frames(Led().rounds(2).flexion))
     usual = Evidence(
         hello=HELLO,
         own_firmware="1.2.3",
