@@ -8,7 +8,9 @@ sensor itself declares. Refusing costs a little traffic after a loss; what it sa
 for frames out of order and every question about how large that may grow.
 
 A recording cannot be asked again. Its reader says where frames were damaged, and `skip_damage`
-lets the next frame be taken wherever it begins; the hole becomes a gap of no known reason.
+lets the next frame be taken wherever it begins; the hole becomes a gap of no known reason. And of a
+recording that holds nothing but what a session took, frame after frame (`nobody_to_ask`), any jump
+is such a hole: there frames are missing exactly at their borders, which nobody could have marked.
 """
 
 from __future__ import annotations
@@ -30,14 +32,16 @@ class AssemblerCounts:
     refused: int = 0  # beyond the expected index: something before it is lacking
     unasked: int = 0  # before any start was granted
     absurd: int = 0  # of indexes that no sensor can reach
+    holes: int = 0  # jumps that were taken for gaps, with nobody to ask
 
 
 class LogAssembler:
     """Puts one boot's frames in order. `expected` is the index it takes next, None before any."""
 
-    def __init__(self, expected: int | None = None) -> None:
+    def __init__(self, expected: int | None = None, *, nobody_to_ask: bool = False) -> None:
         self.counts = AssemblerCounts()
         self.expected = expected
+        self._final = nobody_to_ask
         self._lacking = False
         self._damaged = False
 
@@ -70,7 +74,7 @@ class LogAssembler:
         """Take the frame that came next; give what is now known beyond what was known before."""
         expected = self.expected
         if expected is None:
-            if not self._damaged:
+            if not self._may_jump():
                 self.counts.unasked += 1
                 return []
             expected = frame.index
@@ -84,7 +88,7 @@ class LogAssembler:
             return []
         passed: list[Samples | Gap] = []
         if frame.index > expected:
-            if not self._damaged:
+            if not self._may_jump():
                 self.counts.refused += 1
                 self._lacking = True
                 return []
@@ -97,6 +101,12 @@ class LogAssembler:
         self._lacking = False
         self._damaged = False
         return passed
+
+    def _may_jump(self) -> bool:
+        """Whether what is missing here will never come. A hole that nobody marked is counted."""
+        if self._final and not self._damaged:
+            self.counts.holes += 1
+        return self._final or self._damaged
 
 
 def _from(frame: Samples | Gap, index: int) -> Samples | Gap:

@@ -95,6 +95,18 @@ class LinkChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CatchingUp:
+    """What is told from here on is the past: the sensor's log has so much more than we have.
+
+    The present is at `t_s + behind_s`, and the link takes seconds to get there. 0: we are there.
+    """
+
+    event: ClassVar[str] = "catching_up"
+    t_s: float
+    behind_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class SensorTrouble:
     """A fault that the sensor reports with its samples began (`active`) or ended."""
 
@@ -230,7 +242,7 @@ MotionEvent = (
     | Cue
     | SetEnded
 )
-Event = MotionEvent | SensorSeen | LinkChanged | SensorTrouble | SamplesMissing
+Event = MotionEvent | SensorSeen | LinkChanged | CatchingUp | SensorTrouble | SamplesMissing
 
 
 def plain(value: Any) -> Any:

@@ -58,7 +58,7 @@ from legcurl.intake import Intake
 from legcurl.links.route import Link, Route
 from legcurl.notes import LinkNote, RestartNote
 from legcurl.race import until_first
-from legcurl.recording import Recording
+from legcurl.recording import Recording, note_holes
 from legcurl.session import HEEDED_OPS, Item
 
 if TYPE_CHECKING:
@@ -70,6 +70,9 @@ BACKOFF_FIRST_S = 0.1  # a re-plugged port is there within a fraction of a secon
 BACKOFF_MAX_S = 3.0  # a lifter waits beside the machine: look often, it costs next to nothing
 BACKOFF_GROWTH = 2.0
 BACKOFF_JITTER = 0.25  # of a pause, either way: stations that broke together must not retry so
+# A sensor's clock never goes back. This much behind ours it has begun anew; less may be an answer
+# that was long on its way.
+TURNED_BACK_S = 5.0
 QUICK_PINGS = 4  # at once, so that wall time is known when the first rep is
 QUICK_PING_S = 0.25
 
@@ -237,7 +240,9 @@ class LiveFeed:
             hello = read_hello(answer)
         except FrameError:
             return []  # greet() says so
-        if not hello.speaks_ours or hello.boot_id == self._clock_boot:
+        if not hello.speaks_ours:
+            return []
+        if hello.boot_id == self._clock_boot and not self._turned_back(received_s, hello.time_us):
             return []
         before, self.clock = self.clock, None
         if self._route.pace is not None:
@@ -248,6 +253,15 @@ class LiveFeed:
             return []
         zero_us = before.boot_began_us(received_s, hello.time_us)
         return [] if zero_us is None else [RestartNote(hello.boot_id, zero_us)]
+
+    def _turned_back(self, received_s: float, time_us: int) -> bool:
+        """Whether the sensor's clock is behind where it must be: it restarted under the same id."""
+        if self.clock is None or self._route.pace is None:
+            return False
+        expected_us = self.clock.sensor_us(received_s)
+        return expected_us is not None and time_us < expected_us - TURNED_BACK_S * 1e6 * max(
+            self._route.pace, 1.0
+        )
 
     async def _steer(self, exchange: Exchange) -> None:
         """Start the stream and keep it whole."""
@@ -373,6 +387,7 @@ class ReplayFeed:
                 began_us = now_us if began_us is None else began_us
                 due_s += (now_us - began_us) / 1e6 / self._pace
             await asyncio.sleep(max(due_s - loop.time(), 0.0))
+        note_holes(self._recording, self._intake.session)
         if self._recording.damage:
             log.warning("%s: %s; the rest was read.", self._recording.name, self._recording.damage)
 

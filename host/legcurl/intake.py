@@ -1,8 +1,10 @@
 """Where a station's items go: onto record, through the session, and as events to one reader.
 
 The order matters: an item is on record before anything is said about it, so a recording never
-lacks what somebody has already seen. Events wait in a buffer with a limit; the feed stops taking
-from its source while the buffer is full, and what is not taken waits in the sensor's log.
+lacks what somebody has already seen. Frames that the session could not use are left out (they were
+known already, or will be sent again), so that in a recording any jump is a hole. Events wait in a
+buffer with a limit; the feed stops taking from its source while the buffer is full, and what is not
+taken waits in the sensor's log.
 """
 
 from __future__ import annotations
@@ -55,10 +57,15 @@ class Intake:
         """Consume what came, in its order. Raises StoreError if it cannot be recorded."""
         if self._recorder is None and self._open_recorder is not None:
             self._recorder = self._open_recorder()
-        if self._recorder is not None:
-            self._recorder.write(*items)
+        events: list[Event] = []
+        heeded: list[Item] = []
         for item in items:
-            self._events.extend(self.session.push(item))
+            events += self.session.push(item)
+            if self.session.heeded:
+                heeded.append(item)
+        if self._recorder is not None:
+            self._recorder.write(*heeded)
+        self._events.extend(events)
         self._tell()
 
     def finish(self) -> None:

@@ -4,7 +4,7 @@ The file is what a serial link would carry: packets of COBS, each a frame with a
 ending in a zero (docs/protocol.md). The first is a header, then come the sensor's frames as they
 were received, byte for byte, with notes of the link between them:
 
-    0x70  header   JSON: format, legcurl, started, source, calibration
+    0x70  header   JSON: format, legcurl, started, source, calibration, in_order
     0x71  note     JSON: {"note": "link", "state": …, "reason": …}
                          {"note": "restart", "boot_id": …, "zero_us": …}
 
@@ -66,6 +66,9 @@ class RecordingHeader:
     calibration: Calibration | None = None  # what the session was given, not the sensor's own
     legcurl: str = __version__
     format: int = FORMAT
+    # Frames that the session could not use were left out, so a jump is a hole. Recordings of before
+    # this field hold frames that were refused and came again later.
+    in_order: bool = False
 
 
 class RecordingWriter:
@@ -137,6 +140,7 @@ class Damage:
     places: int = 0  # runs of packets that were not intact
     cut_bytes: int = 0  # of an unfinished packet at the end: the recorder was stopped in it
     no_header: bool = False
+    holes: int = 0  # places where whole frames are missing; known when a session has read it
 
     def __str__(self) -> str:
         told = []
@@ -144,12 +148,14 @@ class Damage:
             told.append("its header is lost")
         if self.places:
             told.append(f"it is damaged in {self.places} place{'s' * (self.places > 1)}")
+        if self.holes:
+            told.append(f"frames are missing in {self.holes} place{'s' * (self.holes > 1)}")
         if self.cut_bytes:
             told.append(f"it ends in the middle of a frame ({self.cut_bytes} bytes of it)")
         return ", ".join(told) or "it is whole"
 
     def __bool__(self) -> bool:
-        return bool(self.places or self.cut_bytes or self.no_header)
+        return bool(self.places or self.holes or self.cut_bytes or self.no_header)
 
 
 class Recording:
@@ -284,12 +290,33 @@ def replay(
 
     `on_samples` is given the samples that the events follow from, just before those events.
     """
-    session = SensorSession(
-        calibration or recording.header.calibration, progress_s=progress_s, on_samples=on_samples
-    )
+    session = session_for(recording, calibration, progress_s=progress_s, on_samples=on_samples)
     for item in recording:
         yield from session.push(item)
+    note_holes(recording, session)
     yield from session.finish()
+
+
+def session_for(
+    recording: Recording,
+    calibration: Calibration | None = None,
+    *,
+    progress_s: float | None = PROGRESS_S,
+    on_samples: SampleReader | None = None,
+) -> SensorSession:
+    """Give a session that is to take this recording's items, from the first on."""
+    return SensorSession(
+        calibration or recording.header.calibration,
+        progress_s=progress_s,
+        on_samples=on_samples,
+        nobody_to_ask=recording.header.in_order,
+    )
+
+
+def note_holes(recording: Recording, session: SensorSession) -> None:
+    """Add to the recording's damage what only the session could see, when it has taken it all."""
+    # Of a recording that is not in order, all after its first hole looks like frames out of turn.
+    recording.damage.holes = session.log.counts.holes + (session.wants is not None)
 
 
 def _matters(item: Item) -> bool:
@@ -318,6 +345,7 @@ def _header_packet(header: RecordingHeader) -> bytes:
             "started": None if header.started is None else header.started.isoformat(),
             "source": header.source[:SOURCE_MAX_CHARS],
             "calibration": None if calibration is None else asdict(calibration),
+            "in_order": header.in_order,
         },
     )
 
@@ -344,6 +372,7 @@ def _header_of(body: bytes, name: str) -> RecordingHeader:
             calibration=None if calibration is None else Calibration(**calibration),
             legcurl=str(record.get("legcurl", "")),
             format=written,
+            in_order=record.get("in_order") is True,
         )
     except (TypeError, ValueError, CalibrationError) as error:
         raise InputError(f"{name} has a header that cannot be meant: {error}") from error

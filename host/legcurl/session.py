@@ -24,9 +24,16 @@ from math import nan
 from typing import Literal
 
 from legcurl.anglelog import LogAssembler
-from legcurl.commands import Hello, Op, Result, read_hello, read_start
+from legcurl.commands import Hello, Op, Result, StreamStart, read_hello, read_start
 from legcurl.errors import CalibrationError, FrameError
-from legcurl.events import Event, LinkChanged, SamplesMissing, SensorSeen, SensorTrouble
+from legcurl.events import (
+    CatchingUp,
+    Event,
+    LinkChanged,
+    SamplesMissing,
+    SensorSeen,
+    SensorTrouble,
+)
 from legcurl.frame import (
     STATUS_BLIND,
     STATUS_RESERVED,
@@ -48,6 +55,8 @@ MissingReason = Literal["evicted", "overrun", "paused", "reboot", "unknown"]
 
 HEEDED_OPS = frozenset((Op.HELLO, Op.START))  # answers to any other change no event
 PROGRESS_S = 0.1  # ten pictures a second look alive; more is work for every sink
+# Further behind the sensor than this is worth a word. Nearer than that is one loss on the way.
+CATCH_UP_S = 1.0
 # From the last sample before a restart to zero of the new clock, where nobody measured it: boot
 # ROM, MicroPython and imports. What the simulated sensor takes; not measured on boards yet.
 RESTART_GUESS_US = 1_500_000
@@ -88,7 +97,8 @@ class SensorSession:
     """What one sensor's items mean.
 
     `calibration` overrides the one that the sensor holds. `on_samples` is given what the tracker
-    is given, just before it: times in µs of session time and raw degrees.
+    is given, just before it: times in µs of session time and raw degrees. `nobody_to_ask` is for
+    recordings: see anglelog.py.
     """
 
     def __init__(
@@ -97,9 +107,11 @@ class SensorSession:
         *,
         progress_s: float | None = PROGRESS_S,
         on_samples: SampleReader | None = None,
+        nobody_to_ask: bool = False,
     ) -> None:
         self.counts = SessionCounts()
-        self.log = LogAssembler()
+        self.log = LogAssembler(nobody_to_ask=nobody_to_ask)
+        self.heeded = True  # the last item meant something: a recording needs it
         self._given = calibration
         self._progress_s = progress_s
         self._on_samples = on_samples
@@ -119,6 +131,7 @@ class SensorSession:
         self._due_us: int | None = None  # session time at which the next one is due
         self._period_us = 0  # of the last run
         self._gaps: list[tuple[int, MissingReason]] = []  # declared since the last sample
+        self._present: int | None = None  # the index that will be the present, while we catch up
         self._troubles: dict[str, int] = {}  # active faults: session time after the last sight
         self._finished = False
 
@@ -161,9 +174,12 @@ class SensorSession:
         """Take the item that came next; give what became known by it."""
         if self._finished:
             raise ValueError("This session is finished: start another for what comes next.")
+        self.heeded = True
         if isinstance(item, Samples | Gap):
             events: list[Event] = []
-            for part in self.log.push(item):
+            parts = self.log.push(item)
+            self.heeded = bool(parts)
+            for part in parts:
                 if isinstance(part, Gap):
                     self._note_gap(part)
                 else:
@@ -177,6 +193,14 @@ class SensorSession:
             self._link_broke |= item.state == "lost"
             return [LinkChanged(item.state, item.reason)]
         elif isinstance(item, RestartNote):
+            if (
+                item.boot_id == self._boot_id
+                and not self._restarted
+                and self.next_index is not None
+            ):
+                self._leave_boot(
+                    item.boot_id
+                )  # under the id that it had: only the host's clock told
             self._enter_boot(item.boot_id)
             if self._restarted and self._previous_zero_us is not None:
                 self._zero_us = self._previous_zero_us + item.zero_us
@@ -203,9 +227,27 @@ class SensorSession:
                 start = read_start(answer)
                 self._enter_boot(start.boot_id)
                 self.log.started(start.first)
+                return self._tell_behind(start)
         except FrameError:
             self.counts.unreadable += 1
         return []
+
+    def _tell_behind(self, start: StreamStart) -> list[Event]:
+        """Say how much of the past comes before the present, if that is worth a word."""
+        expected = start.first if self.next_index is None else max(self.next_index, start.first)
+        behind_us = (start.next - expected) * self._period_us
+        since_us = self._due_us or 0
+        if self._due_us is None and self._hello is not None:
+            behind_us = (start.next - expected) * round(1e6 / self._hello.rate_hz)
+            since_us = self._hello.time_us - behind_us
+        if behind_us >= CATCH_UP_S * 1e6:
+            self._present = start.next
+            return [CatchingUp(since_us / 1e6, behind_us / 1e6)]
+        return self._tell_caught_up(since_us + behind_us) if self._present is not None else []
+
+    def _tell_caught_up(self, now_us: int) -> list[Event]:
+        self._present = None
+        return [CatchingUp(now_us / 1e6, 0.0)]
 
     def _tells_new_log(self, answer: Answer) -> bool:
         """Whether a sensor cannot start where we are: it restarted, and kept its boot id."""
@@ -293,6 +335,8 @@ class SensorSession:
             if self._on_samples is not None:
                 self._on_samples(t_us, angle_deg)
             events += self._tracker.push(t_us, angle_deg)
+        if self._present is not None and (self.next_index or 0) >= self._present:
+            events += self._tell_caught_up(after_us)
         return events
 
     def _runs_backward(self, run: Samples) -> bool:
@@ -394,6 +438,6 @@ def _calibration_of(hello: Hello) -> Calibration | None:
         return None
     extended, flexed = hello.calibration
     try:
-        return Calibration(extended * DEGREES, flexed * DEGREES)
+        return Calibration(extended * DEGREES, flexed * DEGREES, hello.direction)
     except CalibrationError:
         return None

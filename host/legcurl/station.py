@@ -30,7 +30,7 @@ from legcurl.frame import Answer, encode_request
 from legcurl.guard import CHANGES, Guard, Keys
 from legcurl.intake import Intake
 from legcurl.links import route_to
-from legcurl.recording import Recording, RecordingHeader, RecordingWriter
+from legcurl.recording import Recording, RecordingHeader, RecordingWriter, session_for
 from legcurl.session import SensorSession
 from legcurl.trust import KeyRing
 
@@ -66,12 +66,13 @@ def open_station(
     def open_recorder() -> RecordingWriter:
         assert record is not None
         started = datetime.now().astimezone()
-        return RecordingWriter(record, RecordingHeader(started, str(address), calibration))
+        header = RecordingHeader(started, str(address), calibration, in_order=True)
+        return RecordingWriter(record, header)
 
     recorder = None if record is None else open_recorder
     if isinstance(address, ReplayAddress):
         recording = Recording(address.path)
-        session = SensorSession(calibration or recording.header.calibration, on_samples=on_samples)
+        session = session_for(recording, calibration, on_samples=on_samples)
         intake = Intake(session, recorder)
         return Station(str(address), ReplayFeed(recording, address.pace, intake), intake)
     intake = Intake(SensorSession(calibration, on_samples=on_samples), recorder)

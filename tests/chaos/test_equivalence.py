@@ -9,7 +9,7 @@ import os
 from functools import cache
 
 import pytest
-from legcurl.events import LinkChanged, SamplesMissing
+from legcurl.events import SamplesMissing
 from legcurl.recording import read_recording, replay
 from legcurl.view.state import ViewState
 from runs import LINKS, Run, Watched, watch_broken, watch_whole
@@ -57,9 +57,8 @@ async def test_a_broken_link_gives_the_set_of_a_whole_one(seed, link, tmp_path) 
 
 def shown(watched: Watched) -> ViewState:
     state = ViewState()
-    for event in watched.events:
-        if not isinstance(event, LinkChanged):
-            state = state.apply(event)
+    for event in watched.said:
+        state = state.apply(event)
     return state
 
 

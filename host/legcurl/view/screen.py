@@ -141,6 +141,8 @@ def _header(state: ViewState, canvas: Canvas) -> Text:
         right.append("● sensor ok  ", "green")
     age = f" {canvas.link_age_s:.0f} s" if canvas.link_age_s is not None else ""
     match state.link:
+        case "up" if state.behind_s >= 1.0:
+            right.append(f"◌ catching up {state.behind_s:.0f} s ", "yellow")
         case "up":
             right.append("● link up ", "green")
         case "lost":
@@ -359,7 +361,7 @@ def _beside(left: list[Text], right: list[Text], column: int, height: int) -> li
     return rows
 
 
-_PLAIN_CHARACTERS = str.maketrans("●○■…°", "*o#.'")
+_PLAIN_CHARACTERS = str.maketrans("●○◌■…°", "*oo#.'")
 
 
 def _in_ascii(row: Text) -> Text:

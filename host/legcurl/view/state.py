@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from legcurl.events import (
+    CatchingUp,
     Cue,
     CueKind,
     Event,
@@ -82,6 +83,7 @@ class ViewState:
     note: Note | None = None
     cue: ShownCue | None = None
     sets_ended: int = 0
+    present_s: float | None = None  # where the sensor is, while what is shown is the past
 
     def apply(self, event: Event) -> ViewState:
         """Give the picture after one more event."""
@@ -120,6 +122,9 @@ class ViewState:
                 return replace(self, link="lost", link_reason=event.reason)
             case LinkChanged():
                 return replace(self, link="up", link_reason="")
+            case CatchingUp():
+                present_s = event.t_s + event.behind_s if event.behind_s else None
+                return replace(self._at(event.t_s), present_s=present_s)
             case SensorTrouble():
                 others = tuple(fault for fault in self.faults if fault != event.fault)
                 faults = (*others, event.fault) if event.active else others
@@ -127,6 +132,11 @@ class ViewState:
             case SamplesMissing():
                 return self._at(event.t_s)._noting(missing_words(event), "bad")
         return self
+
+    @property
+    def behind_s(self) -> float:
+        """How old what is shown is, while a backlog is read; else 0."""
+        return 0.0 if self.present_s is None else max(self.present_s - self.t_s, 0.0)
 
     def ended(self) -> ViewState:
         """Give the picture after the last event of a stream that has an end."""

@@ -7,6 +7,7 @@ the sensor's clock, as in the events.
 from __future__ import annotations
 
 from legcurl.events import (
+    CatchingUp,
     Cue,
     Event,
     FailureSuspected,
@@ -83,6 +84,10 @@ def _sentence(event: Event) -> str | None:
             return f"link lost: {event.reason}; the set stays open"
         case LinkChanged():
             return "link restored"
+        case CatchingUp(behind_s=behind_s) if behind_s:
+            return f"catching up {behind_s:.0f} s that the sensor kept"
+        case CatchingUp():
+            return "caught up: from here on it is the present"
         case SensorTrouble(active=True):
             what, remedy = fault_words(event.fault)
             return f"{what}: {remedy}"

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from legcurl.events import (
+    CatchingUp,
     Event,
     FailureSuspected,
     LinkChanged,
@@ -209,6 +210,13 @@ def test_a_lost_link_is_shown_with_its_age_and_the_set_stays_open():
     picture = shown(open_set, link_age_s=12.0)
     assert "link lost 12 s" in picture
     assert "/dev/ttyACM0 went away. The set stays open." in picture
+
+
+def test_a_backlog_is_shown_with_its_age_while_it_is_read():
+    now = until(holding(2.0))
+    behind = now.apply(CatchingUp(now.t_s, 12.0))
+    assert "catching up 12 s" in shown(behind)
+    assert "catching up" not in shown(behind.apply(CatchingUp(now.t_s + 12.0, 0.0)))
 
 
 def test_a_sensor_fault_is_shown_with_its_remedy():

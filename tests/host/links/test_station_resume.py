@@ -217,7 +217,7 @@ async def test_a_restart_while_the_link_was_away_is_measured_with_our_clock() ->
 
 
 async def test_a_restart_that_keeps_its_boot_id_is_followed_into_its_new_log() -> None:
-    """The sensor cannot start where we are: that says it as well as a new id would."""
+    """Its clock is behind where it must be: that says it as well as a new id would."""
     loop = asyncio.get_running_loop()
 
     def clock_us(zero_s: float) -> int:
@@ -245,7 +245,7 @@ async def test_a_restart_that_keeps_its_boot_id_is_followed_into_its_new_log() -
     assert gap.duration_s == pytest.approx(restarted_s + 0.1, abs=0.1)
     assert not any(isinstance(event, SetEnded) for event in events), "the set stays open"
     starts = [int.from_bytes(payload[4:], "little") for op, payload in sensor.requests if op == 2]
-    assert starts == [0, 2500, 0]
+    assert starts == [0, 0], "its log may be as long as ours: nothing is asked of it"
 
 
 async def test_a_restart_that_keeps_its_boot_id_replays_to_the_same_events() -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 import wire_reference as wire
-from legcurl.events import Event, SetEnded, as_json
+from legcurl.events import CatchingUp, Event, SetEnded, as_json
 from legcurl.frame import Frame, FrameDecoder, Samples
 from legcurl.session import Item, SensorSession
 
@@ -150,8 +150,13 @@ def told(items: Iterable[Item], session: SensorSession | None = None) -> list[Ev
 
 
 def lines(events: Iterable[Event]) -> list[str]:
-    """What `--json` prints."""
-    return [json.dumps(as_json(event)) for event in events]
+    """What `--json` prints, but for how far behind the host is: that is the link's."""
+    return [json.dumps(as_json(event)) for event in not_behind(events)]
+
+
+def not_behind(events: Iterable[Event]) -> list[Event]:
+    """The events that follow from the samples, whenever these came."""
+    return [event for event in events if not isinstance(event, CatchingUp)]
 
 
 def only(kind: type[_T], events: Iterable[Event]) -> list[_T]:

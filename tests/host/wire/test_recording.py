@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import wire_reference as wire
-from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
+from fake_sensor import FakeSensor, counted, decoded, leg_curls, lines, told
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from legcurl.errors import InputError, StoreError
@@ -34,6 +34,7 @@ LIFT = leg_curls(count=2)
 SENSOR = FakeSensor(LIFT)
 ITEMS: list[Item] = [*decoded(SENSOR.packets())]
 STARTED = datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC)
+IN_ORDER = RecordingHeader(in_order=True)
 HEAD = RecordingHeader(STARTED, "serial:/dev/ttyACM0", Calibration(340.0, 80.0))
 
 
@@ -165,6 +166,34 @@ def test_damage_in_the_middle_costs_its_frames_and_becomes_a_gap():
     assert str(recording.damage) == "it is damaged in 1 place"
     (ended,) = [event for event in events if isinstance(event, SetEnded)]
     assert ended.set.completed_reps == 2
+
+
+@pytest.mark.parametrize("lost", [(40, 44), (2, 3), (40, 41)])
+def test_frames_missing_at_their_borders_are_a_gap_that_is_told(lost):
+    """Nothing in the file says so, but that it holds only what a session took."""
+    first, end = lost
+    kept = [*ITEMS[:first], *ITEMS[end:]]
+    recording = Recording(io.BytesIO(recorded(kept, IN_ORDER)))
+    events = list(replay(recording))
+    (gap,) = [event for event in events if isinstance(event, SamplesMissing)]
+    assert gap.reason == "unknown"
+    assert gap.samples == 25 * (end - first)
+    assert recording.damage.holes == 1
+    assert str(recording.damage) == "frames are missing in 1 place"
+    assert events[-1] == list(told(ITEMS))[-1], "and everything after it was read"
+
+
+def test_a_recording_that_lost_its_answer_to_start_is_read_from_its_first_frame():
+    recording = Recording(io.BytesIO(recorded([ITEMS[0], *ITEMS[2:]], IN_ORDER)))
+    assert counted(replay(recording)) == counted(told(ITEMS))
+    assert recording.damage.holes == 1
+
+
+def test_of_an_older_recording_a_hole_ends_what_can_be_read_and_is_told():
+    """It may hold frames that were refused and came again: a jump proves nothing there."""
+    recording = Recording(io.BytesIO(recorded([*ITEMS[:40], *ITEMS[44:]])))
+    assert not any(isinstance(event, SamplesMissing) for event in replay(recording))
+    assert str(recording.damage) == "frames are missing in 1 place"
 
 
 def test_a_sector_of_zeros_is_a_gap_too():

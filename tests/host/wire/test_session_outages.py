@@ -13,12 +13,14 @@ from fake_sensor import (
     decoded,
     leg_curls,
     lines,
+    not_behind,
     only,
     run,
     streaming,
     told,
 )
 from legcurl.events import (
+    CatchingUp,
     LinkChanged,
     Progress,
     RepEnded,
@@ -31,6 +33,7 @@ from legcurl.events import (
 from legcurl.frame import Answer, Boot, FrameDecoder, Gap
 from legcurl.notes import LinkNote, RestartNote
 from legcurl.session import RESTART_GUESS_US, SensorSession
+from legcurl.view.state import ViewState
 
 LIFT = leg_curls(count=4)
 MID_SET = 2100  # index in LIFT: at the top of the second rep
@@ -39,7 +42,7 @@ SENSOR_ID = "e66058388317812f"
 
 def motion(events):
     """What is said about the lifter, not about the sensor and its link."""
-    sensors = SensorSeen | LinkChanged | SensorTrouble | SamplesMissing
+    sensors = SensorSeen | LinkChanged | CatchingUp | SensorTrouble | SamplesMissing
     return [event for event in events if not isinstance(event, sensors)]
 
 
@@ -96,7 +99,7 @@ def test_a_set_in_progress_when_the_link_drops_goes_on_where_it_was():
     assert session.push(restored) == [LinkChanged("restored", "")]
     resumed = sensor.packets(from_index=session.next_index or 0)
     events += [event for frame in decoded(resumed) for event in session.push(frame)]
-    assert events + session.finish() == told(decoded(packets))
+    assert not_behind(events + session.finish()) == not_behind(told(decoded(packets)))
 
 
 def test_an_outage_longer_than_the_log_leaves_a_gap_in_the_set():
@@ -110,6 +113,53 @@ def test_an_outage_longer_than_the_log_leaves_a_gap_in_the_set():
     (missing,) = only(SamplesMissing, events)
     assert (missing.reason, missing.samples, missing.duration_s) == ("evicted", 300, 3.0)
     assert [incomplete for _, _, incomplete in counted(events)] == [True]
+
+
+# --- catching up -------------------------------------------------------------------------------
+
+
+def test_a_host_that_is_behind_says_how_far_and_when_it_is_there():
+    """The past comes first: a coach who looks now must know that it is the past."""
+    sensor = FakeSensor(LIFT)
+    packets = sensor.packets()
+    cut = 2 + MID_SET // 25
+    session = SensorSession()
+    for frame in decoded(packets[:cut]):
+        session.push(frame)
+    session.push(LinkNote("lost", "unplugged"))
+    resumed = decoded(sensor.packets(from_index=session.next_index or 0))
+    events = [event for frame in resumed for event in session.push(frame)]
+    behind_s = (len(LIFT) - MID_SET) * PERIOD_US / 1e6
+    began, ended = only(CatchingUp, events)
+    assert began == CatchingUp(5.0 + MID_SET * PERIOD_US / 1e6, behind_s)
+    assert ended == CatchingUp(began.t_s + behind_s, 0.0)
+    assert events.index(began) == 0
+    assert events.index(ended) == len(events) - 1
+
+
+def test_a_loss_that_is_made_good_at_once_is_not_worth_a_word():
+    sensor = FakeSensor(LIFT[:1000])
+    packets = sensor.packets()
+    session = SensorSession()
+    for frame in decoded(packets):
+        session.push(frame)
+    assert (
+        only(CatchingUp, [e for f in decoded([sensor.start(950)]) for e in session.push(f)]) == []
+    )
+
+
+def test_a_view_shows_how_old_its_picture_is_until_it_is_not():
+    sensor = FakeSensor(LIFT)
+    state = ViewState()
+    ages = []
+    for event in told(decoded(sensor.packets())):
+        state = state.apply(event)
+        ages.append(state.behind_s)
+    whole_s = len(LIFT) * PERIOD_US / 1e6
+    assert max(ages) == pytest.approx(whole_s)
+    ages = ages[ages.index(max(ages)) :]
+    assert ages == sorted(ages, reverse=True)
+    assert ages[-1] == 0.0
 
 
 # --- restarts ----------------------------------------------------------------------------------
@@ -222,6 +272,21 @@ def test_two_restarts_without_a_sample_between_them_are_one_hole():
     (missing,) = only(SamplesMissing, events)
     assert missing.duration_s == (OUTAGE_US + 200_000) / 1e6
     assert session.counts.restarts == 2
+
+
+def test_a_restart_under_the_same_boot_id_is_one_if_the_hosts_clock_says_so():
+    """Its new log may be longer than the old one by the time that anybody looks."""
+    before, after = FakeSensor(LIFT[:MID_SET]), FakeSensor(LIFT[MID_SET + LOST :], time_us=200_000)
+    session = SensorSession()
+    events = [event for frame in decoded(before.packets()) for event in session.push(frame)]
+    last_us = 5_000_000 + MID_SET * PERIOD_US
+    session.push(LinkNote("lost", "unplugged"))
+    session.push(RestartNote(before.boot_id, last_us + OUTAGE_US))
+    assert session.next_index is None, "all of the new log is wanted"
+    events += told(decoded(after.packets()), session)
+    (missing,) = only(SamplesMissing, events)
+    assert (missing.reason, missing.duration_s) == ("reboot", pytest.approx(LOST * PERIOD_US / 1e6))
+    assert [one[1] for one in counted(events)] == ["stopped"], "the set went on"
 
 
 def test_a_restart_before_the_first_sample_is_no_loss():
