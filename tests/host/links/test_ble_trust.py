@@ -18,12 +18,12 @@ from legcurl.intake import Intake
 from legcurl.links.ble import BleRoute
 from legcurl.session import SensorSession
 from legcurl.station import Station
-from legcurl.trust import key_id, new_key, proof, request_mac
+from legcurl.trust import key_id, proof, request_mac
 from live_sensor import HELLO, START, LiveSensor, LoopbackRoute
 
 ANGLES = leg_curls(count=2)
 SENSOR_ID = "e66058388317812f"
-KEY = new_key()
+KEY, OTHER_KEY = bytes(range(32)), bytes(range(32, 64))
 SETTINGS_PUT, CHALLENGE, AUTHORIZED, PROVE = 0x07, 0x0D, 0x0E, 0x0F
 NOT_ALLOWED = 3
 
@@ -156,7 +156,7 @@ async def test_an_impostor_that_refuses_to_prove_itself_is_refused() -> None:
             pass
 
 
-@pytest.mark.parametrize("key", [None, new_key()])
+@pytest.mark.parametrize("key", [None, OTHER_KEY], ids=["none", "another"])
 async def test_a_sensor_with_another_key_or_none_is_refused_and_named(key: bytes | None) -> None:
     log = FakeSensor(ANGLES)
     sensor = LiveSensor(log) if key is None else PairedSensor(log, key)
@@ -236,7 +236,7 @@ async def test_over_a_cable_nobody_is_asked_to_prove_anything() -> None:
     sensor = PairedSensor(FakeSensor(ANGLES))
     route = LoopbackRoute(sensor, wired=True)
     intake = Intake(SensorSession())
-    guard = Guard(route.name, Ring(**{SENSOR_ID: new_key()}))
+    guard = Guard(route.name, Ring(**{SENSOR_ID: OTHER_KEY}))
     async with Station(route.name, LiveFeed(route, intake, guard=guard), intake) as station:
         with pytest.raises(RequestRefusedError, match="authorized only"):
             await station.change_settings(name="as the cable's own fake says")
