@@ -4,6 +4,8 @@ The real firmware on the VM, the virtual radio in real time (six packets of the 
 event, no loss), bleak, and our link. Throughput is that of catching up with a log; latency is from
 the moment at which the last sample of a frame was read to the moment at which the host has it, so
 a frame's own 250 ms are not in it. The sensor's clock is read over its cable, in between.
+
+The baseline is the cable: the same sensor and the same measure, through a pseudo-terminal.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from legcurl.commands import OLDEST, Op, Pong, ping_request, read_ping, start_re
 from legcurl.exchange import Exchange
 from legcurl.frame import Samples
 from legcurl.links.ble import BleRoute
-from legcurl.links.route import Link
+from legcurl.links.route import Link, Route
 from legcurl.links.serial import SerialRoute
 from legcurl.race import until_first
 from legcurl.simulator.options import SimOptions
@@ -86,17 +88,23 @@ async def clock_offset_s(sensor: SimulatedSensor) -> float:
     return min(rounds)[1]
 
 
-async def measure(interval_ms: float) -> str:
-    options = SimOptions(rate=RATE_HZ, interval_ms=interval_ms, link="ble", sets=10)
+def route_to(sensor: SimulatedSensor) -> Route:
+    """By radio, if it has one."""
+    if sensor.radio is None:
+        return SerialRoute(SerialAddress(sensor.port))
+    return BleRoute(
+        BleAddress(sensor.radio.address),
+        scanner=sensor.radio.scanner_backend,
+        client=sensor.radio.client_backend,
+    )
+
+
+async def measure(name: str, options: SimOptions) -> str:
+    """A line of the table."""
     heard = Heard()
     async with SimulatedSensor(options) as sensor:
         await asyncio.sleep(LOG_S)
-        assert sensor.radio is not None
-        route = BleRoute(
-            BleAddress(sensor.radio.address),
-            scanner=sensor.radio.scanner_backend,
-            client=sensor.radio.client_backend,
-        )
+        route = route_to(sensor)
         began_s = monotonic()
         link = Counted(await route.connect(), heard)
         connected_s = monotonic() - began_s
@@ -114,6 +122,8 @@ async def measure(interval_ms: float) -> str:
             await asyncio.sleep(LIVE_S)
 
         await converse(link, heard, talk)
+        if sensor.radio is None:  # the cable is one, and takes one host
+            await link.close()
         offset_s = await clock_offset_s(sensor)
         await link.close()
     late_ms = [
@@ -122,7 +132,7 @@ async def measure(interval_ms: float) -> str:
     ]
     took_s, samples, octets = caught_up[0]
     return (
-        f"{interval_ms:6.1f} ms {connected_s:11.2f} s {samples / took_s:12.0f} samples/s "
+        f"{name:>9} {connected_s:11.2f} s {samples / took_s:12.0f} samples/s "
         f"{octets / took_s / 1000:6.1f} kB/s {median(late_ms):10.1f} ms "
         f"{quantiles(late_ms, n=20)[-1]:8.1f} ms"
     )
@@ -130,8 +140,10 @@ async def measure(interval_ms: float) -> str:
 
 async def main() -> None:
     print("  interval     connected                 catching up   latency median      95 %")
+    print(await measure("cable", SimOptions(rate=RATE_HZ, sets=10)), flush=True)
     for interval_ms in INTERVALS_MS:
-        print(await measure(interval_ms), flush=True)
+        options = SimOptions(rate=RATE_HZ, interval_ms=interval_ms, link="ble", sets=10)
+        print(await measure(f"{interval_ms:g} ms", options), flush=True)
 
 
 if __name__ == "__main__":
