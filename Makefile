@@ -68,6 +68,7 @@ bench: $(STAMP)
 	$(BIN)/python tests/bench/bench_ble.py
 	$(BIN)/python tests/bench/bench_station_memory.py
 	$(BIN)/python tests/bench/bench_clock.py
+	$(BIN)/python tests/bench/bench_hub.py
 
 bench-accuracy: $(STAMP)
 	$(BIN)/python tests/bench/bench_accuracy.py $(ACCURACY)
