@@ -127,12 +127,12 @@ class SimClock:
         """Let `us` pass."""
         deadline = self.now + us
         while self.now < deadline:
-            if self.fast:
-                self._advance(deadline)
-                return
-            self._advance(min(deadline, max(self.now, self._wall_now())))
-            if self.now < deadline:
-                utime.sleep_ms(self._real_ms(deadline))
+            self._advance(deadline if self.fast else min(deadline, max(self.now, self._wall_now())))
+            left_ms = self._real_ms(deadline) if self.now < deadline else 0
+            if self.radio is not None:
+                self.radio.wait(left_ms)  # its interrupts come in a sleep, too
+            elif left_ms:
+                utime.sleep_ms(left_ms)
 
     def wait(self, look, blocked, timeout_us):
         """Wait as a poll does; returns the events that `look(real_ms)` found, if any.

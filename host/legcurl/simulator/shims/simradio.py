@@ -13,6 +13,7 @@ the radio has no room yet, costs the firmware no samples.
 import json
 
 import uos
+import uselect
 from simclock import WorldEnded, clock
 
 _HEAD = 2
@@ -28,6 +29,9 @@ class Radio:
         self.refused = False  # the last notification: the firmware will try again
         self.stirred = False  # events were delivered, and the firmware has not had its turn since
         self._events = []
+        self._delivering = False
+        self._poll = uselect.poll()
+        self._poll.register(fd, uselect.POLLIN)
         self._down = False  # what the other end was told of the link
 
     def call(self, method, *arguments):
@@ -50,12 +54,25 @@ class Radio:
             self._call("out_of_range", self._down)
         self.stirred = self.stirred or len(self._events) > 0
         busy = self.refused or self.stirred
-        while self._events:
-            _, event, values = self._events.pop(0)
-            self.refused = False
-            if self.listener is not None:
-                self.listener(event, values)
+        if self._delivering:  # an interrupt does not interrupt itself
+            return busy
+        self._delivering = True
+        try:
+            while self._events:
+                _, event, values = self._events.pop(0)
+                self.refused = False
+                if self.listener is not None:
+                    self.listener(event, values)
+        finally:
+            self._delivering = False
         return busy
+
+    def wait(self, real_ms):
+        """Let so many milliseconds pass here, or less if something comes, and deliver it."""
+        while self._poll.poll(real_ms):
+            self.receive()
+            real_ms = 0
+        self.attend()
 
     def power_off(self):
         """The sensor has lost its power, in whatever it was doing."""
