@@ -111,6 +111,11 @@ class Machine:
             finally:
                 self.station = None
 
+    def behind_s(self) -> float:
+        """How old the picture is: after a lost link, until the sensor's log is read."""
+        wall_s = self.station.wall_time_s(self.state.t_s) if self.station is not None else None
+        return 0.0 if wall_s is None else max(0.0, time.time() - wall_s)
+
     def wall_time(self, t_s: float) -> datetime:
         """When a moment of the sensor's clock was; now, where nobody can tell."""
         wall_s = self.station.wall_time_s(t_s) if self.station is not None else None

@@ -107,7 +107,13 @@ async def _session(request: Request) -> Response:
     session = session_of(request)
     if session is None:
         raise ApiError(401, "You are not signed in.", "Enter the PIN.")
-    return JSONResponse({"rights": sorted(session.rights), "csrf": session.csrf})
+    return JSONResponse(
+        {
+            "rights": sorted(session.rights),
+            "csrf": session.csrf,
+            "signed_in": _service(request).access.needs_pin,
+        }
+    )
 
 
 async def _login(request: Request) -> Response:
@@ -311,7 +317,9 @@ async def _clients(request: Request) -> Response:
 
 async def _add_client(request: Request) -> Response:
     name = (await _body(request)).get("name")
-    client = await _service(request).keeper.ask(lambda store: store.add_client(name))
+    service = _service(request)
+    client = await service.keeper.ask(lambda store: store.add_client(name))
+    service.client_names[client.id] = client.name or ""
     return JSONResponse(_client(client), status_code=201)
 
 
@@ -366,9 +374,11 @@ def machine_json(service: Service, machine_id: str) -> dict[str, Any]:
     return {
         "id": machine_id,
         "name": machine.name,
-        **whole(machine.state),
+        **whole(machine.state, machine.behind_s()),
         "set_id": service.last_sets.get(machine_id),
-        "client": expected.client_id,
+        "client": None
+        if expected.client_id is None
+        else {"id": expected.client_id, "name": service.client_names.get(expected.client_id, "")},
         "load_kg": expected.load_kg,
     }
 

@@ -48,12 +48,14 @@ class Service:
         self.gym = Gym(setups, (self.keeper, self))
         self.broadcast = Broadcast(tuple(self.gym.machines), self.snapshot, self.recent_trace)
         self.last_sets: dict[str, str] = {}
+        self.client_names: dict[str, str] = {}  # for the machines' pictures, by id
         self._pacers = {machine: TracePacer() for machine in self.gym.machines}
         self._pictures: dict[str, bytes] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Everything started, and at the end stopped in the right order."""
+        self.client_names = {client.id: client.name or "" for client in self.store.clients()}
         for machine in self.gym.machines:
             self.keeper.expect(machine, self.store.expected(machine))
         async with self.keeper:
@@ -71,7 +73,7 @@ class Service:
 
     def happened(self, machine: Machine, event: Event) -> None:
         """Tell the viewers."""
-        self.broadcast.moved(machine.setup.id, moving(machine.state))
+        self.broadcast.moved(machine.setup.id, moving(machine.state, machine.behind_s()))
         if not isinstance(event, Progress):
             self.broadcast.changed(machine.setup.id)
 
@@ -119,6 +121,16 @@ class Service:
         self.broadcast.changed(machine.setup.id)
 
 
+class PageFiles(StaticFiles):
+    """The page's files, asked for anew each time (an ETag makes that cheap): no file is old."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """A file, or that it has not changed."""
+        answer = super().file_response(*args, **kwargs)
+        answer.headers["Cache-Control"] = "no-cache"
+        return answer
+
+
 def create_app(service: Service, *, hosts: Sequence[str]) -> Starlette:
     """The application. `hosts` are the names under which browsers may ask for it."""
 
@@ -133,7 +145,7 @@ def create_app(service: Service, *, hosts: Sequence[str]) -> Starlette:
             Route("/api/openapi.json", _openapi),
             Route("/healthz", _health),
             Route("/", _page),
-            Mount("/", StaticFiles(directory=PAGE)),
+            Mount("/", PageFiles(directory=PAGE)),
         ],
         exception_handlers={
             api.ApiError: _refused,

@@ -5,15 +5,17 @@ moving figures, and whole states. A whole state says everything about its machin
 that lost some is told how many (`gone`) and given the newest state of every machine: it is
 behind for a moment and never wrong.
 
-Ids count whole states and stored sets. A viewer that comes back with the id of the last one that it
-saw gets what it missed, as long as that is kept; otherwise the newest state of every machine,
-which is as good.
+Ids count whole states and stored sets, on from the time at which the service started, so that a
+viewer of the service's last run is never taken for one of this. A viewer that comes back with the
+id of the last one that it saw gets what it missed, as long as that is kept; otherwise the newest
+state of every machine, which is as good.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -62,7 +64,7 @@ class Broadcast:
         self._snapshot = snapshot
         self._recent_trace = recent_trace
         self._viewers: set[Viewer] = set()
-        self._last_id = 0
+        self._last_id = time.time_ns() // 1_000_000
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
         self._moved: dict[str, list[Any]] = {}
 
@@ -129,7 +131,7 @@ class Broadcast:
             self._viewers.discard(viewer)
 
     def _welcome(self, last_id: int | None) -> list[bytes]:
-        hello = encode("hello", {"version": __version__})
+        hello = encode("hello", {"version": __version__, "machines": self._machines})
         known = last_id is not None and self._kept and self._kept[0][0] - 1 <= last_id
         if known and last_id is not None and last_id <= self._last_id:
             return [hello, *(message for number, message in self._kept if number > last_id)]

@@ -169,7 +169,9 @@ def _schemas() -> dict[str, Any]:
     anything = {"type": "object"}
     return {
         "Refusal": _object(error=text, remedy=text),
-        "Session": _object(rights={"type": "array", "items": text}, csrf=text),
+        "Session": _object(
+            rights={"type": "array", "items": text}, csrf=text, signed_in={"type": "boolean"}
+        ),
         "Login": _object(pin=text),
         "Machine": _object(
             id=text, name=text, link=text, stage=text, phase=text, count=whole, hold_s=number

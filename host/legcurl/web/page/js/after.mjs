@@ -2,22 +2,23 @@
 // that client's last set; and what the coach adds: client, load, note, a correction.
 
 import { get, patch, post } from "./api.mjs";
-import { make, say, show } from "./dom.mjs";
-import { clock, dayAndTime, percent, tenths } from "./format.mjs";
+import { make, replace, say, set, show } from "./dom.mjs";
+import { clock, dayAndTime, kilograms, percent, tenths } from "./format.mjs";
 import { RepsRow, repWord } from "./bars.mjs";
-import { chooseClient } from "./clients.mjs";
-import { strings } from "./strings.mjs";
+import { Entry, Entered, nameOf } from "./choosing.mjs";
 import { praise } from "./praise.mjs";
+import { strings } from "./strings.mjs";
 
-const LOAD_STEPS_KG = [-5, -2.5, 2.5, 5];
 const CORRECTABLE = ["muscle_success", "stopped", "interrupted"];
+const REPS_MAX = 200;
 
-/** The page of one stored set. */
+/** The page of one stored set; `below` the large view of its machine, which has shown its reps. */
 export class AfterSet {
-  constructor(id, mayChange) {
-    this.id = id;
+  constructor(id, mayChange, { below = false } = {}) {
+    this.path = `api/sets/${encodeURIComponent(id)}`;
     this.may = mayChange;
-    this.element = make("section", { class: "after-set" }, make("p", { class: "muted" }, strings.loading));
+    this.below = below;
+    this.element = make("section", { class: "after-set", "aria-label": strings.afterSet }, make("p", { class: "muted" }, strings.loading));
     this.load();
   }
 
@@ -25,7 +26,7 @@ export class AfterSet {
 
   async load() {
     try {
-      this.show(await get(`api/sets/${encodeURIComponent(this.id)}`));
+      this.show(await get(this.path));
     } catch (error) {
       this.element.replaceChildren(make("p", { class: "trouble", role: "alert" }, strings.failedRequest(error.message)));
     }
@@ -36,97 +37,80 @@ export class AfterSet {
     const reps = new RepsRow();
     reps.update(result.reps);
     const { good, work } = praise(result);
+    const opened = this.element.querySelector("details")?.open ?? false;
     this.trouble = make("p", { class: "trouble", role: "alert" });
-    this.element.dataset.outcome = result.outcome;
-    this.element.replaceChildren(
-      make(
-        "div", { class: "summary" },
-        make("h2", { class: "outcome" }, strings.outcomes[result.outcome]),
-        make("span", {}, strings.rep(result.completed_reps)), make("span", {}, clock(result.time_under_load_s)),
-        make("span", { class: "muted" }, dayAndTime(stored.started)),
-        stored.corrected ? make("span", { class: "muted" }, strings.corrected) : null,
-        stored.deleted ? make("strong", { class: "trouble" }, strings.deleted) : null,
-        stored.incomplete ? make("span", { class: "trouble" }, strings.incomplete) : null,
-      ),
-      reps.element,
+    show(this.trouble, false);
+    set(this.element, "data-outcome", result.outcome);
+    replace(
+      this.element,
+      summary(stored, this.below),
+      this.below ? null : reps.element,
       make("div", { class: "columns" }, list(strings.good, good), list(strings.workOn, work), comparison(stored)),
-      this.may ? this.fields(stored) : make("p", { class: "muted" }, strings.viewOnly),
+      this.entry(stored),
       this.trouble,
-      make("img", { src: `api/sets/${encodeURIComponent(this.id)}.png`, alt: strings.outcomes[result.outcome], loading: "lazy" }),
-      make("div", { class: "card scroll" }, table(result)),
+      make("img", { src: `${this.path}.png?${stored.corrections.length}`, alt: strings.pictureOf(strings.outcomes[result.outcome], result.completed_reps), width: 1200, height: 560 }),
+      make("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": strings.table }, table(result)),
+      this.may ? this.corrections(stored, opened) : history(stored),
       make(
         "div", { class: "fields" },
-        make("a", { class: "button", href: `api/sets/${encodeURIComponent(this.id)}.csv`, download: "" }, strings.csv),
-        make("a", { class: "button", href: `api/sets/${encodeURIComponent(this.id)}.png`, download: "" }, strings.png),
-        stored.client ? make("a", { class: "button", href: `#/client/${encodeURIComponent(stored.client.id)}` }, strings.history) : null,
+        make("a", { class: "button", href: `${this.path}.csv`, download: "" }, strings.csv),
+        make("a", { class: "button", href: `${this.path}.png`, download: "" }, strings.png),
+        stored.client ? make("a", { class: "button", href: `#/client/${encodeURIComponent(stored.client.id)}` }, strings.historyOf(nameOf(stored.client))) : null,
       ),
     );
   }
 
-  fields(stored) {
-    const id = `note-${this.id}`;
-    const note = make("textarea", { id, rows: 2, maxlength: 2000 });
+  entry(stored) {
+    const shown = this.may ? new Entry((fields) => this.change(fields)) : new Entered();
+    shown.update(stored.client, stored.load_kg);
+    if (!this.may) return make("div", { class: "card" }, shown.element, stored.note ? make("p", {}, stored.note) : null, make("p", { class: "muted" }, strings.viewOnly));
+    const note = make("textarea", { rows: 2, maxlength: 2000 });
     note.value = stored.note ?? "";
     note.addEventListener("change", () => this.change({ note: note.value }));
-    const load = make("output", {}, stored.load_kg === null ? "–" : strings.kg(stored.load_kg));
-    const step = (by) => make("button", {
-      type: "button", "aria-label": `${strings.load} ${by > 0 ? "+" : "−"}${Math.abs(by)}`,
-      onclick: () => this.change({ load_kg: Math.max(0, (stored.load_kg ?? 0) + by) }),
-    }, `${by > 0 ? "+" : "−"}${Math.abs(by)}`);
-    const [less5, less, more, more5] = LOAD_STEPS_KG.map(step);
-    const choose = make("button", {
-      type: "button", class: "big",
-      onclick: async () => {
-        const client = await chooseClient();
-        if (client !== undefined) this.change({ client });
-      },
-    }, stored.client ? stored.client.name || stored.client.id : strings.noClient);
-    return make(
-      "div", { class: "card fields" },
-      make("div", {}, make("p", { class: "muted" }, strings.client), choose),
-      make("div", {}, make("p", { class: "muted" }, strings.load), make("div", { class: "stepper" }, less5, less, load, more, more5)),
-      make("label", { for: id }, strings.note, note),
-      this.corrections(stored),
-    );
+    return make("div", { class: "card fields" }, shown.element, make("label", { class: "note" }, strings.note, note));
   }
 
-  corrections(stored) {
-    const remove = make("button", {
-      type: "button", class: "danger",
-      onclick: () => this.correct({ kind: stored.deleted ? "restore" : "delete", value: null }),
-    }, stored.deleted ? strings.restoreSet : strings.deleteSet);
-    const count = make("input", { type: "number", min: 0, max: 200, inputmode: "numeric", id: `count-${this.id}` });
+  corrections(stored, opened) {
+    const count = make("input", { type: "number", min: 0, max: REPS_MAX, inputmode: "numeric" });
     count.value = String(stored.set.completed_reps);
-    count.addEventListener("change", () => this.correct({ kind: "count", value: Number(count.value) }));
-    const outcome = make("select", { id: `outcome-${this.id}` }, ...CORRECTABLE.map((name) => make("option", { value: name }, strings.outcomes[name])));
+    const outcome = make("select", {}, ...CORRECTABLE.map((name) => make("option", { value: name }, strings.outcomes[name])));
     outcome.value = stored.set.outcome;
-    outcome.addEventListener("change", () => this.correct({ kind: "outcome", value: outcome.value }));
-    this.reason = make("input", { type: "text", maxlength: 200, id: `reason-${this.id}` });
+    const reason = make("input", { type: "text", maxlength: 200 });
+    const correct = (kind, value) => this.write(() => post(`${this.path}/corrections`, { kind, value, reason: reason.value }));
+    const save = async (event) => {
+      event.preventDefault();
+      if (Number(count.value) !== stored.set.completed_reps) await correct("count", Number(count.value));
+      if (outcome.value !== stored.set.outcome) await correct("outcome", outcome.value);
+    };
     return make(
-      "details", {},
+      "details", { class: "card", open: opened },
       make("summary", {}, strings.correct),
       make(
-        "div", { class: "fields" },
-        make("label", { for: `reason-${this.id}` }, strings.reason, this.reason),
-        make("label", { for: `count-${this.id}` }, strings.correctCount, count),
-        make("label", { for: `outcome-${this.id}` }, strings.correctOutcome, outcome),
-        remove,
+        "form", { class: "fields", onsubmit: save },
+        make("label", {}, strings.reason, reason),
+        make("label", {}, strings.correctCount, count),
+        make("label", {}, strings.correctOutcome, outcome),
+        make("button", { type: "submit", class: "big" }, strings.save),
+        make("button", { type: "button", class: "big danger", onclick: () => correct(stored.deleted ? "restore" : "delete", null) }, stored.deleted ? strings.restoreSet : strings.deleteSet),
       ),
+      history(stored),
     );
   }
 
-  correct(correction) {
-    return this.write(() => post(`api/sets/${encodeURIComponent(this.id)}/corrections`, { ...correction, reason: this.reason.value }));
+  focusable() {
+    return [...this.element.querySelectorAll("a, button, input, select, textarea, summary")];
   }
 
   change(fields) {
-    return this.write(() => patch(`api/sets/${encodeURIComponent(this.id)}`, fields));
+    return this.write(() => patch(this.path, fields));
   }
 
   async write(request) {
+    const at = this.focusable().indexOf(document.activeElement);
     try {
       await request();
       await this.load();
+      this.focusable()[at]?.focus({ preventScroll: true }); // the new element where the old one was
     } catch (error) {
       say(this.trouble, strings.failedRequest(error.message));
       show(this.trouble, true);
@@ -134,19 +118,43 @@ export class AfterSet {
   }
 }
 
+function summary(stored, below) {
+  return make(
+    "div", { class: "summary" },
+    make(below ? "h2" : "h1", { class: "outcome" }, strings.outcomes[stored.set.outcome]),
+    make("span", {}, strings.rep(stored.set.completed_reps)), make("span", {}, clock(stored.set.time_under_load_s)),
+    make("span", { class: "muted" }, stored.machine.name), make("span", { class: "muted" }, dayAndTime(stored.started)),
+    stored.corrected ? make("span", { class: "muted" }, strings.corrected) : null,
+    stored.deleted ? make("strong", { class: "trouble" }, strings.deleted) : null,
+    stored.incomplete ? make("span", { class: "trouble" }, strings.incomplete) : null,
+  );
+}
+
 function list(title, lines) {
-  return make("div", { class: "card" }, make("h3", {}, title), make("ul", {}, ...lines.map((line) => make("li", {}, line))));
+  if (!lines.length) return null;
+  return make("div", { class: "card" }, make("h2", {}, title), make("ul", {}, ...lines.map((line) => make("li", {}, line))));
 }
 
 function comparison(stored) {
   const before = stored.previous;
   if (!before) return stored.client ? list(strings.compare, [strings.nothingToCompare]) : null;
-  const difference = (now, then, text) => `${now === then ? "=" : now > then ? "▲" : "▼"} ${text(then)} → ${text(now)}`;
+  const change = (now, then, text) => strings.change(now === then ? "=" : now > then ? "▲" : "▼", text(then), text(now));
+  const seconds = (row) => Math.floor(row.time_under_load_s);
   return list(strings.compare, [
-    difference(stored.completed_reps, before.completed_reps, (n) => strings.rep(n)),
-    difference(Math.round(stored.time_under_load_s), Math.round(before.time_under_load_s), (s) => clock(s)),
-    stored.load_kg !== null && before.load_kg !== null ? difference(stored.load_kg, before.load_kg, (kg) => strings.kg(kg)) : null,
+    change(stored.completed_reps, before.completed_reps, strings.rep),
+    change(seconds(stored), seconds(before), (s) => strings.underLoad(clock(s))),
+    change(stored.holds_met, before.holds_met, strings.holds),
+    stored.load_kg !== null && before.load_kg !== null ? change(stored.load_kg, before.load_kg, (kg) => strings.kg(kilograms(kg))) : null,
   ].filter(Boolean));
+}
+
+/** Who corrected what, and when: a correction hides nothing. */
+function history(stored) {
+  if (!stored.corrections.length) return null;
+  const what = { outcome: (value) => strings.outcomes[value], count: (value) => strings.rep(value) };
+  return make("ul", { class: "corrections" }, ...stored.corrections.map((one) => make(
+    "li", {}, strings.correction(dayAndTime(one.at), one.who, strings.correctionKinds[one.kind], what[one.kind]?.(one.value) ?? "", one.reason),
+  )));
 }
 
 function table(result) {

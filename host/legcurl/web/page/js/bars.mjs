@@ -2,11 +2,12 @@
 // row of reps. Plain elements that the style sheet draws; the figures go in as custom properties.
 
 import { make, say, set, style } from "./dom.mjs";
-import { clock, percent, tenths } from "./format.mjs";
+import { UNKNOWN, clock, percent, tenths } from "./format.mjs";
 import { strings } from "./strings.mjs";
 
 const RANGE_TOP = 1.1; // the bar's right end: some reps go beyond the range known so far
 const CLOCK_END_S = 150;
+const HELD_DIGITS_REPS = 14; // more bars are too narrow for a number in each
 
 /** The range bar: `update(now, reached, target)` in fractions of the lifter's range. */
 export class RangeBar {
@@ -14,12 +15,14 @@ export class RangeBar {
     this.fill = make("i", { class: "fill" });
     this.peak = make("i", { class: "peak" });
     this.mark = make("i", { class: "mark" });
-    this.number = make("output", {});
+    this.number = make("span", { class: "number" });
+    this.full = make("span", {});
     this.element = make(
       "div", { class: "range-bar" },
       make("span", { class: "label" }, strings.range),
       make("div", { class: "track" }, this.fill, this.peak, this.mark),
       this.number,
+      make("div", { class: "ticks", "aria-hidden": "true" }, this.full),
     );
   }
 
@@ -27,9 +30,11 @@ export class RangeBar {
     style(this.fill, "--at", String(Math.min(Math.max(now ?? 0, 0) / RANGE_TOP, 1)));
     style(this.peak, "--at", String(Math.min((reached ?? 0) / RANGE_TOP, 1)));
     style(this.mark, "--at", String(target / RANGE_TOP));
+    style(this.full, "--at", String(target / RANGE_TOP));
+    say(this.full, strings.percent(percent(target)));
     set(this.element, "data-full", reached !== null && reached >= target);
     set(this.element, "data-known", now !== null);
-    say(this.number, strings.percent(percent(reached ?? now)));
+    say(this.number, now === null && reached === null ? UNKNOWN : strings.percent(percent(reached ?? now)));
   }
 }
 
@@ -38,12 +43,14 @@ export class SetClock {
   constructor() {
     this.fill = make("i", { class: "fill" });
     this.window = make("i", { class: "window" });
-    this.number = make("output", {});
+    this.number = make("span", { class: "number" });
+    this.ends = [make("span", {}), make("span", {})];
     this.element = make(
       "div", { class: "set-clock" },
       make("span", { class: "label" }, strings.set),
-      make("div", { class: "track" }, this.window, this.fill),
+      make("div", { class: "track" }, this.fill, this.window),
       this.number,
+      make("div", { class: "ticks", "aria-hidden": "true" }, ...this.ends),
     );
   }
 
@@ -51,6 +58,10 @@ export class SetClock {
     style(this.fill, "--at", String(Math.min(seconds / CLOCK_END_S, 1)));
     style(this.window, "--from", String(from / CLOCK_END_S));
     style(this.window, "--to", String(to / CLOCK_END_S));
+    this.ends.forEach((end, i) => {
+      style(end, "--at", String([from, to][i] / CLOCK_END_S));
+      say(end, clock([from, to][i]));
+    });
     set(this.element, "data-place", seconds < from ? "early" : seconds <= to ? "in" : "late");
     say(this.number, clock(seconds));
   }
@@ -73,8 +84,16 @@ export class RepsRow {
     const seen = JSON.stringify(reps.map((rep) => [rep.number, rep.rom_fraction, rep.hold_s, rep.failed, rep.completed]));
     if (seen === this.shown) return;
     this.shown = seen;
+    set(this.element, "data-many", reps.length > HELD_DIGITS_REPS);
     this.element.replaceChildren(...reps.map(bar));
   }
+}
+
+// A mark besides the colour: a tick for a hold that was met, a cross for the rep that failed.
+function sign(rep) {
+  if (rep.failed) return "✕";
+  if (!rep.completed) return "–";
+  return rep.hold_met ? `${rep.number}✓` : String(rep.number);
 }
 
 function bar(rep) {
@@ -82,8 +101,8 @@ function bar(rep) {
   const label = strings.repLabel(rep.number, strings.percent(percent(rep.rom_fraction)), hold, repWord(rep));
   const element = make(
     "li", { title: label, "data-hold": rep.hold_met ? "met" : "short", "data-result": rep.failed ? "failed" : rep.completed ? "done" : "partial" },
-    make("i", {}),
-    make("span", { "aria-hidden": "true" }, rep.failed ? "✕" : rep.completed ? String(rep.number) : "–"),
+    make("i", { "aria-hidden": "true" }, rep.completed ? make("b", {}, tenths(rep.hold_s)) : null),
+    make("span", { "aria-hidden": "true" }, sign(rep)),
     make("span", { class: "spoken" }, label),
   );
   style(element, "--rom", String(Math.min(Math.max(rep.rom_fraction, 0.04), 1.1) / 1.1));

@@ -14,6 +14,11 @@ export function draw(tag, attributes = {}, ...children) {
   return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
+/** Puts other children in the place of an element's; null is left out. */
+export function replace(element, ...children) {
+  element.replaceChildren(...children.filter(there));
+}
+
 /** Sets an element's text, unless it is that already. */
 export function say(element, text) {
   const wanted = text ?? "";
@@ -45,6 +50,10 @@ function fill(element, attributes, children) {
     if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else set(element, name, value);
   }
-  element.append(...children.filter((child) => child !== null && child !== undefined));
+  element.append(...children.filter(there));
   return element;
+}
+
+function there(child) {
+  return child !== null && child !== undefined;
 }

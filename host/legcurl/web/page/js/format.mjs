@@ -1,15 +1,16 @@
 // Numbers and times as they are shown. A figure that is not known is a dash, never a zero.
 
-const DASH = "–";
+/** What is not known. */
+export const UNKNOWN = "–";
 
 /** Seconds with one decimal, cut rather than rounded: 2.96 s has not reached 3 s. */
 export function tenths(seconds) {
-  return seconds === null || seconds === undefined ? DASH : (Math.floor(seconds * 10 + 1e-6) / 10).toFixed(1);
+  return seconds === null || seconds === undefined ? UNKNOWN : (Math.floor(seconds * 10 + 1e-6) / 10).toFixed(1);
 }
 
 /** A fraction in whole per cent, cut. */
 export function percent(fraction) {
-  return fraction === null || fraction === undefined ? DASH : String(Math.floor(fraction * 100 + 1e-6));
+  return fraction === null || fraction === undefined ? UNKNOWN : String(Math.floor(fraction * 100 + 1e-6));
 }
 
 /** Minutes and seconds: 1:05. */
@@ -21,6 +22,16 @@ export function clock(seconds) {
 /** The time of day of a moment, in the tablet's own way. */
 export function timeOfDay(moment) {
   return new Date(moment).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+}
+
+/** A day, short. */
+export function day(moment) {
+  return new Date(moment).toLocaleDateString([], { day: "numeric", month: "short" });
+}
+
+/** Kilograms with as many decimals as they have. */
+export function kilograms(load) {
+  return load === null || load === undefined ? UNKNOWN : load.toLocaleString([], { maximumFractionDigits: 2 });
 }
 
 /** Day and time, short. */

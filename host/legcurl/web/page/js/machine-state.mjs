@@ -5,20 +5,21 @@ import { strings } from "./strings.mjs";
 
 /** The one word: what the lifter is doing, or how it ended. */
 export function word(machine) {
-  if (machine.link === "lost") return strings.links.lost;
-  if (machine.link === "connecting") return strings.links.connecting;
+  if (machine.link !== "up") return strings.linkWords[machine.link];
   if (machine.success) return strings.success;
+  if (blinding(machine)) return strings.blindSensor;
   if (machine.doubt) return strings.doubt;
-  if (machine.stage === "after") return machine.result?.outcome === "interrupted" ? strings.interrupted : strings.stopped;
-  if (machine.stage === "before" && machine.phase !== "concentric") return strings.before;
+  if (machine.stage === "after") return strings.endings[machine.result?.outcome] ?? strings.endings.stopped;
+  if (machine.stage === "before" && machine.phase !== "concentric") return strings.phases.unknown;
   return strings.phases[machine.phase] ?? strings.phases.unknown;
 }
 
 /** The tone that colours it: names of the style sheet. */
 export function tone(machine) {
-  if (machine.link === "lost" || machine.link === "ended" || blinding(machine)) return "trouble";
   if (machine.link === "connecting") return "idle";
+  if (machine.link !== "up") return "trouble";
   if (machine.success) return "success";
+  if (blinding(machine)) return "trouble";
   if (machine.doubt) return "doubt";
   if (machine.stage === "after") return "ended";
   if (machine.stage === "before") return "idle";
@@ -29,19 +30,27 @@ const RANK = { doubt: 0, success: 1, trouble: 2, hold: 3, lift: 3, lower: 3, res
 
 /** Order of tiles: what needs a coach first, then who is lifting, then the rest by name. */
 export function byAttention(a, b) {
-  return RANK[tone(a)] - RANK[tone(b)] || a.name.localeCompare(b.name, undefined, { numeric: true });
+  return rank(a) - rank(b) || strings.compareNames(a.name, b.name) || strings.compareNames(a.id, b.id);
 }
 
-/** The sentence under the word: a fault, a cue, or nothing. */
+/** The sentence under the word: what is wrong, a cue, or nothing. */
 export function remark(machine) {
   if (machine.link === "lost") return machine.link_reason;
-  if (machine.faults?.length) return strings.faults[machine.faults[0]] ?? strings.faults.unknown;
-  if (machine.catching_up_s >= 1) return strings.catchingUp(Math.round(machine.catching_up_s));
+  if (machine.link !== "up") return "";
   if (machine.success) return strings.failures[machine.success.failure] ?? "";
+  if (machine.faults.length) return strings.faults[machine.faults[0]] ?? strings.faults.unknown;
+  if (machine.behind_s >= 1) return strings.catchingUp(Math.round(machine.behind_s));
+  if (machine.doubt) return strings.doubtRemark;
   if (machine.cue) return strings.cues[machine.cue] ?? "";
-  return "";
+  return machine.note?.text ?? "";
 }
 
-function blinding(machine) {
-  return machine.faults?.some((fault) => fault !== "weak_magnet" && fault !== "strong_magnet");
+/** Whether the sensor cannot tell where the lever is. */
+export function blinding(machine) {
+  return machine.faults.some((fault) => fault !== "weak_magnet" && fault !== "strong_magnet");
+}
+
+// A success that is over for good is somebody who rests: who lifts comes first.
+function rank(machine) {
+  return machine.success && machine.stage === "after" ? RANK.ended : RANK[tone(machine)];
 }

@@ -1,8 +1,8 @@
 // The page begins here: the stream feeds the model, the address chooses the view, and once a
 // frame the view shows what is new.
 
-import { session } from "./api.mjs";
-import { make, say, set, show } from "./dom.mjs";
+import { post, session } from "./api.mjs";
+import { make, replace, say, set, show } from "./dom.mjs";
 import { timeOfDay } from "./format.mjs";
 import { MachineView } from "./machine.mjs";
 import { Model } from "./model.mjs";
@@ -14,6 +14,7 @@ import { strings } from "./strings.mjs";
 import { AfterSet } from "./after.mjs";
 import { ClientHistory, MachineDay } from "./history.mjs";
 import { signIn } from "./signin.mjs";
+import { stayAwake } from "./wake.mjs";
 
 const CAUGHT_UP_MS = 8000;
 
@@ -23,10 +24,12 @@ const model = new Model();
 const sound = new Sound();
 const speaker = new Speaker(document.getElementById("spoken"));
 let view = null;
-let rights = [];
+let told = 0;
+let who = { rights: [], signed_in: false };
 
 const stream = new Stream(
   {
+    hello: (greeting) => model.greet(greeting),
     machine: (state) => take(() => model.takeMachine(state)),
     moving: (figures) => take(() => model.takeMoving(figures)),
     trace: (samples) => model.takeTrace(samples),
@@ -34,7 +37,9 @@ const stream = new Stream(
     gone: () => tell(strings.skipped),
   },
   (since, until) => {
+    set(document.body, "data-blind", until === null);
     if (until === null) {
+      clearTimeout(told);
       set(blindLine, "data-blind", true);
       say(blindLine, strings.blindSince(timeOfDay(since)));
       show(blindLine, true);
@@ -48,12 +53,12 @@ function take(change) {
   change();
   for (const id of model.changed) {
     const machine = model.machines.get(id);
+    if (!machine) continue;
     if (view?.id === undefined || view.id === id) sound.heed(machine);
     speaker.heed(machine, view?.id);
   }
 }
 
-let told = 0;
 function tell(text) {
   set(blindLine, "data-blind", false);
   say(blindLine, text);
@@ -63,41 +68,29 @@ function tell(text) {
 }
 
 function route() {
-  const [, kind = "", id = ""] = location.hash.split("/").map(decodeURIComponent);
+  const [, kind = "", id = ""] = location.hash.split("/").map(decoded);
   view?.close();
-  const may = rights.includes("change");
-  if (kind === "machine") {
-    view = new MachineView(model, id, machineActions(id));
-    view.stored = attachAfter(view, id, may);
-  } else if (kind === "set") view = new AfterSet(id, may);
+  const may = who.rights.includes("change");
+  if (kind === "machine") view = new MachineView(model, id, may);
+  else if (kind === "set") view = new AfterSet(id, may);
   else if (kind === "client") view = new ClientHistory(id);
   else if (kind === "day") view = new MachineDay(id);
   else view = new Room(model);
   set(document.body, "data-view", kind || "room");
   main.replaceChildren(view.element);
+  buildBar(kind !== "");
+  window.scrollTo(0, 0);
   for (const known of model.machines.keys()) model.changed.add(known);
   stream.watch(kind === "machine" ? id : null);
 }
 
-/** Below a machine: its last set, as soon as there is one. */
-function attachAfter(machineView, id, may) {
-  let shown = null;
-  const attach = (setId) => {
-    if (!setId || setId === shown) return;
-    shown = setId;
-    machineView.after.replaceChildren(new AfterSet(setId, may).element);
-  };
-  const known = model.machines.get(id);
-  if (known?.stage === "after") attach(known.set_id);
-  return (stored) => {
-    if (stored.machine === id) attach(stored.set_id);
-  };
-}
-
-function machineActions(id) {
-  const full = make("button", { type: "button", onclick: fullScreen }, strings.fullScreen);
-  show(full, document.fullscreenEnabled === true);
-  return [make("a", { class: "button", href: `#/day/${encodeURIComponent(id)}` }, strings.day), full];
+// An address that somebody typed may be no valid encoding: then it is meant as it stands.
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function fullScreen() {
@@ -105,21 +98,30 @@ function fullScreen() {
   else document.documentElement.requestFullscreen();
 }
 
-function buildBar() {
-  const bar = document.getElementById("bar");
-  const soundButton = make("button", { type: "button", class: "sound", "aria-pressed": "false", onclick: () => switchSound() }, strings.sound);
-  const voiceButton = make("button", { type: "button", class: "voice", "aria-pressed": "false", onclick: () => switchVoice() }, strings.voice);
-  show(voiceButton, false);
-  const switchSound = () => {
-    set(soundButton, "aria-pressed", String(sound.toggle()));
-    show(voiceButton, sound.on && sound.speaks);
-  };
-  const switchVoice = () => {
+function buildBar(away) {
+  const voice = make("button", { type: "button", "aria-pressed": String(sound.voice), onclick: () => {
     sound.voice = !sound.voice;
-    set(voiceButton, "aria-pressed", String(sound.voice));
-  };
-  bar.replaceChildren(make("a", { class: "home", href: "#/" }, strings.product), make("span", { class: "gap" }), soundButton, voiceButton);
-  say(document.getElementById("skip"), strings.skip);
+    set(voice, "aria-pressed", String(sound.voice));
+  } }, strings.voice);
+  const tones = make("button", { type: "button", "aria-pressed": String(sound.on), onclick: () => {
+    set(tones, "aria-pressed", String(sound.toggle()));
+    show(voice, sound.on && sound.speaks);
+  } }, strings.sound);
+  const full = make("button", { type: "button", onclick: fullScreen }, strings.fullScreen);
+  const leave = make("button", { type: "button", onclick: signOut }, strings.signOut);
+  show(voice, sound.on && sound.speaks);
+  show(full, document.fullscreenEnabled === true);
+  show(leave, who.signed_in);
+  replace(
+    document.getElementById("bar"),
+    make("a", { class: away ? "button home" : "home", href: "#/" }, away ? strings.toRoom : strings.product),
+    make("span", { class: "gap" }), tones, voice, full, leave,
+  );
+}
+
+async function signOut() {
+  await post("api/logout", {});
+  location.reload();
 }
 
 function frame() {
@@ -128,11 +130,17 @@ function frame() {
 }
 
 async function begin() {
-  buildBar();
-  const found = await signIn(session, main);
-  rights = found.rights;
+  document.documentElement.lang = strings.lang;
+  const skip = document.getElementById("skip");
+  say(skip, strings.skip);
+  skip.addEventListener("click", (event) => {
+    event.preventDefault(); // the address is taken: it names the view
+    main.focus();
+  });
+  who = await signIn(session, main);
   window.addEventListener("hashchange", route);
   route();
+  stayAwake();
   requestAnimationFrame(frame);
 }
 

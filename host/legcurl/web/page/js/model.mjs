@@ -1,7 +1,7 @@
 // What the page knows: the machines as the service last told. Views ask `machines`; `changed` says
 // which machine has news since the last frame.
 
-const MOVING = ["t_s", "rom", "phase", "hold_s", "rest_s", "set_s", "count", "reached", "angle_deg"];
+const MOVING = ["t_s", "rom", "phase", "hold_s", "rest_s", "set_s", "count", "reached", "angle_deg", "behind_s"];
 const TRACE_S = 21; // a little more than is shown
 
 /** All machines, by id. */
@@ -10,11 +10,19 @@ export class Model {
     this.machines = new Map();
     this.changed = new Set();
     this.trace = null; // of the machine that is shown large
+    this.greeted = false; // whether the service has said all it knows
+  }
+
+  /** A new connection: it says which machines there are; the trace comes from its beginning. */
+  greet({ machines }) {
+    for (const id of this.machines.keys()) if (!machines.includes(id)) this.machines.delete(id);
+    this.greeted = true;
+    if (this.trace) this.follow(this.trace.machine);
   }
 
   /** A machine's full state. */
   takeMachine(state) {
-    this.machines.set(state.id, { ...state, arrived: performance.now() });
+    this.machines.set(state.id, state);
     this.changed.add(state.id);
   }
 
@@ -26,7 +34,6 @@ export class Model {
       MOVING.forEach((name, i) => {
         machine[name] = figures[i];
       });
-      machine.arrived = performance.now();
       this.changed.add(id);
     }
   }
@@ -41,10 +48,7 @@ export class Model {
     const trace = this.trace;
     if (!trace || trace.machine !== payload.machine || !payload.t.length) return;
     const last = trace.t.at(-1);
-    if (last !== undefined && payload.t[0] < last - 1) {
-      trace.t.length = trace.angle.length = trace.phase.length = 0; // the sensor's clock began anew
-      trace.lead = null;
-    }
+    if (last !== undefined && payload.t.at(-1) < trace.t[0]) return this.restart(payload);
     payload.angle.forEach((angle, i) => {
       const t = payload.t[i];
       if (last !== undefined && t <= last) return;
@@ -61,6 +65,12 @@ export class Model {
     // clock it is. Slowly forgotten, because the two clocks drift.
     const lead = newest - performance.now() / 1000;
     trace.lead = trace.lead === null ? lead : Math.max(lead, trace.lead - 0.002);
+  }
+
+  /** The sensor's clock began anew: what was before is of another time. */
+  restart(payload) {
+    this.follow(payload.machine);
+    this.takeTrace(payload);
   }
 
   /** Gives and forgets the ids of machines that have news. */

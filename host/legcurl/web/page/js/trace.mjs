@@ -32,7 +32,7 @@ export class Trace {
   readColours() {
     const style = getComputedStyle(this.canvas);
     this.colours = Object.fromEntries(
-      ["ink", "muted", "line", "lift", "hold", "lower"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]),
+      ["ink", "muted", "line", "lift", "hold-fill", "lower"].map((name) => [name, style.getPropertyValue(`--${name}`).trim()]),
     );
   }
 
@@ -54,7 +54,7 @@ export class Trace {
 
   shade(trace, x, height) {
     const { context, colours } = this;
-    const tint = { concentric: colours.lift, hold: colours.hold, eccentric: colours.lower };
+    const tint = { concentric: colours.lift, hold: colours["hold-fill"], eccentric: colours.lower };
     context.globalAlpha = 0.22;
     let from = 0;
     for (let i = 1; i <= trace.t.length; i += 1) {
