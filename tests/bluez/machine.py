@@ -40,8 +40,10 @@ def run(image: Image, guest: Path, results: Path, limit_s: int, hear: Callable[[
     status.unlink(missing_ok=True)
     process = subprocess.Popen(
         # A process of its own keeps the limit, so that it holds even if this one is killed.
-        ["timeout", "--foreground", f"--kill-after={AFTER_LIMIT_S}", str(limit_s)]
-        + _command(image, guest, results),
+        [
+            *("timeout", "--foreground", f"--kill-after={AFTER_LIMIT_S}", str(limit_s)),
+            *_command(image, guest, results),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

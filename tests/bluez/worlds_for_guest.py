@@ -1,4 +1,4 @@
-"""Plays the worlds of guest/worlds.py, and what they come to over a cable, for the guest to read."""
+"""Plays the worlds of guest/worlds.py, and their sets over a cable, for the guest to compare."""
 
 from __future__ import annotations
 

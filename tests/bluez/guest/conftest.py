@@ -51,10 +51,6 @@ class Surroundings:
         """MTU and parameters, as the sensor's side has them."""
         return await self._ask("connection")
 
-    async def alive(self) -> bool:
-        """Whether the firmware runs."""
-        return await self._ask("alive")
-
     async def _ask(self, method: str, *arguments: Any) -> Any:
         reader, writer = await asyncio.open_unix_connection(SOCKET)
         try:
@@ -89,7 +85,7 @@ def world_process() -> Iterator[None]:
 
 @pytest.fixture
 async def surroundings(world_process: None) -> AsyncIterator[Surroundings]:
-    """A world whose sensor, if the step starts one, is well and is gone afterwards."""
+    """A world whose sensor, if the step starts one, lives until it is killed here or there."""
     hand = Surroundings()
     yield hand
     await hand.kill()
@@ -113,6 +109,9 @@ def figures(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" or report.outcome != "passed":
+        if report.failed:  # at once: a later step may hang until the guest is ended
+            with (RESULTS / "failures.log").open("a") as log:
+                log.write(f"{report.nodeid}\n{report.longreprtext}\n\n")
         figures = dict(report.user_properties).get("figures", {})
         steps.append(
             {

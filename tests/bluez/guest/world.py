@@ -7,7 +7,7 @@ legcurl's VirtualController, on the same VirtualRadio as the simulated sensor, w
 on the MicroPython VM. Everything above, from the kernel's HCI on, is the real thing.
 
 What the steps want to happen comes as lines of JSON on SOCKET, `["method", argument, …]`, and is
-answered by `{"done": …}` or `{"failed": "why"}`: see the methods of `World` that are public.
+answered by `{"done": …}` or `{"failed": "why"}`: see the methods of `World`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,19 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from bumble.device import Connection, Device
 from bumble.transport import open_transport
 from legcurl.address import SimAddress, parse
+from legcurl.errors import SensorError
 from legcurl.simulator.firmware_home import firmware_directory
 from legcurl.simulator.radio import VirtualRadio
 from legcurl.simulator.radio.controller import VirtualController
+from legcurl.simulator.radio.on_air import OnAir
 from legcurl.simulator.runner import SimulatedSensor
 
 ADAPTER_ADDRESS = "C0:1D:00:00:00:01"
+START_S = 30.0  # for a sensor to advertise; two processes start, at a tenth of the usual speed
+POLL_S = 0.05
 
 # A later firmware, as far as a host that remembers the earlier one is concerned: one more
 # characteristic (hardware revision, of Device Information) before ours moves all their handles.
@@ -58,7 +63,7 @@ class World:
         self._later_firmware: tempfile.TemporaryDirectory[str] | None = None
 
     async def start(self, address: str, *, later_firmware: bool = False) -> str:
-        """Switch a simulated sensor on; its Bluetooth address."""
+        """Switch a simulated sensor on, and wait until it advertises; its Bluetooth address."""
         await self.kill()
         options = parse(address)
         assert isinstance(options, SimAddress)
@@ -69,19 +74,26 @@ class World:
         self._boots += 1
         await sensor.start()
         self._sensor = sensor
+        async with asyncio.timeout(START_S):
+            while not (self._device and self._device.is_advertising):
+                sensor.raise_failure()
+                await asyncio.sleep(POLL_S)
         return self._on_air.address
 
     async def kill(self) -> None:
-        """Cut the sensor's power, if there is one."""
+        """Cut the sensor's power, if there is one. Raises what it has died of before."""
         sensor, self._sensor = self._sensor, None
-        if sensor is not None:
-            await sensor.close()
+        if sensor is None:
+            return
+        ended = sensor.finished
+        await sensor.close()
+        if ended:
+            sensor.raise_failure()
+            raise SensorError("The sensor ended by itself.")
 
     async def drop(self) -> None:
         """Let the sensor's side end the connection."""
-        device = self._on_air.peripheral.device
-        assert device is not None, "the sensor's radio is off"
-        (connection,) = list(device.connections.values())
+        (connection,) = self._connections
         await connection.disconnect()
 
     async def silence(self, seconds: float) -> None:
@@ -92,9 +104,7 @@ class World:
 
     async def connection(self) -> dict[str, Any]:
         """What the sensor's side knows of its one connection."""
-        device = self._on_air.peripheral.device
-        assert device is not None, "the sensor's radio is off"
-        (connection,) = list(device.connections.values())
+        (connection,) = self._connections
         parameters = connection.parameters
         return {
             "mtu": connection.att_mtu,
@@ -102,16 +112,18 @@ class World:
             "timeout_ms": parameters.supervision_timeout,
         }
 
-    async def alive(self) -> bool:
-        """Whether the firmware runs. Raises what it died of."""
-        if self._sensor is None:
-            return False
-        if self._sensor.finished:
-            self._sensor.raise_failure()
-        return not self._sensor.finished
+    @property
+    def _connections(self) -> list[Connection]:
+        device = self._device
+        assert device is not None, "the sensor's radio is off"
+        return list(device.connections.values())
 
     @property
-    def _on_air(self) -> Any:
+    def _device(self) -> Device | None:
+        return self._on_air.peripheral.device
+
+    @property
+    def _on_air(self) -> OnAir:
         assert self._sensor is not None, "there is no sensor"
         assert self._sensor.radio is not None, "the sensor has no radio"
         return self._sensor.radio
@@ -132,8 +144,6 @@ async def answer(world: World, line: bytes) -> dict[str, Any]:
     began_s = monotonic()
     try:
         method, *arguments = json.loads(line)
-        if method.startswith("_"):
-            raise ValueError(f"{method} is not public")
         options = arguments.pop() if arguments and isinstance(arguments[-1], dict) else {}
         done = await getattr(world, method)(*arguments, **options)
     except Exception as error:  # the step that asked is told, whatever it was

@@ -3,7 +3,7 @@
 What must come of each is known before the guest starts, from this side of the radio: the host
 plays them (../worlds_for_guest.py) and leaves in /results/worlds
 
-    NAME.angles   the angle of every sample that the sensor must take: 16 bits each, by index
+    NAME.angles   what a faultless sensor samples, one period after the other from time 0: 16 bits
     NAME.set      the set that the same sensor gives over a cable, as JSON
 """
 
@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from legcurl.frame import Samples
 
 PLACE = Path("/results/worlds")
 
@@ -40,11 +43,27 @@ class PlayedWorld:
         sensor = f"lifter={self.lifter}&seed={self.seed}&rate={self.rate_hz}&link=ble"
         return f"sim:?{sensor}&pace={self.pace}"
 
-    def angles(self) -> array[int]:
-        """The angle of each sample, on the wire's scale."""
+    @property
+    def period_us(self) -> int:
+        """From one sample to the next."""
+        return 1_000_000 // self.rate_hz
+
+    def check(self, runs: Iterable[Samples]) -> tuple[int, int]:
+        """Each sample is as it was, none is lacking; how many there are, and came once more."""
         angles = array("H")
         angles.frombytes((PLACE / f"{self.name}.angles").read_bytes())
-        return angles
+        following = 0
+        repeated = 0
+        for run in runs:
+            assert run.index <= following, f"{following} to {run.index - 1} never came"
+            end = run.index + len(run.angles)
+            repeated += min(following, end) - run.index
+            following = max(following, end)
+            # A timer's first tick is one period after its start, so index 0 is not at time 0.
+            assert run.t_us == (run.index + 1) * self.period_us
+            first = run.t_us // self.period_us
+            assert list(run.angles) == list(angles[first : first + len(run.angles)])
+        return following, repeated
 
     def expected_set(self) -> Any:
         """The set, as `legcurl analyze` would write it."""
