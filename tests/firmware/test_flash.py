@@ -6,6 +6,7 @@ up and keeps what it has, behind a port that goes away when it restarts or is un
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import time
@@ -15,8 +16,10 @@ from pathlib import Path
 
 import pytest
 import serial
+from legcurl.address import SerialAddress
 from legcurl.errors import (
     ConfigError,
+    LinkError,
     LinkLostError,
     NotASensorError,
     PortBusyError,
@@ -24,6 +27,7 @@ from legcurl.errors import (
     PortPermissionError,
     SensorError,
 )
+from legcurl.exchange import probe
 from legcurl.install import flash as flashing
 from legcurl.install.boards import BoardFile, load_board
 from legcurl.install.build import build_files
@@ -31,6 +35,7 @@ from legcurl.install.change import plan_change
 from legcurl.install.detect import Candidate
 from legcurl.install.flash import Wish, flash
 from legcurl.install.prompt import BoardFullError, Prompt, StoredFile
+from legcurl.links.serial import SerialRoute
 from simulated_board import Micropython, SimulatedBoard
 
 PICO = load_board("pico")
@@ -261,6 +266,25 @@ def test_a_build_without_bluetooth_does_not_fit_a_board_with_a_radio(tmp_path: P
         pytest.raises(SensorError, match=r"no Bluetooth.*RPI_PICO2_W/"),
     ):
         put_on(simulated)
+
+
+def test_a_board_that_is_refused_goes_on_with_what_it_did(pico):
+    with pico:
+        put_on(pico)
+        with pytest.raises(ConfigError, match="does not fit"):
+            put_on(pico, Wish(load_board("esp32")))
+        sensor = asyncio.run(hello_within(pico.port, 10))
+        assert sensor.board == "pico"
+
+
+async def hello_within(port: str, seconds: float):
+    """The hello of a sensor that starts."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                return await probe(SerialRoute(SerialAddress(port)))
+            except (LinkError, NotASensorError):
+                await asyncio.sleep(0.1)
 
 
 def test_a_micropython_without_hard_timers_is_warned_about(tmp_path: Path):

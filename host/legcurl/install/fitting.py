@@ -52,14 +52,20 @@ def choose_board(
     return fitting[number]
 
 
-def check_micropython(port: str, board: BoardFile, about: About, watcher: Watcher) -> None:
-    """Whether this MicroPython can run the firmware at all."""
-    if about.version[:2] < MICROPYTHON_MIN:
-        raise SensorError(
-            f"{port}: MicroPython {_dotted(about.version)} is too old: the firmware's compiled "
-            f"files (.mpy {_dotted(MPY_VERSION)}) need {_dotted(MICROPYTHON_MIN)} or later. "
-            f"{how_to_get_micropython(board)}"
-        )
+def check_version(port: str, about: About, wanted: BoardFile | None) -> None:
+    """Whether this MicroPython can load the firmware at all."""
+    if about.version[:2] >= MICROPYTHON_MIN:
+        return
+    boards = [wanted] if wanted is not None else boards_for_machine(about.machine)
+    raise SensorError(
+        f"{port}: MicroPython {_dotted(about.version)} is too old: the firmware's compiled files "
+        f"(.mpy {_dotted(MPY_VERSION)}) need {_dotted(MICROPYTHON_MIN)} or later. "
+        + (how_to_get_micropython(boards[0]) if boards else "Put a newer one on the board.")
+    )
+
+
+def check_build(port: str, board: BoardFile, about: About, watcher: Watcher) -> None:
+    """Whether it is the build for this board, and keeps time."""
     if "ble" in board.links and not about.bluetooth:
         raise SensorError(
             f"{port}: this MicroPython has no Bluetooth, which a {board.title} has: it is another "

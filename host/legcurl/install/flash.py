@@ -44,8 +44,8 @@ from legcurl.install.change import (
     plan_change,
 )
 from legcurl.install.detect import Candidate, find_again, how_to_get_micropython
-from legcurl.install.fitting import check_micropython, check_native, choose_board
-from legcurl.install.prompt import ENTER_AGAIN_S, ENTER_S, BoardFullError, Prompt
+from legcurl.install.fitting import check_build, check_native, check_version, choose_board
+from legcurl.install.prompt import ENTER_AGAIN_S, ENTER_S, About, BoardFullError, Prompt
 from legcurl.install.watcher import Watcher
 from legcurl.links.route import READ_BYTES, Link
 from legcurl.links.serial import SerialRoute
@@ -89,33 +89,56 @@ def flash(candidate: Candidate, wish: Wish, watcher: Watcher) -> Flashed:
     ours = asyncio.run(_leave_for_prompt(candidate.port))
     watcher.step("Waiting for the prompt" if ours else "Stopping what runs there")
     with _enter(candidate, wish, restarting=ours) as prompt:
-        about = prompt.about()
-        there = prompt.files()
-        before = _board_before(prompt, there)
-        board = choose_board(prompt.port, wish.board, before, about, watcher)
-        board = _with_encoder(board, wish, before)
-        check_micropython(prompt.port, board, about, watcher)
-        _ask_about_strangers(prompt.port, there, watcher)
-        watcher.step(f"Compiling for {board.title}")
-        files = tuple(build_files(board))
-        check_native(prompt.port, board, about, files)
-        change = plan_change(files, there, erase=wish.erase)
-        _check_room(prompt.port, change, about.free_bytes)
+        try:
+            plan = _plan(prompt, wish, watcher)
+        except BaseException:
+            prompt.restart()  # nothing was changed: the board goes on with what it did
+            raise
+        change = plan.change
         watcher.step("Copying")
         _carry_out(prompt, change, watcher)
         watcher.step("Restarting")
         prompt.restart()
-    hello = asyncio.run(_await_hello(candidate, board))
+    hello = asyncio.run(_await_hello(candidate, plan.board))
     return Flashed(
         port=find_again(candidate),
-        board=board,
-        files=files,
+        board=plan.board,
+        files=plan.files,
         written=tuple(file.path for file in change.write),
         removed=tuple(path for path in change.remove if path not in {ENTRY, NEW_ENTRY}),
-        kept=tuple(path for path in BELONGINGS if path in there and path not in change.remove),
-        micropython=about.version,
+        kept=tuple(path for path in BELONGINGS if path in plan.there and path not in change.remove),
+        micropython=plan.about.version,
         hello=hello,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """All that is found out and decided before anything is changed."""
+
+    about: About
+    there: Stored
+    board: BoardFile
+    files: tuple[SensorFile, ...]
+    change: Change
+
+
+def _plan(prompt: Prompt, wish: Wish, watcher: Watcher) -> _Plan:
+    """Find out what has to change; an error says why it cannot, or must not."""
+    about = prompt.about()
+    check_version(prompt.port, about, wish.board)
+    there = prompt.files()
+    before = _board_before(prompt, there)
+    board = choose_board(prompt.port, wish.board, before, about, watcher)
+    board = _with_encoder(board, wish, before)
+    check_build(prompt.port, board, about, watcher)
+    _ask_about_strangers(prompt.port, there, watcher)
+    watcher.step(f"Compiling for {board.title}")
+    files = tuple(build_files(board))
+    check_native(prompt.port, board, about, files)
+    change = plan_change(files, there, erase=wish.erase)
+    _check_room(prompt.port, change, about.free_bytes)
+    return _Plan(about, there, board, files, change)
 
 
 async def _leave_for_prompt(port: str) -> bool:

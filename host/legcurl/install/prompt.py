@@ -132,8 +132,9 @@ class Prompt:
 
     def about(self) -> About:
         """What runs on the board."""
-        self._prepare()
-        self._run("import sys\ntry:\n import bluetooth;_ble=True\nexcept ImportError: _ble=False")
+        self._run(
+            "import os,sys\ntry:\n import bluetooth;_ble=True\nexcept ImportError: _ble=False"
+        )
         platform, machine, version, mpy, ble, free = self._value(_ABOUT)
         return About(platform, machine, (*version,), mpy, ble, free)
 
