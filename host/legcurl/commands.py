@@ -24,6 +24,7 @@ BOOT_ID_MAX = (1 << 32) - 1
 INDEX_MAX = (1 << 63) - 1  # no sensor counts so far: at 1 kHz it takes 300 million years
 RATE_MAX_HZ = 1e6 / PERIOD_MIN_US
 OLDEST = 0  # `start`: all that the log still holds
+PROMPT_SINCE = (1, 1)  # the protocol version whose `start` knows `prompt_ms`
 
 
 class Op(IntEnum):
@@ -114,9 +115,15 @@ def hello_request(request_id: int) -> bytes:
     return encode_request(request_id, Op.HELLO, bytes((LOWEST_MAJOR, HIGHEST_MAJOR)))
 
 
-def start_request(request_id: int, boot_id: int, from_index: int) -> bytes:
-    """Ask for the stream from an index on; boot_id ANY_BOOT does not care which log it is."""
+def start_request(request_id: int, boot_id: int, from_index: int, prompt_ms: int = 0) -> bytes:
+    """Ask for the stream from an index on; boot_id ANY_BOOT does not care which log it is.
+
+    With `prompt_ms` new samples wait no longer than that for their frame to fill. Only a sensor of
+    PROMPT_SINCE or later takes it.
+    """
     payload = boot_id.to_bytes(4, "little") + from_index.to_bytes(8, "little")
+    if prompt_ms:
+        payload += bytes((prompt_ms,))
     return encode_request(request_id, Op.START, payload)
 
 

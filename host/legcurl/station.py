@@ -46,6 +46,7 @@ def open_station(
     calibration: Calibration | None = None,
     record: str | Path | None = None,
     history: bool = True,
+    prompt: bool = False,
     keys: Keys | None = None,
     on_samples: SampleReader | None = None,
 ) -> Station:
@@ -53,7 +54,8 @@ def open_station(
 
     `calibration` overrides the sensor's own. `record` names a new file for all that comes in.
     With `history` the stream begins with what the sensor's log still holds, so that a host that
-    was restarted in mid-set finds the whole set; without, it begins now.
+    was restarted in mid-set finds the whole set; without, it begins now. `prompt` asks a sensor on
+    a cable to send samples while they are young, for somebody who looks on; it costs bytes.
 
     `keys` are those of the gym's sensors, by default this user's key ring; over Bluetooth, a sensor
     that we have a key for has to prove that it is that sensor (guard.py). `on_samples` is given all
@@ -78,7 +80,7 @@ def open_station(
     intake = Intake(SensorSession(calibration, on_samples=on_samples), recorder)
     route = route_to(address)
     guard = Guard(str(address), KeyRing() if keys is None else keys)
-    feed = LiveFeed(route, intake, history=history, guard=guard)
+    feed = LiveFeed(route, intake, history=history, prompt=prompt, guard=guard)
     return Station(str(address), feed, intake)
 
 

@@ -57,6 +57,7 @@ def watch(
         sets=sets,
         calibration=calibration_from(extended, flexed),
         record=file,
+        prompt=True,
     )
 
 
@@ -129,11 +130,12 @@ def _follow(
     sets: int | None,
     calibration: Calibration | None,
     record: Path | None,
+    prompt: bool = False,
 ) -> None:
     """Show a station's events until its data or the wanted sets end; then sum up on a terminal."""
     ended: deque[SetResult] = deque(maxlen=SUMMARIES)
     try:
-        run_until_ended(_show_events(address, output, sets, calibration, record, ended))
+        run_until_ended(_show_events(address, output, sets, calibration, record, prompt, ended))
     finally:
         if output.transient:
             for result in ended:
@@ -146,12 +148,15 @@ async def _show_events(
     sets: int | None,
     calibration: Calibration | None,
     record: Path | None,
+    prompt: bool,
     ended: deque[SetResult],
 ) -> None:
     from legcurl.station import open_station
 
     with output, logged_warnings_to(output):
-        async with open_station(address, calibration=calibration, record=record) as station:
+        async with open_station(
+            address, calibration=calibration, record=record, prompt=prompt
+        ) as station:
             count = 0
             async for event in station.events():
                 output.show(event)

@@ -94,7 +94,7 @@ class LiveSensor:
             again = self.log.cursor is not None
             if again:
                 self.stalls_at = None
-            boot_id, index = int.from_bytes(payload[:4], "little"), payload[4:]
+            boot_id, index = int.from_bytes(payload[:4], "little"), payload[4:12]
             if boot_id not in (0, self.log.boot_id):
                 return self._result(number, op, STALE, self.log.boot_id.to_bytes(4, "little"))
             first = int.from_bytes(index, "little")

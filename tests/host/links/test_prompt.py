@@ -1,0 +1,38 @@
+"""Who looks on has samples sent while young; who only records, or pays by the byte, does not."""
+
+from __future__ import annotations
+
+import pytest
+from fake_sensor import FakeSensor, leg_curls
+from legcurl.feed import PROMPT_MS, LiveFeed
+from legcurl.intake import Intake
+from legcurl.session import SensorSession
+from legcurl.station import Station
+from live_sensor import START, LiveSensor, LoopbackRoute
+
+PLAIN_BYTES = 12  # of a start without prompt_ms
+
+
+async def start_payload(*, prompt: bool, minor: int, wired: bool, pace: float | None) -> bytes:
+    """What the first start asks for."""
+    sensor = LiveSensor(FakeSensor(leg_curls(count=1)), protocol=[1, minor])
+    intake = Intake(SensorSession())
+    route = LoopbackRoute(sensor, wired=wired, pace=pace)
+    async with Station("loop:", LiveFeed(route, intake, prompt=prompt), intake):
+        return next(payload for op, payload in sensor.requests if op == START)
+
+
+async def test_who_looks_on_asks_for_young_samples() -> None:
+    payload = await start_payload(prompt=True, minor=1, wired=True, pace=1.0)
+    assert payload[PLAIN_BYTES:] == bytes((PROMPT_MS,))
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"prompt": False}, {"minor": 0}, {"wired": False}, {"pace": None}],
+    ids=["recording", "older sensor", "by radio", "fast world"],
+)
+async def test_nobody_else_does(otherwise: dict[str, object]) -> None:
+    asked: dict[str, object] = {"prompt": True, "minor": 1, "wired": True, "pace": 1.0}
+    payload = await start_payload(**(asked | otherwise))  # type: ignore[arg-type]
+    assert len(payload) == PLAIN_BYTES
