@@ -17,7 +17,7 @@ export const strings = {
 
   phases: { unknown: "READY", bottom: "REST", concentric: "LIFT", hold: "HOLD", eccentric: "LOWER" },
   doubt: "FAIL?",
-  doubtRemark: "May be failing, not certain yet",
+  doubtRemark: "Not certain yet",
   success: "MUSCLE SUCCESS",
   successShort: "Muscle Success",
   endings: { muscle_success: "MUSCLE SUCCESS", stopped: "STOPPED", interrupted: "BROKEN OFF" },
