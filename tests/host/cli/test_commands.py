@@ -86,6 +86,7 @@ def test_nothing_heavy_is_imported_for_the_version():
         (("watch", "nonsense"), 2, "neither an address nor"),
         (("simulate", "sim:?seed=minus"), 2, "seed"),
         (("simulate", "sim:", "--tcp", "70000"), 2, "70000"),
+        (("simulate", "sim:?link=ble"), 2, "link=serial"),
         (("replay", "x.legcurl", "--pace", "slow"), 2, "realtime, fast or a factor"),
         (("watch", "serial:/dev/ttyNONE"), 3, "no such port"),
         (("watch", "tcp:127.0.0.1:1"), 3, "127.0.0.1:1"),

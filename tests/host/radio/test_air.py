@@ -356,3 +356,11 @@ async def test_a_host_that_resets_is_silent_to_its_peers() -> None:
     await asyncio.sleep(3.0)
     assert [reason for _, reason in sensor.ended] == [LOST]
     assert radio.connections == 0
+
+
+@in_radio_time
+async def test_an_address_is_that_of_one_device() -> None:
+    radio = VirtualRadio()
+    await peripheral_on(radio, "02:00:00:00:00:02")
+    with pytest.raises(ValueError, match="already"):
+        device_on(radio, "02:00:00:00:00:02")

@@ -200,7 +200,7 @@ async def test_the_mtu_is_the_least_of_what_all_three_allow() -> None:
 @in_radio_time
 async def test_a_process_that_ends_vanishes_without_a_word() -> None:
     radio = VirtualRadio(timeout_s=2.0)
-    async with Central(radio) as central:
+    async with Central(radio, address="F0:F0:F0:00:00:22") as central:
         async with pair(radio) as (firmware, _):
             client = await connected(central, firmware)
         began = now()

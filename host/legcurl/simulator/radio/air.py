@@ -147,6 +147,13 @@ class VirtualRadio(LocalLink):
         """`call_later` of this radio's clock."""
         return asyncio.get_running_loop().call_later(seconds / self.pace, call, *arguments)  # type: ignore[arg-type]
 
+    def add_controller(self, controller: Controller) -> None:
+        """Put it on the air, under an address of its own."""
+        address = controller.public_address
+        if any(other.public_address == address for other in self.controllers):
+            raise ValueError(f"{address} is on this radio already: give each device an address")
+        super().add_controller(controller)
+
     def remove_controller(self, controller: Controller) -> None:
         """Take it off the air."""
         self.controllers.discard(controller)

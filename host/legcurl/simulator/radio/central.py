@@ -76,7 +76,9 @@ class Central:
 
     async def close(self) -> None:
         """Vanish from the radio; connected devices see a supervision timeout."""
-        self.controller.detach()
+        async with self._scanning:  # a command is on its way to the controller
+            self._listeners.clear()
+            self.controller.detach()
         for connection in list(self.device.connections.values()):
             self.device.host.on_hci_disconnection_complete_event(
                 hci.HCI_Disconnection_Complete_Event(
