@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from legcurl.address import SimAddress
 from legcurl.errors import LinkError
@@ -27,7 +28,9 @@ from legcurl.simulator.world import World
 from legcurl.station import Station
 
 LINK_EVENTS = (LinkChanged, CatchingUp)
-LINKS = ("serial", "tcp")
+LINKS = ("serial", "tcp", "ble")
+INTERVALS_MS = (7.5, 15.0, 30.0, 100.0)
+MTUS = (23, 50, 185, 247, 517)
 
 # Families whose sets end by themselves; short ones more often, for there are many runs.
 LIFTERS = ("early", "early", "steady", "sloppy", "quits", "partials")
@@ -59,13 +62,12 @@ class Run:
             fault=(chip,) if chip else (),
             pace="fast",
         )
-        rough = ("rough_link",) if rng.random() < 0.7 else ()
-        broken = replace(
-            whole,
-            link=link,  # type: ignore[arg-type]
-            outages=rng.randint(1, 6),
-            fault=whole.fault + rough,
-        )
+        rough = rng.random() < 0.7
+        broken = replace(whole, link=link, outages=rng.randint(1, 6))  # type: ignore[arg-type]
+        if link == "ble":
+            broken = replace(broken, **_air(rough, seed))
+        elif rough:
+            broken = replace(broken, fault=(*whole.fault, "rough_link"))
         deaths = rng.choice((0, 0, 1, 1, 2))
         return cls(whole, broken, _mid_set(whole, deaths, rng) if deaths else ())
 
@@ -73,6 +75,17 @@ class Run:
     def hosts(self) -> int:
         """How many hosts follow one another."""
         return len(self.restarts_s) + 1
+
+
+def _air(rough: bool, seed: int) -> dict[str, Any]:
+    """Bluetooth lets no wrong byte through; what it has instead of a rough link."""
+    rng = Random(f"air/{seed}")
+    return {
+        "interval_ms": rng.choice(INTERVALS_MS),
+        "mtu": rng.choice(MTUS),
+        "loss": rng.uniform(0.05, 0.3) if rough else 0.0,
+        "no_memory": rng.uniform(0.0, 0.2) if rough else 0.0,
+    }
 
 
 def _mid_set(options: SimOptions, count: int, rng: Random) -> tuple[float, ...]:
