@@ -13,6 +13,7 @@ Paces:
   the host's start request; and whenever the firmware has something to send and the host does not
   take it. While the link is down it runs on to the end of that. So the samples, and what the log
   still holds of them when the host is back, depend on the seed alone, not on how fast anybody is.
+  At the end of a world whose link has lost bytes, the host is given time to ask for them.
 - a factor: world time follows the monotonic clock times the factor. A wait never moves time
   beyond its own end, so after a hiccup of the computer the firmware catches up turn by turn.
 """
@@ -22,6 +23,7 @@ import utime
 TICKS_WRAP = 1 << 30  # ticks_us wraps here on the boards; so it does here
 TICKS_HALF = 1 << 29
 _STEP_US = 10_000  # of a fast wait without end
+_LINGER_MS = 500  # of real time without a word from the host
 _HELD_STEP_US = 2_000  # interrupts come on again at one of the world's records
 
 
@@ -54,6 +56,7 @@ class SimClock:
         self.boots = 0
         self.world = None
         self.radio = None
+        self._lingering = False
         self._factor = 1.0
         self._drift_ppm = 0
         self._wall_origin = 0
@@ -150,9 +153,16 @@ class SimClock:
             return events
         if self.fast:
             while True:
-                if self.frozen or blocked():
+                if blocked() or (self.frozen and not self._lingering):
                     return look(-1)
-                self._advance(deadline if timeout_us > 0 else self.now + _STEP_US)
+                if self._lingering:
+                    return self._linger(look)
+                try:
+                    self._advance(deadline if timeout_us > 0 else self.now + _STEP_US)
+                except WorldEnded:
+                    if self.radio is not None or not self.world.lossy:
+                        raise
+                    return self._linger(look)
                 events = look(0)
                 if events or timeout_us > 0:
                     return events
@@ -166,6 +176,15 @@ class SimClock:
                 target = max(self.now, self._wall_now())
                 self._advance(min(target, deadline) if timeout_us > 0 else target)
                 return events
+
+    def _linger(self, look):
+        """The world is over, and the host may be about to find out what the link has lost of it."""
+        self._lingering = self.frozen = True
+        events = look(_LINGER_MS)
+        if not events:
+            self._lingering = self.frozen = False
+            raise WorldEnded
+        return events
 
     def _advance(self, until):
         """Move time to `until`, firing what falls due on the way."""

@@ -29,6 +29,8 @@ TICKS_HELD = 0x20  # interrupts are off: timers fire when they are on again
 LINK_DOWN = 0x40  # no byte gets through, either way, and each side sees the other gone
 DOUBLE_BYTES = 0x80  # one of the next chunks sent arrives twice, for each record
 
+_LOSES = CORRUPT_BYTE | DROP_BYTE | LINK_DOWN | DOUBLE_BYTES
+
 _GAIN_CENTRED = 110
 _GAIN_MOST = 255
 _WEAK = 0x10  # STATUS: the chip is at its greatest gain
@@ -64,6 +66,7 @@ class World:
         self.corrupt_bytes = 0
         self.drop_bytes = 0
         self.double_chunks = 0
+        self.lossy = False  # the link has lost something on its way
         self.seek(0)
 
     def seek(self, now_us):
@@ -84,6 +87,8 @@ class World:
             self._next = self._read()
             if (self.faults ^ before) & LINK_DOWN:
                 self._cut_link(bool(self.faults & LINK_DOWN))
+            if self.faults & _LOSES:
+                self.lossy = True
             if self.faults & CORRUPT_BYTE:
                 self.corrupt_bytes += 1
             if self.faults & DROP_BYTE:
