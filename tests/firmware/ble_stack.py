@@ -17,6 +17,7 @@ class Stack:
         self.handler = None
         self.starts = 0
         self.failing = ()  # names of methods that raise
+        self.slow_ms = 0  # how long that takes them
         self.full = False  # no buffer for a notification
         self.advertisements = []  # (state, name, connectable), the newest last
         self.values = {}
@@ -27,7 +28,8 @@ class Stack:
         self.buffer = (20, False)
 
     def active(self, on):
-        self._may("active")
+        if on:
+            self._may("active")
         self.on = on
         self.starts += on
 
@@ -84,6 +86,7 @@ class Stack:
 
     def _may(self, what):
         if what in self.failing:
+            clock.sleep(1000 * self.slow_ms)
             raise OSError(5, what)
 
     # What the other end does.

@@ -64,6 +64,18 @@ def test_a_stack_that_does_not_start_is_tried_again_and_shown():
         assert link.figures()["error"] is None
 
 
+def test_a_stack_that_fails_so_slowly_that_the_watchdog_would_bark_is_tried_once():
+    stack = Stack()
+    stack.failing = ("active",)
+    stack.slow_ms = 15_000
+    link = link_on(stack)
+    before = clock.now
+    later(link, 1000, turns=60)
+    assert clock.now - before == 60_000_000, "no turn was held up"
+    assert link.figures()["error"]
+    assert link.figures()["failures"] == 1
+
+
 def test_advertising_that_fails_is_tried_again_and_in_the_end_the_stack_is_started_anew():
     stack = Stack()
     stack.failing = ("gap_advertise",)
@@ -184,7 +196,7 @@ def test_a_stack_that_queues_on_the_heap_is_fed_slowly():
 
 
 def test_a_stack_that_queues_on_the_heap_ends_where_the_heap_does():
-    heap = Heap(10_000)
+    heap = Heap(5_000)
     link = queueing_link(Stack(), heap)
     taken = 0
     for _ in range(200):
@@ -196,3 +208,40 @@ def test_a_stack_that_queues_on_the_heap_ends_where_the_heap_does():
     heap.free = 50_000
     clock.sleep(200_000)
     assert link.write(b"x") == 1
+
+
+def come_and_go(link, stack, heap, left):
+    """A central comes, and after it the heap has so much left; then nobody comes for minutes."""
+    stack.connect(BOB)
+    later(link, 1000, turns=90)
+    heap.free = left
+    later(link, 1000, turns=90)
+    stack.disconnect(BOB)
+    later(link, 1000, turns=59)
+
+
+def test_a_heap_that_such_a_stack_has_eaten_up_is_a_reason_to_restart_once_nobody_is_here():
+    heap = Heap(30_000)
+    stack = Stack()
+    link = queueing_link(stack, heap)
+    stack.disconnect(ALICE)
+    later(link, 1000, turns=200)
+    come_and_go(link, stack, heap, 20_000)
+    later(link, 1000, turns=200)
+    come_and_go(link, stack, heap, 7_000)
+    try:
+        later(link, 1000, turns=2)
+    except MemoryError:
+        return
+    raise AssertionError("it went on")
+
+
+def test_a_heap_that_was_small_from_the_start_is_none():
+    heap = Heap(6_000)
+    stack = Stack()
+    link = queueing_link(stack, heap)
+    stack.disconnect(ALICE)
+    for left in (6_000, 5_500, 4_000):
+        later(link, 1000, turns=200)
+        come_and_go(link, stack, heap, left)
+    later(link, 1000, turns=200)

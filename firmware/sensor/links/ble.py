@@ -13,7 +13,9 @@ has no room for. NimBLE (ESP32) raises ENOMEM. BTstack (rp2) copies it to MicroP
 many as it is given, and says nothing (extmod/btstack/modbluetooth_btstack.c,
 mp_bluetooth_gatts_notify_indicate): sending a log of minutes again at full speed through a slow
 connection would end in a full heap. There, notifications keep a distance in time, and end where
-the heap does.
+the heap does. What still waits in there when a connection breaks is never freed, some hundred bytes
+each time; when the heap has become too small for another connection, and nobody has been here for
+a minute, the sensor starts anew.
 """
 
 import errno
@@ -52,6 +54,9 @@ _INTERVAL_IN_USE_US = const(1_022_500)
 _ADVERTISE_AGAIN_MS = const(1000)
 _ADVERTISE_TRIES = const(5)  # then the stack is started anew
 _START_AGAIN_MS = const(10_000)  # starting a stack may hold the main loop for a second
+# One that fails more slowly (BTstack waits 15 s for a controller that is silent) would set off the
+# watchdog in the main loop. It is tried once, before sampling, and again at the next restart.
+_SLOW_START_MS = const(3000)
 _FAREWELL_MS = const(200)  # for the last answer to leave: several connection intervals
 _UNWANTED = const(4)  # second centrals that wait to be disconnected: a power of two
 
@@ -60,8 +65,9 @@ _UNWANTED = const(4)  # second centrals that wait to be disconnected: a power of
 # at most 4 kB go into the queue.
 _DISTANCE_MS = const(5)
 _LOOK_AFTER = const(16)
-_HEAP_KEPT = const(16_384)
+_HEAP_KEPT = const(8_192)  # a request and its answer take half of it
 _HEAP_LOW_MS = const(100)
+_ALONE_MS = const(60_000)
 
 _COMPANY = const(0xFFFF)  # none: for use without a number of one's own
 _IN_USE = const(0x01)
@@ -88,6 +94,7 @@ class BleLink:
         self._ble = bluetooth.BLE()
         self._handler = self._on_event  # bound once: binding allocates
         self._running = False
+        self._given_up = False
         self._name = ""
         self._key_id = None
         self._described = False  # the stack knows name and key id as they are now
@@ -119,6 +126,8 @@ class BleLink:
         self._queues_on_heap = queues_on_heap
         self._free_at = ticks_ms()  # when the next notification may go to such a stack
         self._unlooked = 0  # notifications since the last look at the heap
+        self._left_at = None  # when the last central did, until the heap was looked at
+        self._free_at_first = 0  # what was free after the first had left
 
         self._advertisement = _advertisement(identity.sensor_id)
         self._scan_response = b""
@@ -133,14 +142,17 @@ class BleLink:
     def tend(self):
         """Do what is due besides bytes: start, advertise, turn second centrals away."""
         due = ticks_diff(ticks_ms(), self._retry_at) >= 0
-        if not self._running and not (due and self._start()):
+        if not self._running and (self._given_up or not due or not self._start()):
             return
         if self._served != self.connection or (self.hung_up and self._incoming):
             self._served = self.connection
             self._forget_incoming()
+            self._left_at = ticks_ms()
         while self._dismissed != self._refused:
             self._dismiss(self._unwanted[self._dismissed & (_UNWANTED - 1)])
             self._dismissed += 1
+        if self._left_at is not None and self._queues_on_heap:
+            self._check_heap()
         if due and not self._described:
             self._tell()
         if due and not self._advertised:
@@ -234,6 +246,7 @@ class BleLink:
     def _start(self):
         """Start the stack; False if it would not."""
         ble = self._ble
+        begun = ticks_ms()
         try:
             ble.active(True)
             ble.irq(self._handler)
@@ -246,8 +259,9 @@ class BleLink:
             self._samples, self._requests, self._answers, self._info = service
             ble.gatts_set_buffer(self._requests, _REQUEST_BUFFER, True)
         except OSError as error:
-            self._fail(error, _START_AGAIN_MS)
+            self._given_up = ticks_diff(ticks_ms(), begun) >= _SLOW_START_MS
             self._stop()
+            self._fail(error, _START_AGAIN_MS)
             return False
         self._running = True
         self._described = False
@@ -359,6 +373,18 @@ class BleLink:
                     return False
             self._unlooked = 0
         return True
+
+    def _check_heap(self):
+        """Raise MemoryError if the stack has kept too much of what it never sent."""
+        if not self.hung_up:
+            self._left_at = ticks_ms()
+        elif ticks_diff(ticks_ms(), self._left_at) >= _ALONE_MS:
+            self._left_at = None
+            gc.collect()
+            free = gc.mem_free()
+            self._free_at_first = self._free_at_first or free
+            if free < _HEAP_KEPT and free < self._free_at_first // 2:
+                raise MemoryError("Bluetooth has kept what it could not send")
 
     def _wait(self):
         if not self._waits:
