@@ -18,7 +18,7 @@ from legcurl.commands import Op, Result, start_request
 from legcurl.frame import Answer, FrameDecoder, Gap, Samples, encode_request
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.radio import Central
-from legcurl.simulator.runner import SimulatedSensor
+from legcurl.simulator.runner import Engine, SimulatedSensor
 
 SERVICE, SAMPLES, REQUESTS, ANSWERS, INFO = (
     f"4c65{number:04x}-6763-4572-8c00-a7d3c5e91b42" for number in range(1, 6)
@@ -121,9 +121,11 @@ class BleHost:
 
 
 @asynccontextmanager
-async def sensor_on_air(address: str) -> AsyncIterator[SimulatedSensor]:
+async def sensor_on_air(
+    address: str, engine: Engine | None = None
+) -> AsyncIterator[SimulatedSensor]:
     """A simulated sensor with a radio; what it has complained of is an error."""
-    async with SimulatedSensor(parse_address(address)) as sensor:
+    async with SimulatedSensor(parse_address(address), engine=engine) as sensor:
         assert sensor.radio is not None
         yield sensor
         if sensor.finished:

@@ -36,7 +36,7 @@ from legcurl.links.serial import SerialRoute
 from legcurl.race import until_first
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.radio import Central
-from legcurl.simulator.runner import SimulatedSensor
+from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
 
 DEVICE_INFORMATION = {
@@ -218,6 +218,24 @@ async def test_a_whole_set_arrives_sample_by_sample(radio: str) -> None:
         got = check_every_sample(sensor, host.received)
         last_s = sum(1 for _ in World(sensor.options).sensor_trace(100)) / 100
         assert got / 100 > last_s - 0.5, "the farewell takes along what was not sent yet"
+
+
+async def test_the_same_samples_come_by_every_radio_and_from_every_engine() -> None:
+    """At pace=fast the sensor waits for its radio, so nothing but the seed decides."""
+    heard = []
+    for radio, engine in (
+        ("mtu=517", None),
+        ("mtu=23&loss=0.4&no_memory=0.2&interval_ms=100", None),
+        ("mtu=64", find_engine("cpython")),
+    ):
+        address = f"sim:?link=ble&pace=fast&lifter=aborted&seed=8&{radio}"
+        async with sensor_on_air(address, engine) as sensor:
+            host = await connected(sensor)
+            await host.start()
+            await asyncio.wait_for(host.lost.wait(), 100.0)
+            heard.append(host.received)
+    assert heard[0] == heard[1] == heard[2]
+    assert len(heard[0]) > 100
 
 
 async def test_no_memory_delays_and_is_counted() -> None:
