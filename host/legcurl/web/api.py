@@ -374,7 +374,7 @@ def machine_json(service: Service, machine_id: str) -> dict[str, Any]:
     return {
         "id": machine_id,
         "name": machine.name,
-        **whole(machine.state, machine.behind_s()),
+        **whole(machine.state),
         "set_id": service.last_sets.get(machine_id),
         "client": None
         if expected.client_id is None

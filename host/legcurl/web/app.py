@@ -73,7 +73,7 @@ class Service:
 
     def happened(self, machine: Machine, event: Event) -> None:
         """Tell the viewers."""
-        self.broadcast.moved(machine.setup.id, moving(machine.state, machine.behind_s()))
+        self.broadcast.moved(machine.setup.id, moving(machine.state))
         if not isinstance(event, Progress):
             self.broadcast.changed(machine.setup.id)
 

@@ -21,8 +21,8 @@ MOVING = (
 TARGET = {"hold_s": HOLD_TARGET_S, "full_rom": FULL_ROM, "window_s": list(SET_WINDOW_S)}
 
 
-def moving(state: ViewState, behind_s: float = 0.0) -> list[Any]:
-    """The moving figures, in the order of MOVING; `behind_s` is how old they are."""
+def moving(state: ViewState) -> list[Any]:
+    """The moving figures, in the order of MOVING."""
     return [
         round(state.t_s, 3),
         _rounded(state.rom_fraction, 4),
@@ -33,16 +33,16 @@ def moving(state: ViewState, behind_s: float = 0.0) -> list[Any]:
         state.completed_reps,
         _rounded(state.reached_fraction, 4),
         _rounded(state.angle_deg, 2),
-        round(behind_s, 1),
+        round(state.behind_s, 1),
     ]
 
 
-def whole(state: ViewState, behind_s: float = 0.0) -> dict[str, Any]:
+def whole(state: ViewState) -> dict[str, Any]:
     """Everything about a machine that its events tell."""
     sensor = state.sensor
     result = state.result
     loss = result.velocity_loss if result is not None else velocity_loss(state.reps)
-    return dict(zip(MOVING, moving(state, behind_s), strict=True)) | {
+    return dict(zip(MOVING, moving(state), strict=True)) | {
         "link": state.link,
         "link_reason": state.link_reason,
         "sensor": None
