@@ -12,6 +12,7 @@ from legcurl.address import SerialAddress, SimAddress, parse
 from legcurl.commands import OLDEST, Op, start_request
 from legcurl.errors import ConfigError
 from legcurl.events import (
+    CatchingUp,
     Event,
     LinkChanged,
     Progress,
@@ -67,7 +68,8 @@ async def samples_of(link: Link) -> list[Samples]:
 
 
 def without_link(events: list[Event]) -> list[dict]:
-    return [as_json(event) for event in events if not isinstance(event, LinkChanged)]
+    links = LinkChanged | CatchingUp
+    return [as_json(event) for event in events if not isinstance(event, links)]
 
 
 @pytest.mark.parametrize("rate_hz", [20, 100, 400])
