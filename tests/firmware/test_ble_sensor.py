@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import os
+import signal
 from itertools import pairwise
 
 import pytest
@@ -144,7 +146,7 @@ async def test_a_second_central_that_connects_all_the_same_is_disconnected_and_c
             except BleakError:
                 assert not second.is_connected  # it went in the middle of discovery
             else:
-                await asyncio.wait_for(lost.wait(), 2.0)
+                await asyncio.wait_for(lost.wait(), 5.0)
         figures = await host.ble_figures()
         assert figures["refused"] == 1
         assert figures["connections"] == 1
@@ -189,17 +191,16 @@ async def test_requests_and_answers_pass_at_every_mtu(mtu: int) -> None:
 async def test_a_write_that_no_buffer_holds_is_counted_and_the_next_request_answered() -> None:
     async with sensor_on_air("sim:?link=ble&pace=20") as sensor:
         host = await connected(sensor)
-        # So many bytes between two turns of the main loop: what it cannot hold is cut.
-        await asyncio.gather(
-            *(
-                host.client.write_gatt_char(REQUESTS, b"\x01" * 500, response=False)
-                for _ in range(4)
-            )
-        )
+        os.kill(sensor.firmware_pid, signal.SIGSTOP)  # its main loop hangs
+        try:
+            for _ in range(4):
+                await host.client.write_gatt_char(REQUESTS, b"\x01" * 500, response=True)
+        finally:
+            os.kill(sensor.firmware_pid, signal.SIGCONT)
         await host.send(b"\0")
         assert (await host.hello())["board"] == "pico_w"
         statistics = json.loads((await host.ask(Op.STATISTICS)).payload)
-        assert statistics["ble"]["truncated"] >= 1
+        assert statistics["ble"]["truncated"] == 1
         assert statistics["bad_frames"] >= 1
 
 
@@ -258,8 +259,9 @@ async def test_five_seconds_of_silence_lose_nothing_and_may_keep_the_connection(
         await host.samples_until(300)
         assert peripheral.controller is not None
         radio.silence(peripheral.controller, 5.0)
+        await asyncio.sleep(0.02)  # what had been carried before
         before = host.log.expected
-        await asyncio.sleep(4.5 / 8)
+        await asyncio.sleep(3.0 / 8)
         assert host.log.expected == before
         await host.samples_until(1500)
         figures = await host.ble_figures()
@@ -278,7 +280,7 @@ async def test_after_a_supervision_timeout_the_next_connection_resumes_from_its_
         await host.samples_until(300)
         assert peripheral.controller is not None
         radio.silence(peripheral.controller, 8.0)
-        await asyncio.wait_for(host.lost.wait(), 3.0)
+        await asyncio.wait_for(host.lost.wait(), 5.0)
         again = await connected(sensor, host.log)
         await again.start(boot_id)
         await again.samples_until(2000)
@@ -331,7 +333,7 @@ async def test_a_restart_tells_the_central_and_begins_a_new_log() -> None:
         boot_id = (await host.hello())["boot_id"]
         await host.start(boot_id)
         await ask_by_cable(sensor, Op.REBOOT)
-        await asyncio.wait_for(host.lost.wait(), 1.0)
+        await asyncio.wait_for(host.lost.wait(), 5.0)
         again = await connected(sensor)
         hello = await again.hello()
         assert hello["boot_id"] != boot_id
