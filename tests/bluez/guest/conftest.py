@@ -29,27 +29,31 @@ steps: list[dict[str, Any]] = []
 
 
 class Surroundings:
-    """The steps' hand on world.py."""
+    """The steps' hand on world.py. A sensor goes by its Bluetooth address."""
 
     async def start(self, world: PlayedWorld, **options: bool) -> str:
-        """Switch the sensor of a world on, if it is not; its Bluetooth address."""
+        """Switch the sensor of a world on; its address."""
         return await self._ask("start", world.on_air, options)
 
-    async def kill(self) -> None:
-        """Cut the sensor's power."""
-        await self._ask("kill")
+    async def kill(self, address: str) -> None:
+        """Cut a sensor's power."""
+        await self._ask("kill", address)
 
-    async def drop(self) -> None:
-        """Have the sensor end its connection."""
-        await self._ask("drop")
+    async def drop(self, address: str) -> None:
+        """Have a sensor end its connection."""
+        await self._ask("drop", address)
 
-    async def silence(self, seconds: float) -> None:
-        """Begin a radio silence of the sensor."""
-        await self._ask("silence", seconds)
+    async def silence(self, address: str, seconds: float) -> None:
+        """Begin a radio silence of a sensor."""
+        await self._ask("silence", address, seconds)
 
-    async def connection(self) -> dict[str, Any]:
+    async def connection(self, address: str) -> dict[str, float]:
         """MTU and parameters, as the sensor's side has them."""
-        return await self._ask("connection")
+        return await self._ask("connection", address)
+
+    async def clear(self) -> None:
+        """Cut the power of all sensors; each must have been alive."""
+        await self._ask("clear")
 
     async def _ask(self, method: str, *arguments: Any) -> Any:
         reader, writer = await asyncio.open_unix_connection(SOCKET)
@@ -85,10 +89,10 @@ def world_process() -> Iterator[None]:
 
 @pytest.fixture
 async def surroundings(world_process: None) -> AsyncIterator[Surroundings]:
-    """A world whose sensor, if the step starts one, lives until it is killed here or there."""
+    """A world whose sensors, those that the step starts, live until they are killed."""
     hand = Surroundings()
     yield hand
-    await hand.kill()
+    await hand.clear()
 
 
 @pytest.fixture

@@ -115,10 +115,11 @@ async def test_a_drop_by_the_sensor_costs_no_sample(
 ) -> None:
     """Twice: without its disconnect() bleak delivers everything twice after the first."""
     record = tmp_path / "drop.legcurl"
-    async with listening(await surroundings.start(STREAM_200), record) as listener:
+    address = await surroundings.start(STREAM_200)
+    async with listening(address, record) as listener:
         for number in (1, 2):
             await listener.hear(STREAM_200, BEFORE_S)
-            await surroundings.drop()
+            await surroundings.drop(address)
             await listener.until(lambda n=number: listener.links() == ["lost", "restored"] * n)
         await listener.hear(STREAM_200, BEFORE_S)
     (frames,) = boots(record)
@@ -129,9 +130,10 @@ async def test_a_silence_of_seconds_costs_no_sample(
     surroundings: Surroundings, adapter: KernelAdapter, figures: dict[str, Any], tmp_path: Path
 ) -> None:
     record = tmp_path / "silence.legcurl"
-    async with listening(await surroundings.start(STREAM_200), record) as listener:
+    address = await surroundings.start(STREAM_200)
+    async with listening(address, record) as listener:
         await listener.hear(STREAM_200, BEFORE_S)
-        await surroundings.silence(SILENCE_S)
+        await surroundings.silence(address, SILENCE_S)
         figures["lost_s"] = round(await listener.until(lambda: listener.links() == ["lost"]), 2)
         restored = ["lost", "restored"]
         figures["restored_s"] = round(await listener.until(lambda: listener.links() == restored), 2)
@@ -150,9 +152,10 @@ async def test_a_sensor_that_was_off_is_found_with_whatever_firmware_it_has(
 ) -> None:
     """Killed in mid-stream and started again at the same address: BlueZ remembers its table."""
     record = tmp_path / "restart.legcurl"
-    async with listening(await surroundings.start(STREAM_100), record) as listener:
+    address = await surroundings.start(STREAM_100)
+    async with listening(address, record) as listener:
         await listener.hear(STREAM_100, BEFORE_S)
-        await surroundings.kill()
+        await surroundings.kill(address)
         figures["lost_s"] = round(await listener.until(lambda: listener.links() == ["lost"]), 2)
         await surroundings.start(STREAM_100, later_firmware=later_firmware)
         restored = ["lost", "restored"]
@@ -169,7 +172,8 @@ async def test_an_adapter_switched_off_is_named_and_waited_for(
     surroundings: Surroundings, adapter: KernelAdapter, figures: dict[str, Any], tmp_path: Path
 ) -> None:
     record = tmp_path / "adapter.legcurl"
-    async with listening(await surroundings.start(STREAM_100), record) as listener:
+    address = await surroundings.start(STREAM_100)
+    async with listening(address, record) as listener:
         await listener.hear(STREAM_100, BEFORE_S)
         await adapter.power(on=False)
         await listener.until(lambda: listener.links() == ["lost"])
@@ -187,15 +191,16 @@ async def test_a_set_with_a_drop_and_a_silence_is_the_set_of_a_cable(
     surroundings: Surroundings, adapter: KernelAdapter, figures: dict[str, Any], tmp_path: Path
 ) -> None:
     record = tmp_path / "set.legcurl"
-    async with listening(await surroundings.start(SHORT_SET), record) as listener:
+    address = await surroundings.start(SHORT_SET)
+    async with listening(address, record) as listener:
 
         def ended() -> bool:
             return any(isinstance(event, SetEnded) for event in listener.events)
 
         await listener.hear(SHORT_SET, 20.0)
-        await surroundings.drop()
+        await surroundings.drop(address)
         await listener.hear(SHORT_SET, 20.0)
-        await surroundings.silence(SILENCE_S)
+        await surroundings.silence(address, SILENCE_S)
         await listener.until(ended)
     (told,) = [event for event in listener.events if isinstance(event, SetEnded)]
     assert listener.links() == ["lost", "restored", "lost", "restored"]

@@ -1,9 +1,9 @@
-"""The world around the guest's computer: its Bluetooth controller, the air, and a sensor in it.
+"""The world around the guest's computer: its Bluetooth controller, the air, and sensors in it.
 
     world.py SOCKET
 
 The kernel has a controller because /dev/vhci is one end of a pipe, and the other end is here:
-legcurl's VirtualController, on the same VirtualRadio as the simulated sensor, whose firmware runs
+legcurl's VirtualController, on the same VirtualRadio as the simulated sensors, whose firmware runs
 on the MicroPython VM. Everything above, from the kernel's HCI on, is the real thing.
 
 What the steps want to happen comes as lines of JSON on SOCKET, `["method", argument, …]`, and is
@@ -22,7 +22,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from bumble.device import Connection, Device
+from bumble.device import Connection
 from bumble.transport import open_transport
 from legcurl.address import SimAddress, parse
 from legcurl.errors import SensorError
@@ -53,19 +53,17 @@ log = logging.getLogger("world")
 
 
 class World:
-    """What the steps may do to it."""
+    """What the steps may do to it. A sensor goes by its Bluetooth address."""
 
-    def __init__(self, radio: VirtualRadio, adapter: VirtualController) -> None:
+    def __init__(self, radio: VirtualRadio) -> None:
         self._radio = radio
-        self._adapter = adapter
-        self._sensor: SimulatedSensor | None = None
+        self._sensors: dict[str, SimulatedSensor] = {}
         self._boots = 0
         self._later_firmware: tempfile.TemporaryDirectory[str] | None = None
 
-    async def start(self, address: str, *, later_firmware: bool = False) -> str:
-        """Switch a simulated sensor on, and wait until it advertises; its Bluetooth address."""
-        await self.kill()
-        options = parse(address)
+    async def start(self, simulation: str, *, later_firmware: bool = False) -> str:
+        """Switch a simulated sensor on, and wait until it advertises; its address."""
+        options = parse(simulation)
         assert isinstance(options, SimAddress)
         firmware = self._with_another_table() if later_firmware else None
         sensor = SimulatedSensor(
@@ -73,60 +71,59 @@ class World:
         )
         self._boots += 1
         await sensor.start()
-        self._sensor = sensor
+        assert sensor.radio is not None, "only sensors with a radio"
+        address = sensor.radio.address
+        assert address not in self._sensors, "it is on"
+        self._sensors[address] = sensor
         async with asyncio.timeout(START_S):
-            while not (self._device and self._device.is_advertising):
+            while not _advertises(sensor.radio):
                 sensor.raise_failure()
                 await asyncio.sleep(POLL_S)
-        return self._on_air.address
+        return address
 
-    async def kill(self) -> None:
-        """Cut the sensor's power, if there is one. Raises what it has died of before."""
-        sensor, self._sensor = self._sensor, None
-        if sensor is None:
-            return
+    async def kill(self, address: str) -> None:
+        """Cut a sensor's power. Raises what it has died of before."""
+        sensor = self._sensors.pop(address)
         ended = sensor.finished
         await sensor.close()
         if ended:
             sensor.raise_failure()
             raise SensorError("The sensor ended by itself.")
 
-    async def drop(self) -> None:
-        """Let the sensor's side end the connection."""
-        (connection,) = self._connections
-        await connection.disconnect()
+    async def clear(self) -> None:
+        """Cut the power of all sensors."""
+        for address in tuple(self._sensors):
+            await self.kill(address)
 
-    async def silence(self, seconds: float) -> None:
+    async def drop(self, address: str) -> None:
+        """Let the sensor's side end its connection."""
+        await self._connection(address).disconnect()
+
+    async def silence(self, address: str, seconds: float) -> None:
         """Let nobody hear the sensor, nor it anybody, for so long."""
-        controller = self._on_air.peripheral.controller
-        assert controller is not None, "the sensor's radio is off"
+        controller = self._on_air(address).peripheral.controller
+        assert controller is not None, "its radio is off"
         self._radio.silence(controller, seconds)
 
-    async def connection(self) -> dict[str, Any]:
-        """What the sensor's side knows of its one connection."""
-        (connection,) = self._connections
-        parameters = connection.parameters
+    async def connection(self, address: str) -> dict[str, float]:
+        """What the sensor's side knows of its connection."""
+        connection = self._connection(address)
         return {
             "mtu": connection.att_mtu,
-            "interval_ms": parameters.connection_interval,
-            "timeout_ms": parameters.supervision_timeout,
+            "interval_ms": connection.parameters.connection_interval,
+            "timeout_ms": connection.parameters.supervision_timeout,
         }
 
-    @property
-    def _connections(self) -> list[Connection]:
-        device = self._device
-        assert device is not None, "the sensor's radio is off"
-        return list(device.connections.values())
+    def _connection(self, address: str) -> Connection:
+        device = self._on_air(address).peripheral.device
+        assert device is not None, "its radio is off"
+        (connection,) = device.connections.values()
+        return connection
 
-    @property
-    def _device(self) -> Device | None:
-        return self._on_air.peripheral.device
-
-    @property
-    def _on_air(self) -> OnAir:
-        assert self._sensor is not None, "there is no sensor"
-        assert self._sensor.radio is not None, "the sensor has no radio"
-        return self._sensor.radio
+    def _on_air(self, address: str) -> OnAir:
+        on_air = self._sensors[address].radio
+        assert on_air is not None
+        return on_air
 
     def _with_another_table(self) -> Path:
         """A copy of the firmware with one more characteristic."""
@@ -137,6 +134,11 @@ class World:
             with (place / "sensor" / "links" / "ble.py").open("a") as file:
                 file.write(LATER_FIRMWARE)
         return Path(self._later_firmware.name) / "firmware"
+
+
+def _advertises(on_air: OnAir) -> bool:
+    device = on_air.peripheral.device
+    return device is not None and device.is_advertising
 
 
 async def answer(world: World, line: bytes) -> dict[str, Any]:
@@ -157,8 +159,8 @@ async def main(socket: str) -> None:
     """Put a controller behind the kernel and serve the steps until killed."""
     async with await open_transport("vhci") as kernel:
         radio = VirtualRadio()
-        adapter = VirtualController("adapter", radio, ADAPTER_ADDRESS, kernel.source, kernel.sink)
-        world = World(radio, adapter)
+        VirtualController("adapter", radio, ADAPTER_ADDRESS, kernel.source, kernel.sink)
+        world = World(radio)
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             while line := await reader.readline():

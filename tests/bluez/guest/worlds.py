@@ -73,5 +73,6 @@ class PlayedWorld:
 STREAM_100 = PlayedWorld("stream-100", "steady", 20_101, 100)
 STREAM_200 = PlayedWorld("stream-200", "steady", 20_102, 200)
 SHORT_SET = PlayedWorld("short-set", "early", 20_103, 100, pace=4, has_set=True)
+STRANGER = PlayedWorld("stranger", "aborted", 20_104, 100)  # met by one step alone
 
-ALL = (STREAM_100, STREAM_200, SHORT_SET)
+ALL = (STREAM_100, STREAM_200, SHORT_SET, STRANGER)
