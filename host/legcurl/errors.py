@@ -28,6 +28,7 @@ LegCurlError                    anything of ours; the message names the remedy
 ├── SensorFault                 the encoder cannot see its magnet, or the bus fails
 ├── CalibrationError            a calibrated range that cannot be one
 ├── InputError                  a file that cannot be read as what it should be
+│   └── NoSuchRecordError       the store has no set, client or machine of that id
 ├── ConfigError                 an address, option or setting that cannot be meant
 └── StoreError                  a set could not be written or read back
 
@@ -164,6 +165,10 @@ class InputError(LegCurlError):
     """A file that is not what it should be; the message names the line."""
 
     exit_code = 6
+
+
+class NoSuchRecordError(InputError):
+    """What was asked of the store by its id is not in it."""
 
 
 class ConfigError(LegCurlError):

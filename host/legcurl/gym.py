@@ -1,33 +1,41 @@
 """Many machines at once: each keeps its station going, folds its picture, and hands on its sets.
 
-A `Gym` is started once and runs until it is closed. Each machine is a task of its own: a sensor
-that is not there yet, or no longer, is tried again for ever, and what is wrong is part of the
-machine's picture, never an exception that ends the others. Whoever wants to follow gives a
-`Follower`; its methods are called in the event loop, one machine's events in order, and must
-return at once. What may take long (a database on a slow disk) belongs behind a queue: see
-keeping.py.
+A `Gym` is started once and runs until it is closed. Each machine is a task of its own with a hub
+(hub.py) of its own: a sensor that is not there yet, or no longer, is tried again for ever, and
+what is wrong is part of the machine's picture, never an exception that ends the others.
+
+Whoever wants to follow all of them gives a `Follower`; its methods are called in the event loop,
+one machine's samples and events in order, and must return at once. What may take long (a database
+on a slow disk) belongs behind a queue: see keeping.py. Whoever wants to follow one machine at a
+speed of their own hangs a reader or viewer on its `hub`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Protocol
 
 from legcurl.errors import ConfigError, LegCurlError, LinkLostError
-from legcurl.events import Event, LinkChanged, SetEnded
+from legcurl.events import Event, LinkChanged
 from legcurl.feed import Backoff
+from legcurl.hub import Hub
 from legcurl.motion import Calibration
 from legcurl.station import Station, open_station
 from legcurl.view.state import ViewState
 
 log = logging.getLogger(__name__)
 
-ID_MAX = 64
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # in addresses, file names and the store
+BOOTS_KEPT = 16  # of a sensor, newest: a set that began before all of them is long over
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +49,15 @@ class MachineSetup:
 
 
 @dataclass(frozen=True, slots=True)
-class FinishedSet:
-    """A set that has ended on a machine, with all that is needed to keep it."""
+class Boot:
+    """One start of a sensor, whose log and clock began with it.
 
-    id: str  # the same if the same set is told again, after a restart of this program
-    machine: MachineSetup
-    started: datetime
-    event: SetEnded
-    t_us: tuple[int, ...]
-    angle_deg: tuple[float, ...]
+    `zero_us` is where that clock's zero lies in the machine's time, which goes on across restarts.
+    """
+
+    sensor_id: str
+    boot_id: int
+    zero_us: int
 
 
 class Follower(Protocol):
@@ -60,7 +68,7 @@ class Follower(Protocol):
         ...
 
     def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
-        """Samples of a machine, just before the events that follow from them."""
+        """Samples of a machine, before the events that follow from them."""
         ...
 
 
@@ -69,74 +77,100 @@ class Machine:
 
     def __init__(self, setup: MachineSetup, followers: Sequence[Follower]) -> None:
         self.setup = setup
-        self.state = ViewState()
+        self.hub = Hub(ViewState())
         self.station: Station | None = None
         self._followers = followers
+        self._boots: deque[Boot] = deque(maxlen=BOOTS_KEPT)
+        for follower in followers:
+            name = f"{setup.id}: {type(follower).__name__}"
+            self.hub.listen(name, partial(follower.happened, self))
+
+    @property
+    def state(self) -> ViewState:
+        """The picture after the last event."""
+        return self.hub.state
 
     @property
     def name(self) -> str:
         """What to call it: as the operator says, else as the sensor does."""
         sensor = self.state.sensor
-        return self.setup.name or (sensor.name if sensor is not None else self.setup.id)
+        return self.setup.name or (sensor.name if sensor is not None else "") or self.setup.id
 
     async def run(self) -> None:
         """Follow the sensor for ever; ends only for an address that cannot be meant."""
-        backoff = Backoff(self.setup.id)
-        while True:
-            try:
-                await self._follow(backoff)
-            except ConfigError as error:
-                self._lost(error)
-                return
-            except LegCurlError as error:
-                self._lost(error)
-            except Exception as error:
-                # One machine's trouble, even a fault of ours, must not end the others.
-                log.exception("%s failed", self.setup.id)
-                self._lost(error)
-            else:
-                self._lost(LinkLostError("The simulation or recording is over."))
-                return
-            await asyncio.sleep(backoff.next_s())
+        async with aclosing(self._events()) as events:
+            await self.hub.run(events)
 
-    async def _follow(self, backoff: Backoff) -> None:
-        async with open_station(
-            self.setup.address, calibration=self.setup.calibration, on_samples=self._sampled
-        ) as station:
-            self.station = station
-            try:
-                async for event in station.events():
-                    backoff.reset()
-                    self._tell(event)
-            finally:
-                self.station = None
-
-    def behind_s(self) -> float:
-        """How old the picture is: after a lost link, until the sensor's log is read."""
-        wall_s = self.station.wall_time_s(self.state.t_s) if self.station is not None else None
-        return 0.0 if wall_s is None else max(0.0, time.time() - wall_s)
+    def boot_at(self, t_s: float) -> Boot | None:
+        """The start of the sensor whose clock counted a moment; None before there was any."""
+        for boot in reversed(self._boots):
+            if boot.zero_us <= t_s * 1e6:
+                return boot
+        return self._boots[0] if self._boots else None
 
     def wall_time(self, t_s: float) -> datetime:
-        """When a moment of the sensor's clock was; now, where nobody can tell."""
+        """When a moment of the machine's time was; now, where nobody can tell."""
         wall_s = self.station.wall_time_s(t_s) if self.station is not None else None
         if wall_s is None:
             wall_s = time.time() - (self.state.t_s - t_s)
         return datetime.fromtimestamp(wall_s, UTC)
 
+    async def _events(self) -> AsyncGenerator[Event, None]:
+        """What the machine's stations say, one after the other, and why there is none."""
+        backoff = Backoff(self.setup.id)
+        over = False
+        while not over:
+            trouble: Exception = LinkLostError("The simulation or recording is over.")
+            try:
+                async with self._open_station() as station:
+                    async for event in station.events():
+                        backoff.reset()
+                        yield event
+                over = True
+            except ConfigError as error:
+                trouble, over = error, True
+            except LegCurlError as error:
+                trouble = error
+            except Exception as error:
+                # One machine's trouble, even a fault of ours, must not end the others.
+                log.exception("%s failed", self.setup.id)
+                trouble = error
+            finally:
+                self.station = None
+            lost = LinkChanged("lost", _reason(trouble))
+            if (self.state.link, self.state.link_reason) != ("lost", lost.reason):
+                yield lost
+            if not over:
+                await asyncio.sleep(backoff.next_s())
+
+    def _open_station(self) -> Station:
+        self._boots.clear()
+        self.station = open_station(
+            self.setup.address,
+            calibration=self.setup.calibration,
+            prompt=True,
+            on_samples=self._sampled,
+        )
+        return self.station
+
     def _sampled(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
+        self._note_boot()
         for follower in self._followers:
-            follower.sampled(self, t_us, angle_deg)
+            try:
+                follower.sampled(self, t_us, angle_deg)
+            except Exception as error:
+                name = f"{self.setup.id}: {type(follower).__name__}"
+                if name not in self.hub.failures:  # many times a second is enough for the log
+                    log.exception("%s failed at samples.", name)
+                self.hub.failures[name] = error
 
-    def _tell(self, event: Event) -> None:
-        self.state = self.state.apply(event)
-        for follower in self._followers:
-            follower.happened(self, event)
-
-    def _lost(self, error: Exception) -> None:
-        known = isinstance(error, LegCurlError)
-        reason = str(error) if known else f"legcurl itself failed: {type(error).__name__}: {error}"
-        if self.state.link != "lost" or self.state.link_reason != reason:
-            self._tell(LinkChanged("lost", reason))
+    def _note_boot(self) -> None:
+        session = self.station.session if self.station is not None else None
+        if session is None or session.hello is None or session.zero_us is None:
+            return
+        boot = Boot(session.hello.sensor_id, session.hello.boot_id, session.zero_us)
+        if not self._boots or self._boots[-1] != boot:
+            self._boots.append(boot)
 
 
 class Gym:
@@ -160,23 +194,19 @@ class Gym:
         self._tasks.clear()
 
 
+def _reason(trouble: Exception) -> str:
+    if isinstance(trouble, LegCurlError):
+        return str(trouble)
+    return f"legcurl itself failed: {type(trouble).__name__}: {trouble}"
+
+
 def _check(setups: Sequence[MachineSetup]) -> None:
     seen: set[str] = set()
     for setup in setups:
-        if not setup.id or len(setup.id) > ID_MAX or not setup.id.isprintable() or "/" in setup.id:
+        if not ID.fullmatch(setup.id):
             raise ConfigError(
-                f"{setup.id!r} is no machine's id: use up to {ID_MAX} letters, digits and dashes."
+                f"{setup.id!r} is no machine's id: use up to 64 letters, digits and dashes."
             )
         if setup.id in seen:
             raise ConfigError(f"Two machines have the id {setup.id!r}: give each its own.")
         seen.add(setup.id)
-
-
-def numbered(addresses: Sequence[str]) -> list[MachineSetup]:
-    """Machines for addresses alone, as `legcurl serve --station` gives them."""
-    return [MachineSetup(f"machine-{n}", "", address) for n, address in enumerate(addresses, 1)]
-
-
-def renamed(setup: MachineSetup, name: str) -> MachineSetup:
-    """The same machine under another name."""
-    return replace(setup, name=name)

@@ -5,18 +5,20 @@
     hub.attach("page", show, everything=False)        # gets what it has time for
     await hub.run(station.events())
 
-Two kinds of sinks hang on a hub. A *reader* gets every event. It has a deep queue, and when even
-that is full the hub takes no more from the station: then the station's own buffer fills, then the
-link stands still, and what comes next waits in the sensor's log, minutes of it. So nothing is
-lost and memory is bounded, and whoever holds everything up is named (`held_by`). A *viewer* never
-holds anything up. Moving pictures that it has not looked at become one, the state after the last of
-them; and if it falls behind further it is told how much it missed and handed the state as it is
-then, from which it can go on: behind for a moment and never wrong.
+Three kinds of sinks hang on a hub. A *listener* is called with every event, the moment it happens;
+it may not wait, so it is for those who only take note. A *reader* gets every event as well. It has
+a deep queue, and when even that is full the hub takes no more from the station: then the station's
+own buffer fills, then the link stands still, and what comes next waits in the sensor's log, minutes
+of it. So nothing is lost and memory is bounded, and whoever holds everything up is named
+(`held_by`). A *viewer* never holds anything up. Moving pictures that it has not looked at become
+one, the state after the last of them; and if it falls behind further it is told how much it missed
+and handed the state as it is then, from which it can go on: behind for a moment and never wrong.
 
 The state is folded from the events (`state.apply(event)`, as ViewState does), once, for everybody.
 A viewer that joins late begins with it.
 
-A sink that fails is taken off and named; the others do not notice.
+A sink that fails is taken off and named; the others do not notice. Only a listener stays: it has
+nothing that could grow, and what it missed is one event.
 """
 
 from __future__ import annotations
@@ -70,11 +72,16 @@ class Hub(Generic[S]):
         self.state = state
         self.failures: dict[str, Exception] = {}  # of sinks that were attached, by name
         self.held_by: str | None = None  # the reader that everything waits for
+        self._listeners: dict[str, Callable[[Event], None]] = {}
         self._readers: list[Reader] = []
         self._viewers: list[Viewer[S]] = []
         self._reading: set[asyncio.Task[None]] = set()
         self._watching: set[asyncio.Task[None]] = set()
         self._ended = False
+
+    def listen(self, name: str, hear: Callable[[Event], None]) -> None:
+        """Have `hear` called with every event, when the state holds it; it returns at once."""
+        self._listeners[name] = hear
 
     def read(self, name: str, room: int = READER_ROOM) -> Reader:
         """Everything from here on, in order. Close it, or everybody may come to wait for it."""
@@ -109,6 +116,21 @@ class Hub(Generic[S]):
         sinks.add(task)
         task.add_done_callback(sinks.discard)
 
+    def tell(self, event: Event) -> None:
+        """Hand on one event, without waiting for anybody: for what happens beside the station."""
+        self.state = self.state.apply(event)
+        for name, hear in self._listeners.items():
+            try:
+                hear(event)
+            except Exception as error:
+                self.failures[name] = error
+                log.exception("%s failed at an event.", name)
+        for viewer in self._viewers:
+            viewer.offer(event)
+        for reader in self._readers:
+            reader.put(event)
+        self._let_go()
+
     async def run(self, events: AsyncIterable[Event]) -> None:
         """Hand on all events; returns when they have ended and attached sinks are done with them.
 
@@ -118,12 +140,7 @@ class Hub(Generic[S]):
         cancelled = False
         try:
             async for event in events:
-                self.state = self.state.apply(event)
-                for viewer in self._viewers:
-                    viewer.offer(event)
-                for reader in self._readers:
-                    reader.put(event)
-                self._let_go()
+                self.tell(event)
                 for reader in self._readers:
                     if reader.full:
                         await self._until_taken(reader)

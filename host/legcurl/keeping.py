@@ -2,28 +2,36 @@
 
 A `SetKeeper` follows the machines of a gym. It holds the samples since the set that is going on
 began (and a little before: a first rep is known only when it is over), makes a `NewSet` of what
-ends, and has one thread write them, in order, again and again until the store takes them. What
-waits is bounded only by the sets that people can lift: one is 20 kB, and a gym of 60 machines with
-a dead disk makes 100 MB in a day. `pending` and `trouble` say so.
+ends, and has one thread write them, again and again until the store takes them. What waits is
+bounded only by the sets that people can lift: one is 20 kB, and a gym of 60 machines with a dead
+disk makes 100 MB in a day. `pending` and `trouble` say so.
 
 The same thread serves everybody else who wants something of the store (`ask`), so the store is
 used by one thread at a time and the event loop by none of its waits.
+
+**Whose set it is.** A set belongs to who was entered on the machine when its last attempt ended,
+and then the entry is used up: a set without a name is put right with one touch, a set under the
+name of the one before is a lie that nobody notices. Who is entered after the last attempt, while
+the rest that ends the set is still going on, is the next one.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from array import array
-from bisect import bisect_left, bisect_right
+import re
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from legcurl._version import __version__
 from legcurl.errors import StoreError
 from legcurl.events import Event, SetEnded
-from legcurl.store.records import Expected, Machine, NewSet, Trace
+from legcurl.store.records import Expected, Machine, NewSet
+from legcurl.tape import Tape
 
 if TYPE_CHECKING:
     from legcurl.gym import Machine as GymMachine
@@ -36,29 +44,35 @@ FIRST_REP_S = 60.0  # kept while no set is known: the longest first rep, and som
 LONGEST_SET_S = 1800.0
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
+SENSOR_ID_MAX = 32  # characters of it that go into a set's id
+ENTRIES_MAX = 16  # for one set: somebody who changes their mind more often loses the first
+NOBODY = Expected()
 
 _T = TypeVar("_T")
-Kept = Callable[["GymMachine", NewSet], None]
+Kept = Callable[["GymMachine", str], None]
 
 
 class SetKeeper:
-    """Follows machines and keeps their sets. `kept` is told of each set that is stored."""
+    """Follows machines and keeps their sets.
+
+    `kept(machine, set_id)` is told of each set that is in the store.
+    """
 
     def __init__(self, store: Store, kept: Kept) -> None:
         self.trouble = ""  # why sets wait, if they do
         self._store = store
         self._kept = kept
         self._tapes: dict[str, Tape] = {}
-        self._expected: dict[str, Expected] = {}
-        self._waiting: asyncio.Queue[tuple[GymMachine, NewSet]] = asyncio.Queue()
-        self._unwritten = 0
+        self._entries: dict[str, list[Expected]] = {}  # oldest first
+        self._waiting: deque[tuple[GymMachine, NewSet]] = deque()
+        self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "store")
         self._task: asyncio.Task[None] | None = None
 
     @property
     def pending(self) -> int:
         """Sets that have ended and are not in the store yet."""
-        return self._unwritten
+        return len(self._waiting)
 
     async def __aenter__(self) -> SetKeeper:
         self._task = asyncio.create_task(self._write(), name="set keeper")
@@ -69,12 +83,14 @@ class SetKeeper:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        while not self._waiting.empty():
-            machine, new = self._waiting.get_nowait()
-            try:
-                await self._put(machine, new)
-            except StoreError as error:
-                log.error("set %s could not be stored: %s", new.id, error)  # noqa: TRY400
+        while self._waiting and await self._write_first():
+            pass
+        if self._waiting:
+            log.error(
+                "%d sets could not be stored: %s Start again soon: their sensors still have them.",
+                len(self._waiting),
+                self.trouble,
+            )
         self._thread.shutdown()
 
     async def ask(self, work: Callable[[Store], _T]) -> _T:
@@ -83,12 +99,15 @@ class SetKeeper:
         return await loop.run_in_executor(self._thread, work, self._store)
 
     def expect(self, machine_id: str, expected: Expected) -> None:
-        """Who lifts next on a machine, and what: for the sets from now on."""
-        self._expected[machine_id] = expected
+        """Who lifts on a machine, and what: entered at `expected.since`."""
+        entries = self._entries.setdefault(machine_id, [])
+        entries.append(expected)
+        del entries[:-ENTRIES_MAX]
 
     def expected(self, machine_id: str) -> Expected:
         """Who lifts on a machine, as far as anybody said."""
-        return self._expected.get(machine_id, Expected())
+        entries = self._entries.get(machine_id)
+        return entries[-1] if entries else NOBODY
 
     def sampled(self, machine: GymMachine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
         """Keep samples for the set that they may belong to."""
@@ -102,84 +121,82 @@ class SetKeeper:
         """Take a set that has ended."""
         if not isinstance(event, SetEnded):
             return
-        setup, result = machine.setup, event.set
-        tape = self._tapes.get(setup.id, Tape())
+        result = event.set
+        setup = machine.setup
+        boot = machine.boot_at(result.start_s)
+        zero_us = boot.zero_us if boot is not None else 0
+        place = f"{_plain(boot.sensor_id)}-{boot.boot_id:08x}" if boot is not None else setup.id
         new = NewSet(
-            id=set_id(machine, result.start_s),
+            id=f"{place}-{round(result.start_s * 1000 - zero_us / 1000)}",
             machine=Machine(setup.id, machine.name),
             started=machine.wall_time(result.start_s),
             result=result,
-            trace=tape.cut(result.start_s - BEFORE_SET_S, result.end_s + BEFORE_SET_S),
-            expected=self.expected(setup.id),
+            trace=self._tapes.get(setup.id, Tape()).cut(
+                result.start_s - BEFORE_SET_S, result.end_s + BEFORE_SET_S
+            ),
+            expected=self._use_up(setup.id, machine.wall_time(result.end_s)),
             detection=__version__,
+            log=place if boot is not None else "",
+            log_zero_us=zero_us,
         )
-        self._unwritten += 1
-        self._waiting.put_nowait((machine, new))
+        self._waiting.append((machine, new))
+        self._arrived.set()
+
+    def _use_up(self, machine_id: str, ended: datetime) -> Expected:
+        """Who was entered when a set's last attempt ended; what was entered later is for later."""
+        entries = self._entries.get(machine_id, [])
+        used = NOBODY
+        while entries and entries[0].since is not None and entries[0].since <= ended:
+            used = entries.pop(0)
+        # What a later entry only took over from the used one was not entered for the next.
+        self._entries[machine_id] = [
+            replace(
+                entry,
+                client_id=None if entry.client_id == used.client_id else entry.client_id,
+                load_kg=None if entry.load_kg == used.load_kg else entry.load_kg,
+            )
+            for entry in entries
+        ]
+        return used
 
     async def _write(self) -> None:
+        pause_s = RETRY_FIRST_S
         while True:
-            machine, new = await self._waiting.get()
-            pause_s = RETRY_FIRST_S
-            try:
-                while not await self._tried(machine, new):
-                    await asyncio.sleep(pause_s)
-                    pause_s = min(2 * pause_s, RETRY_MAX_S)
-            except asyncio.CancelledError:
-                self._waiting.put_nowait((machine, new))  # for the last try
-                raise
+            if not self._waiting:
+                self._arrived.clear()
+                await self._arrived.wait()
+            if await self._write_first():
+                pause_s = RETRY_FIRST_S
+                continue
+            self._waiting.rotate(-1)  # what is wrong with one set must not hold up the others
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, RETRY_MAX_S)
 
-    async def _tried(self, machine: GymMachine, new: NewSet) -> bool:
+    async def _write_first(self) -> bool:
+        """Try to store the set that has waited longest. It waits until it is in the store."""
+        machine, new = self._waiting[0]
         try:
-            await self._put(machine, new)
-        except StoreError as error:
-            if str(error) != self.trouble:
-                log.error("set %s waits: %s", new.id, error)  # noqa: TRY400
-            self.trouble = str(error)
+            set_id = await self.ask(lambda store: store.add_set(new))
+        except Exception as error:  # noqa: BLE001 - a set is not given up for a fault of ours
+            said = str(error) if isinstance(error, StoreError) else repr(error)
+            if said != self.trouble:
+                log.error("set %s waits: %s", new.id, said)  # noqa: TRY400 - nor every time
+            self.trouble = said
             return False
+        self._waiting.popleft()
         self.trouble = ""
+        try:
+            self._kept(machine, set_id)
+        except Exception:
+            log.exception("set %s is stored, but whoever waits for it was not told.", set_id)
         return True
 
-    async def _put(self, machine: GymMachine, new: NewSet) -> None:
-        await self.ask(lambda store: store.add_set(new))
-        self._unwritten -= 1
-        self._kept(machine, new)
+
+def entered(before: Expected, **fields: object) -> Expected:
+    """An entry of now: what was entered before, with some fields anew."""
+    return replace(before, **fields, since=datetime.now(UTC))
 
 
-class Tape:
-    """The newest samples of a machine."""
-
-    def __init__(self) -> None:
-        self._t_us = array("q")
-        self._angle_deg = array("d")
-        self._forgotten = 0  # samples at the front that are no longer wanted
-
-    def add(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
-        """Take the samples that came next; times that go back begin a new tape."""
-        if self._t_us and t_us and t_us[0] <= self._t_us[-1]:
-            self.__init__()
-        self._t_us.extend(t_us)
-        self._angle_deg.extend(angle_deg)
-
-    def forget_before(self, t_s: float) -> None:
-        """Let go of what is older; the memory is freed when half of it is."""
-        self._forgotten = bisect_left(self._t_us, round(t_s * 1e6), self._forgotten)
-        if 2 * self._forgotten > len(self._t_us):
-            del self._t_us[: self._forgotten]
-            del self._angle_deg[: self._forgotten]
-            self._forgotten = 0
-
-    def cut(self, from_s: float, to_s: float) -> Trace:
-        """The samples of a while."""
-        first = bisect_left(self._t_us, round(from_s * 1e6))
-        last = bisect_right(self._t_us, round(to_s * 1e6))
-        return Trace(tuple(self._t_us[first:last]), tuple(self._angle_deg[first:last]))
-
-
-def set_id(machine: GymMachine, start_s: float) -> str:
-    """An id that the same set has whenever it is told, and no other set.
-
-    The sensor and its boot say which log, and the start says where in it.
-    """
-    sensor = machine.state.sensor
-    log_of = f"{sensor.sensor_id}-{sensor.boot_id:08x}" if sensor is not None else machine.setup.id
-    return f"{log_of}-{round(start_s * 1000)}"
+def _plain(sensor_id: str) -> str:
+    """A sensor's id as it can be in an address, whatever the sensor says."""
+    return re.sub(r"[^0-9A-Za-z_-]", "_", sensor_id[:SENSOR_ID_MAX]) or "sensor"

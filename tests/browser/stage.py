@@ -1,8 +1,8 @@
 """A gym on a stage: the real service and page, its machines played from simulated sets.
 
-A `Take` is what a station would give for one simulated lifter: samples and events, in order. `Stage` serves the real application and lets a test play any machine
-up to a moment and leave it there, so that a page can be looked at in every state, and a
-picture is the same each time.
+A `Take` is what a station would give for one simulated lifter: samples and events, in order.
+`Stage` serves the real application and lets a test play any machine up to a moment and leave it
+there, so that a page can be looked at in every state, and a picture is the same each time.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Stage:
         """An event that is in no take."""
 
         async def told() -> None:
-            self.service.gym.machines[machine]._tell(event)
+            self.service.gym.machines[machine].hub.tell(event)
 
         self._in_loop(told())
 
@@ -116,9 +116,10 @@ class Stage:
             item = played[at]
             at += 1
             if isinstance(item, Samples):
-                machine._sampled(item.t_us, item.angle_deg)
+                for follower in (self.service.keeper, self.service):
+                    follower.sampled(machine, item.t_us, item.angle_deg)
                 continue
-            machine._tell(item)
+            machine.hub.tell(item)
             if until(machine.state):
                 break
         else:

@@ -32,10 +32,11 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the coach has entered for the next set on a machine."""
+    """What the coach has entered for the next set on a machine, and when."""
 
     client_id: str | None = None
     load_kg: float | None = None
+    since: datetime | None = None  # None: nothing was entered
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,13 @@ class Trace:
 
 @dataclass(frozen=True, slots=True)
 class NewSet:
-    """A set as it was measured. `id` is the same however often the same set is measured."""
+    """A set as it was measured.
+
+    After a restart, the sensor's log holds sets that were stored before, and they are measured
+    again; with less of the log before them, they may come out a little different. `log` names the
+    sensor and its boot, and `log_zero_us` says where the zero of that boot's clock lies in the
+    times of `result`: two sets that overlap in the same log are the same set.
+    """
 
     id: str
     machine: Machine
@@ -57,6 +64,18 @@ class NewSet:
     trace: Trace | None = None
     expected: Expected = Expected()
     detection: str = ""  # the version of the rules that measured it
+    log: str = ""  # empty: nobody knows
+    log_zero_us: int = 0
+
+    @property
+    def log_start_us(self) -> int:
+        """When it began, by the clock of its log."""
+        return round(self.result.start_s * 1e6) - self.log_zero_us
+
+    @property
+    def log_end_us(self) -> int:
+        """When its last attempt ended, by the clock of its log."""
+        return round(self.result.end_s * 1e6) - self.log_zero_us
 
 
 @dataclass(frozen=True, slots=True)

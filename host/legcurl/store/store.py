@@ -8,10 +8,10 @@ changes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self
@@ -23,15 +23,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
-from legcurl.errors import InputError, StoreError
-from legcurl.events import RepResult, SetResult
+from legcurl.errors import InputError, NoSuchRecordError, StoreError
 from legcurl.store import tables, traces
+from legcurl.store.checks import check_load, clean, correct_value, storable
 from legcurl.store.records import (
-    CORRECTION_KINDS,
-    OUTCOMES,
     Client,
     Correction,
     CorrectionKind,
@@ -43,20 +41,26 @@ from legcurl.store.records import (
     StoredSet,
     Trace,
 )
+from legcurl.store.rows import (
+    REP_FIELDS,
+    SET_FIELDS,
+    all_sets,
+    as_client,
+    as_moment,
+    as_us,
+    one_set,
+    same_set,
+    stored_sets,
+)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_S = 5.0  # another process may hold the file for the length of a backup's step
 CLIENT_ID_BYTES = 4
-COUNT_MAX = 200
-LOAD_MAX_KG = 500.0
 NOTE_MAX = 2000
 NAME_MAX = 80
 PAGE_MAX = 500
 
-_SET_FIELDS = [field.name for field in fields(SetResult) if field.name != "reps"]
-_REP_FIELDS = [field.name for field in fields(RepResult)]
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_NEXT = re.compile(r"(-?[0-9]{1,17})~(.+)", re.DOTALL)  # of a page: where the next one begins
 
 
 def open_store(url: str) -> Store:
@@ -134,10 +138,10 @@ class Store:
 
     def add_client(self, name: str | None) -> Client:
         """A new client, with an id that says nothing about them."""
-        name = _clean(name, NAME_MAX, "A client's name")
+        name = clean(name, NAME_MAX, "A client's name")
         client = Client(token_hex(CLIENT_ID_BYTES), name or None, datetime.now(UTC))
         with self._transaction() as connection:
-            row = {"id": client.id, "name": client.name, "since_us": _us(client.since)}
+            row = {"id": client.id, "name": client.name, "since_us": as_us(client.since)}
             connection.execute(sa.insert(tables.clients).values(row))
         return client
 
@@ -148,96 +152,113 @@ class Store:
             column.name.is_(None), column.name, column.since_us
         )
         with self._transaction() as connection:
-            return [_client(row) for row in connection.execute(query).mappings()]
+            return [as_client(row) for row in connection.execute(query).mappings()]
 
     def client(self, client_id: str) -> Client:
-        """One client. InputError if there is none of that id."""
+        """One client. NoSuchRecordError if there is none of that id."""
         with self._transaction() as connection:
-            return _need_client(connection, client_id)
+            found = _find_client(connection, client_id)
+        if found is None:
+            raise NoSuchRecordError(f"There is no client {client_id!r}.")
+        return found
 
     def expect(self, machine_id: str, expected: Expected) -> None:
         """Remember who lifts next on a machine, and what."""
-        _check_load(expected.load_kg)
+        check_load(expected.load_kg)
         with self._transaction() as connection:
             if expected.client_id is not None:
                 _need_client(connection, expected.client_id)
-            column = tables.machines.c
             changed = connection.execute(
                 sa.update(tables.machines)
-                .where(column.id == machine_id)
-                .values(next_client_id=expected.client_id, next_load_kg=expected.load_kg)
+                .where(tables.machines.c.id == machine_id)
+                .values(_next_row(expected))
             )
             if not changed.rowcount:
-                raise InputError(f"There is no machine {machine_id!r}.")
+                raise NoSuchRecordError(f"There is no machine {machine_id!r}.")
 
     def expected(self, machine_id: str) -> Expected:
         """Who lifts next on a machine, as far as anybody said."""
         query = sa.select(tables.machines).where(tables.machines.c.id == machine_id)
         with self._transaction() as connection:
             row = connection.execute(query).mappings().first()
-        return Expected() if row is None else Expected(row["next_client_id"], row["next_load_kg"])
+        if row is None or row["next_since_us"] is None:
+            return Expected()
+        return Expected(row["next_client_id"], row["next_load_kg"], as_moment(row["next_since_us"]))
 
     # Sets
 
-    def add_set(self, new: NewSet) -> bool:
-        """Store a set, all of it or nothing; False if it was there already."""
-        row = {name: getattr(new.result, name) for name in _SET_FIELDS}
+    def add_set(self, new: NewSet) -> str:
+        """Store a set, all of it or nothing; gives the id under which it is stored.
+
+        That is another than its own if the same set was stored before. What was entered for it is
+        used up. A client who is gone meanwhile is left out: the set is not.
+        """
+        row = {name: getattr(new.result, name) for name in SET_FIELDS}
         row |= {
             "id": new.id,
             "machine_id": new.machine.id,
             "client_id": new.expected.client_id,
             "load_kg": new.expected.load_kg,
-            "started_us": _us(new.started),
+            "started_us": as_us(new.started),
             "detection": new.detection,
+            "log": new.log or None,
+            "log_start_us": new.log_start_us,
+            "log_end_us": new.log_end_us,
         }
         rep_rows = [
-            {"set_id": new.id} | {name: getattr(rep, name) for name in _REP_FIELDS}
+            {"set_id": new.id} | {name: getattr(rep, name) for name in REP_FIELDS}
             for rep in new.result.reps
         ]
         with self._transaction() as connection:
-            if connection.execute(_one_set(new.id)).first() is not None:
-                return False
+            known = connection.execute(same_set(new)).scalar()
+            if known is not None:
+                return known
             _put_machine(connection, new.machine)
+            if new.expected.since is not None:
+                _use_up(connection, new.machine.id, new.expected)
+            if not _find_client(connection, new.expected.client_id):
+                row["client_id"] = None
             connection.execute(sa.insert(tables.sets).values(row))
             if rep_rows:
                 connection.execute(sa.insert(tables.reps), rep_rows)
             if new.trace is not None:
                 packed = {"set_id": new.id, "samples": traces.pack(new.trace)}
                 connection.execute(sa.insert(tables.traces).values(packed))
-        return True
+        return new.id
 
     def get_set(self, set_id: str) -> StoredSet:
-        """One set. InputError if there is none of that id."""
+        """One set. NoSuchRecordError if there is none of that id."""
         with self._transaction() as connection:
-            found = _stored(connection, connection.execute(_one_set(set_id)).mappings().all())
+            found = stored_sets(connection, connection.execute(one_set(set_id)).mappings().all())
         if not found:
-            raise InputError(f"There is no set {set_id!r}.")
+            raise NoSuchRecordError(f"There is no set {set_id!r}.")
         return found[0]
 
     def find_sets(self, query: SetQuery) -> SetPage:
         """The sets that a query means, newest first, a page at a time."""
         column = tables.sets.c
         limit = max(1, min(query.limit, PAGE_MAX))
-        chosen = _all_sets().order_by(column.started_us.desc(), column.id.desc()).limit(limit + 1)
+        chosen = all_sets().order_by(column.started_us.desc(), column.id.desc()).limit(limit + 1)
         if query.machine_id is not None:
             chosen = chosen.where(column.machine_id == query.machine_id)
         if query.client_id is not None:
             chosen = chosen.where(column.client_id == query.client_id)
         if query.since is not None:
-            chosen = chosen.where(column.started_us >= _us(query.since))
+            chosen = chosen.where(column.started_us >= as_us(query.since))
         if query.until is not None:
-            chosen = chosen.where(column.started_us < _us(query.until))
+            chosen = chosen.where(column.started_us < as_us(query.until))
         if query.before is not None:
-            at, _, set_id = query.before.partition("~")
-            if not at.lstrip("-").isdigit():
+            place = _NEXT.fullmatch(query.before)
+            if place is None:
                 raise InputError(f"{query.before!r} is not the `next` of a page.")
+            at, set_id = place.groups()
             chosen = chosen.where(
                 sa.tuple_(column.started_us, column.id) < sa.tuple_(int(at), set_id)
             )
         with self._transaction() as connection:
             rows = connection.execute(chosen).mappings().all()
-            found = _stored(connection, rows[:limit])
-        more = f"{_us(found[-1].started)}~{found[-1].id}" if len(rows) > limit else None
+            found = stored_sets(connection, rows[:limit])
+        more = f"{as_us(found[-1].started)}~{found[-1].id}" if len(rows) > limit else None
         return SetPage(tuple(found), more)
 
     def trace(self, set_id: str) -> Trace | None:
@@ -254,16 +275,16 @@ class Store:
             raise InputError(f"A set has no field {min(unknown)!r} to change.")
         values = dict(changes)
         if "load_kg" in values:
-            _check_load(values["load_kg"])
+            check_load(values["load_kg"])
         if "note" in values:
-            values["note"] = _clean(values["note"], NOTE_MAX, "A note") or ""
+            values["note"] = clean(values["note"], NOTE_MAX, "A note") or ""
         with self._transaction() as connection:
             if values.get("client_id") is not None:
                 _need_client(connection, values["client_id"])
             statement = sa.update(tables.sets).where(tables.sets.c.id == set_id)
             changed = connection.execute(statement.values(values)) if values else None
             if changed is not None and not changed.rowcount:
-                raise InputError(f"There is no set {set_id!r}.")
+                raise NoSuchRecordError(f"There is no set {set_id!r}.")
 
     def correct(
         self, set_id: str, kind: CorrectionKind, value: object, *, who: str, reason: str = ""
@@ -271,22 +292,22 @@ class Store:
         """Say what is wrong with a set as it was measured. InputError for what cannot be meant."""
         correction = Correction(
             kind,
-            _correct_value(kind, value),
+            correct_value(kind, value),
             who,
             datetime.now(UTC),
-            _clean(reason, 200, "A reason") or "",
+            clean(reason, 200, "A reason") or "",
         )
         row = {
             "set_id": set_id,
             "kind": kind,
             "value": json.dumps(correction.value),
             "who": who,
-            "at_us": _us(correction.at),
+            "at_us": as_us(correction.at),
             "reason": correction.reason,
         }
         with self._transaction() as connection:
-            if connection.execute(_one_set(set_id)).first() is None:
-                raise InputError(f"There is no set {set_id!r}.")
+            if connection.execute(one_set(set_id)).first() is None:
+                raise NoSuchRecordError(f"There is no set {set_id!r}.")
             connection.execute(sa.insert(tables.corrections).values(row))
         return correction
 
@@ -324,116 +345,35 @@ def _put_machine(connection: Connection, machine: Machine) -> None:
         connection.execute(sa.insert(tables.machines).values(row))
 
 
-def _need_client(connection: Connection, client_id: str) -> Client:
+def _use_up(connection: Connection, machine_id: str, expected: Expected) -> None:
+    """Forget what was entered for a set, unless something else was entered since."""
+    column = tables.machines.c
+    connection.execute(
+        sa.update(tables.machines)
+        .where(
+            column.id == machine_id, column.next_since_us == _next_row(expected)["next_since_us"]
+        )
+        .values(_next_row(Expected()))
+    )
+
+
+def _next_row(expected: Expected) -> dict[str, Any]:
+    return {
+        "next_client_id": expected.client_id,
+        "next_load_kg": expected.load_kg,
+        "next_since_us": None if expected.since is None else as_us(expected.since),
+    }
+
+
+def _need_client(connection: Connection, client_id: object) -> None:
+    """Refuse a client who is only named."""
+    if _find_client(connection, client_id) is None:
+        raise InputError(f"There is no client {client_id!r}.")
+
+
+def _find_client(connection: Connection, client_id: object) -> Client | None:
+    if not isinstance(client_id, str) or not storable(client_id):
+        return None
     query = sa.select(tables.clients).where(tables.clients.c.id == client_id)
     row = connection.execute(query).mappings().first()
-    if row is None:
-        raise InputError(f"There is no client {client_id!r}.")
-    return _client(row)
-
-
-def _client(row: RowMapping) -> Client:
-    return Client(row["id"], row["name"], _moment(row["since_us"]))
-
-
-def _all_sets() -> sa.Select[Any]:
-    return (
-        sa.select(
-            tables.sets,
-            tables.machines.c.name.label("machine_name"),
-            tables.clients.c.name.label("client_name"),
-            tables.clients.c.since_us.label("client_since_us"),
-            tables.traces.c.set_id.is_not(None).label("has_trace"),
-        )
-        .join(tables.machines, tables.machines.c.id == tables.sets.c.machine_id)
-        .outerjoin(tables.clients, tables.clients.c.id == tables.sets.c.client_id)
-        .outerjoin(tables.traces, tables.traces.c.set_id == tables.sets.c.id)
-    )
-
-
-def _one_set(set_id: str) -> sa.Select[Any]:
-    return _all_sets().where(tables.sets.c.id == set_id)
-
-
-def _stored(connection: Connection, rows: Sequence[RowMapping]) -> list[StoredSet]:
-    """Complete rows of sets with their reps and corrections, two queries for all of them."""
-    ids = [row["id"] for row in rows]
-    reps: dict[str, list[RepResult]] = {set_id: [] for set_id in ids}
-    corrections: dict[str, list[Correction]] = {set_id: [] for set_id in ids}
-    of_reps, of_corrections = tables.reps.c, tables.corrections.c
-    by_number = sa.select(tables.reps).where(of_reps.set_id.in_(ids)).order_by(of_reps.number)
-    for row in connection.execute(by_number).mappings():
-        reps[row["set_id"]].append(RepResult(**{name: row[name] for name in _REP_FIELDS}))
-    by_id = (
-        sa.select(tables.corrections)
-        .where(of_corrections.set_id.in_(ids))
-        .order_by(of_corrections.id)
-    )
-    for row in connection.execute(by_id).mappings():
-        corrections[row["set_id"]].append(
-            Correction(
-                row["kind"],
-                json.loads(row["value"]),
-                row["who"],
-                _moment(row["at_us"]),
-                row["reason"],
-            )
-        )
-    return [_stored_set(row, tuple(reps[row["id"]]), tuple(corrections[row["id"]])) for row in rows]
-
-
-def _stored_set(
-    row: RowMapping, reps: tuple[RepResult, ...], corrections: tuple[Correction, ...]
-) -> StoredSet:
-    client = None
-    if row["client_id"] is not None:
-        client = Client(row["client_id"], row["client_name"], _moment(row["client_since_us"]))
-    return StoredSet(
-        id=row["id"],
-        machine=Machine(row["machine_id"], row["machine_name"]),
-        client=client,
-        started=_moment(row["started_us"]),
-        load_kg=row["load_kg"],
-        note=row["note"],
-        original=SetResult(reps=reps, **{name: row[name] for name in _SET_FIELDS}),
-        corrections=corrections,
-        detection=row["detection"],
-        has_trace=bool(row["has_trace"]),
-    )
-
-
-def _correct_value(kind: str, value: object) -> int | str | None:
-    if kind not in CORRECTION_KINDS:
-        raise InputError(f"A correction is one of {', '.join(CORRECTION_KINDS)}, not {kind!r}.")
-    if kind == "count":
-        if type(value) is not int or not 0 <= value <= COUNT_MAX:
-            raise InputError(f"A count is a whole number from 0 to {COUNT_MAX}, not {value!r}.")
-        return value
-    if kind == "outcome":
-        if not isinstance(value, str) or value not in OUTCOMES:
-            raise InputError(f"An outcome is one of {', '.join(OUTCOMES)}, not {value!r}.")
-        return value
-    return None
-
-
-def _check_load(load_kg: object) -> None:
-    if load_kg is None:
-        return
-    if type(load_kg) not in (int, float) or not 0 <= load_kg <= LOAD_MAX_KG:  # type: ignore[operator]
-        raise InputError(f"A load is from 0 to {LOAD_MAX_KG:g} kg, not {load_kg!r}.")
-
-
-def _clean(text: object, longest: int, what: str) -> str | None:
-    if text is None:
-        return None
-    if not isinstance(text, str) or len(text) > longest or "\0" in text:
-        raise InputError(f"{what} is a text of at most {longest} characters.")
-    return text.strip()
-
-
-def _us(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def _moment(us: int) -> datetime:
-    return _EPOCH + us * _MICROSECOND
+    return None if row is None else as_client(row)

@@ -32,6 +32,7 @@ machines = Table(
     Column("name", Text, nullable=False),
     Column("next_client_id", String(64), ForeignKey("clients.id", ondelete="SET NULL")),
     Column("next_load_kg", Float),
+    Column("next_since_us", BigInteger),
 )
 
 clients = Table(
@@ -52,6 +53,10 @@ sets = Table(
     Column("load_kg", Float),
     Column("note", Text, nullable=False, server_default=""),
     Column("detection", String(32), nullable=False, server_default=""),
+    # Which log it was measured from, and where in it by that log's own clock: see records.NewSet.
+    Column("log", String(64)),
+    Column("log_start_us", BigInteger, nullable=False),
+    Column("log_end_us", BigInteger, nullable=False),
     Column("start_s", Float, nullable=False),
     Column("end_s", Float, nullable=False),
     Column("outcome", String(16), nullable=False),
@@ -68,6 +73,7 @@ sets = Table(
     Index("sets_by_machine", "machine_id", "started_us", "id"),
     Index("sets_by_client", "client_id", "started_us", "id"),
     Index("sets_by_time", "started_us", "id"),
+    Index("sets_by_log", "log", "log_start_us"),
 )
 
 reps = Table(

@@ -5,7 +5,10 @@ Anywhere else there must be one. Two PINs give two rights: the one for viewing (
 wall), the other for changing as well (the coach). PINs are kept as argon2 hashes, sessions are
 random tokens in a cookie that scripts cannot read and other sites do not send, and every write
 carries a second token that only a page of ours can know. Guessing is slowed down for everybody
-together: addresses are cheap, and a gym has one coach.
+together: addresses are cheap, and a gym has one coach. Who is signed in does not notice.
+
+Sessions are kept in memory. A service that starts anew asks for the PIN again, so that a PIN which
+was changed because too many knew it signs everybody out.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import Literal
@@ -55,9 +58,15 @@ class TooManyTriesError(Exception):
 
 
 class Access:
-    """Signs in and says who somebody is. `hashes` are argon2 hashes by the right they give."""
+    """Signs in and says who somebody is.
 
-    def __init__(self, hashes: Mapping[Right, str]) -> None:
+    `hashes` are argon2 hashes by the right they give; `clock` gives seconds that only go forward.
+    """
+
+    def __init__(
+        self, hashes: Mapping[Right, str], *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._clock = clock
         self._hashes = dict(hashes)
         self._sessions: dict[str, Session] = {}
         self._open = Session(COACH, token_urlsafe(24), float("inf"), "this computer")
@@ -74,27 +83,24 @@ class Access:
         if not self.needs_pin:
             return self._open
         session = self._sessions.get(token or "")
-        if session is None or session.until_s < time.time():
+        if session is None or session.until_s < self._clock():
             self._sessions.pop(token or "", None)
             return None
         return session
 
     async def sign_in(self, pin: str) -> tuple[str, Session] | None:
         """A new session and its cookie, or None for a wrong PIN. Raises TooManyTriesError."""
-        now_s = time.monotonic()
-        if now_s < self._closed_until_s:
-            raise TooManyTriesError(self._closed_until_s - now_s)
-        if self._wrong >= WRONG_FREE:  # before the slow part, or tries side by side would be free
-            wait_s = min(WAIT_FIRST_S * 2.0 ** (self._wrong - WRONG_FREE), WAIT_MAX_S)
-            self._closed_until_s = now_s + wait_s
-        self._wrong += 1
+        self._count_try()
         rights = await asyncio.to_thread(self._rights_of, pin)
         if rights == NOBODY:
             return None
-        self._wrong = 0
-        self._closed_until_s = 0.0
+        if "change" in rights:
+            self._wrong = 0
+            self._closed_until_s = 0.0
+        else:  # it was no guess; but who may only look must not clear the count for guessing more
+            self._wrong -= 1
         who = "coach" if "change" in rights else "viewer"
-        session = Session(rights, token_urlsafe(24), time.time() + SESSION_S, who)
+        session = Session(rights, token_urlsafe(24), self._clock() + SESSION_S, who)
         token = token_urlsafe(32)
         while len(self._sessions) >= SESSIONS_MAX:
             self._sessions.pop(next(iter(self._sessions)))
@@ -105,13 +111,23 @@ class Access:
         """Forget a session."""
         self._sessions.pop(token or "", None)
 
+    def _count_try(self) -> None:
+        """Count a try as wrong until it is right: tries side by side must not be free."""
+        now_s = self._clock()
+        if now_s < self._closed_until_s:
+            raise TooManyTriesError(self._closed_until_s - now_s)
+        if self._wrong >= WRONG_FREE:
+            wait_s = min(WAIT_FIRST_S * 2.0 ** (self._wrong - WRONG_FREE), WAIT_MAX_S)
+            self._closed_until_s = now_s + wait_s
+        self._wrong += 1
+
     def _rights_of(self, pin: str) -> Rights:
         from argon2 import PasswordHasher
         from argon2.exceptions import VerificationError
 
         hasher = PasswordHasher()
         found = NOBODY
-        if not PIN_MIN <= len(pin) <= PIN_MAX:
+        if not _can_be_pin(pin):
             return found
         for right, rights in (("view", VIEWER), ("change", COACH)):
             kept = self._hashes.get(right)  # type: ignore[arg-type]
@@ -129,9 +145,14 @@ def hashed(pin: str) -> str:
     """The argon2 hash of a PIN. ConfigError for one that is too short or too long."""
     from argon2 import PasswordHasher
 
-    if not PIN_MIN <= len(pin) <= PIN_MAX:
+    if not _can_be_pin(pin):
         raise ConfigError(f"A PIN has {PIN_MIN} to {PIN_MAX} characters.")
     return PasswordHasher().hash(pin)
+
+
+def _can_be_pin(text: str) -> bool:
+    halves = any("\ud800" <= character <= "\udfff" for character in text)  # JSON can say them
+    return PIN_MIN <= len(text) <= PIN_MAX and not halves
 
 
 def same(one: str, other: str) -> bool:

@@ -20,22 +20,27 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from legcurl.errors import InputError, LegCurlError, LinkError, StoreError
-from legcurl.events import Event, Progress
+from legcurl.errors import InputError, LegCurlError, LinkError, NoSuchRecordError, StoreError
+from legcurl.events import Event, Progress, SetStarted
 from legcurl.gym import Gym, Machine, MachineSetup
 from legcurl.keeping import SetKeeper
-from legcurl.store.records import Expected, NewSet, StoredSet
+from legcurl.store.records import Expected, StoredSet
+from legcurl.store.records import Machine as StoredMachine
 from legcurl.web import api
 from legcurl.web.access import Access
+from legcurl.web.asked import ApiError, session_of
 from legcurl.web.guard import Guarded
 from legcurl.web.live import Broadcast
 from legcurl.web.machine_json import moving
+from legcurl.web.painting import Painter, PainterBusyError, PainterFailedError
+from legcurl.web.shapes import machine_json
 from legcurl.web.trace import TracePacer
 
 if TYPE_CHECKING:
     from legcurl.store import Store
 
 PAGE = Path(__file__).parent / "page"
+PICTURES_KEPT = 32  # some 60 kB each
 
 
 class Service:
@@ -50,15 +55,18 @@ class Service:
         self.last_sets: dict[str, str] = {}
         self.client_names: dict[str, str] = {}  # for the machines' pictures, by id
         self._pacers = {machine: TracePacer() for machine in self.gym.machines}
-        self._pictures: dict[str, bytes] = {}
+        self._painter = Painter()
+        self._pictures: dict[object, bytes] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Everything started, and at the end stopped in the right order."""
         self.client_names = {client.id: client.name or "" for client in self.store.clients()}
         for machine in self.gym.machines:
-            self.keeper.expect(machine, self.store.expected(machine))
-        async with self.keeper:
+            expected = self.store.expected(machine)
+            if expected.since is not None:
+                self.keeper.expect(machine, expected)
+        async with self.keeper, self._painter:
             ticking = asyncio.create_task(self.broadcast.run(), name="broadcast")
             try:
                 async with self.gym:
@@ -69,13 +77,16 @@ class Service:
 
     def snapshot(self, machine: str) -> dict[str, Any]:
         """A machine's whole state, as the page gets it."""
-        return api.machine_json(self, machine)
+        return machine_json(self, machine)
 
     def happened(self, machine: Machine, event: Event) -> None:
         """Tell the viewers."""
-        self.broadcast.moved(machine.setup.id, moving(machine.state))
+        name = machine.setup.id
+        if isinstance(event, SetStarted):
+            self.last_sets.pop(name, None)
+        self.broadcast.moved(name, moving(machine.state))
         if not isinstance(event, Progress):
-            self.broadcast.changed(machine.setup.id)
+            self.broadcast.changed(name)
 
     def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
         """Tell those viewers that draw this machine's trace; keep some for those who come later."""
@@ -90,12 +101,10 @@ class Service:
 
     async def expect(self, machine: str, expected: Expected) -> None:
         """Remember who lifts next, here and in the store."""
-        setup = self.gym.machines[machine]
+        named = StoredMachine(machine, self.gym.machines[machine].name)
 
         def remember(store: Store) -> None:
-            from legcurl.store.records import Machine as StoredMachine
-
-            store.put_machine(StoredMachine(machine, setup.name))
+            store.put_machine(named)
             store.expect(machine, expected)
 
         await self.keeper.ask(remember)
@@ -103,22 +112,27 @@ class Service:
         self.broadcast.changed(machine)
 
     async def picture(self, stored: StoredSet) -> bytes:
-        """The picture of a set, drawn when it is first asked for."""
-        known = self._pictures.get(stored.id)
+        """The picture of a set as it stands, drawn when it is first asked for."""
+        as_it_stands = (stored.id, stored.machine.name, stored.corrections)
+        known = self._pictures.get(as_it_stands)
         if known is None:
-            from legcurl.web.picture import draw
-
             trace = await self.keeper.ask(lambda store: store.trace(stored.id))
-            known = await asyncio.to_thread(draw, stored, trace)
-            while len(self._pictures) > 32:
+            known = await self._painter.paint(stored, trace)
+            while len(self._pictures) >= PICTURES_KEPT:
                 self._pictures.pop(next(iter(self._pictures)))
-            self._pictures[stored.id] = known
+            self._pictures[as_it_stands] = known
         return known
 
-    def _kept(self, machine: Machine, new: NewSet) -> None:
-        self.last_sets[machine.setup.id] = new.id
-        self.broadcast.stored({"machine": machine.setup.id, "set_id": new.id})
-        self.broadcast.changed(machine.setup.id)
+    def end(self) -> None:
+        """Let everybody go who would stay for ever: the service is about to end."""
+        self.broadcast.end()
+
+    def _kept(self, machine: Machine, set_id: str) -> None:
+        name = machine.setup.id
+        if machine.state.stage != "during":
+            self.last_sets[name] = set_id
+        self.broadcast.stored({"machine": name, "set_id": set_id})
+        self.broadcast.changed(name)
 
 
 class PageFiles(StaticFiles):
@@ -148,10 +162,13 @@ def create_app(service: Service, *, hosts: Sequence[str]) -> Starlette:
             Mount("/", PageFiles(directory=PAGE)),
         ],
         exception_handlers={
-            api.ApiError: _refused,
+            ApiError: _refused,
+            NoSuchRecordError: _not_there,
             InputError: _not_meant,
             StoreError: _store_failed,
             LinkError: _sensor_away,
+            PainterBusyError: _busy,
+            PainterFailedError: _failed,
             LegCurlError: _not_meant,
             HTTPException: _http_error,
         },
@@ -173,20 +190,21 @@ async def _openapi(_request: Request) -> Response:
 
 
 async def _health(request: Request) -> Response:
+    """Whether all is well, for a monitor; what is not, for who may look."""
     service: Service = request.app.state.service
-    links = {name: machine.state.link for name, machine in service.gym.machines.items()}
     well = not service.keeper.trouble
-    return JSONResponse(
-        {
-            "ok": well,
-            "machines": links,
+    told: dict[str, Any] = {"ok": well}
+    if session_of(request) is not None:
+        told |= {
+            "machines": {
+                name: machine.state.link for name, machine in service.gym.machines.items()
+            },
             "sets_waiting": service.keeper.pending,
             "store": service.keeper.trouble or "ok",
             "viewers": service.broadcast.viewers,
             "skipped_messages": service.broadcast.skipped,
-        },
-        status_code=200 if well else 503,
-    )
+        }
+    return JSONResponse(told, status_code=200 if well else 503)
 
 
 def _answer(status: int, error: str, remedy: str = "", headers: Any = None) -> Response:
@@ -194,8 +212,12 @@ def _answer(status: int, error: str, remedy: str = "", headers: Any = None) -> R
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, api.ApiError)
+    assert isinstance(error, ApiError)
     return _answer(error.status, error.error, error.remedy, error.headers)
+
+
+async def _not_there(_request: Request, error: Exception) -> Response:
+    return _answer(404, str(error))
 
 
 async def _not_meant(_request: Request, error: Exception) -> Response:
@@ -210,6 +232,14 @@ async def _sensor_away(_request: Request, error: Exception) -> Response:
     return _answer(409, str(error))
 
 
+async def _busy(_request: Request, error: Exception) -> Response:
+    return _answer(503, str(error), headers={"Retry-After": "2"})
+
+
+async def _failed(_request: Request, error: Exception) -> Response:
+    return _answer(500, str(error))
+
+
 async def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _answer(error.status_code, error.detail)
+    return _answer(error.status_code, error.detail, headers=error.headers)

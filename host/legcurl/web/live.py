@@ -5,27 +5,30 @@ moving figures, and whole states. A whole state says everything about its machin
 that lost some is told how many (`gone`) and given the newest state of every machine: it is
 behind for a moment and never wrong.
 
-Ids count whole states and stored sets, on from the time at which the service started, so that a
-viewer of the service's last run is never taken for one of this. A viewer that comes back with the
-id of the last one that it saw gets what it missed, as long as that is kept; otherwise the newest
-state of every machine, which is as good.
+Ids count whole states and stored sets. A viewer that comes back with the id of the last one that
+it saw gets what it missed, as long as that is kept; otherwise the newest state of every machine,
+which is as good. Each run of the service counts from a random number of its own, so that a viewer
+of another run is never taken for one of this.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from secrets import randbelow
 from typing import Any
 
 from legcurl._version import __version__
 
 KEPT = 512  # messages with an id: minutes of a busy room, about 1 MB
-QUEUE = 64  # messages that wait for one viewer: six seconds of moving figures
-TICK_S = 0.1  # moving figures are sent this often; a person reads no faster
+QUEUE = 64  # messages that wait for one viewer: seconds of moving figures
+GATHER_S = 0.03  # figures wait so long for those of other machines: no eye sees it
 ALIVE_S = 5.0  # the page calls itself blind after 7: see stream.mjs
+VIEWERS_MAX = 250  # open pages; each costs a socket, and 64 kB if it does not read
+RUN_BITS = 32  # of an id: below them the count, above them the run; both fit into a script's number
+RUNS = 1 << 20
 
 Snapshot = Callable[[str], dict[str, Any]]
 RecentTrace = Callable[[str], list[dict[str, Any]]]
@@ -36,18 +39,40 @@ class Viewer:
 
     def __init__(self, machine: str | None) -> None:
         self.machine = machine  # whose trace it wants
-        self.queue: asyncio.Queue[bytes] = asyncio.Queue(QUEUE)
         self.skipped = 0  # messages that it lost since it was last told
+        self._queue: deque[bytes] = deque()
+        self._news = asyncio.Event()
+        self._ended = False
 
     def offer(self, message: bytes) -> None:
         """Hand over a message, or count it as lost."""
-        if self.skipped:
+        if self.skipped or len(self._queue) >= QUEUE:
             self.skipped += 1
             return
-        try:
-            self.queue.put_nowait(message)
-        except asyncio.QueueFull:
-            self.skipped = 1
+        self._queue.append(message)
+        self._news.set()
+
+    def end(self) -> None:
+        """There will be no more."""
+        self._ended = True
+        self._news.set()
+
+    def give_up(self) -> int:
+        """How many messages it lost, with those that wait: what comes next is the state."""
+        lost = self.skipped + len(self._queue) if self.skipped else 0
+        if lost:
+            self.skipped = 0
+            self._queue.clear()
+        return lost
+
+    async def take(self) -> bytes:
+        """All that waits, as one piece of text; nothing after the end."""
+        while not self._queue and not self._ended:
+            self._news.clear()
+            await self._news.wait()
+        waiting = b"".join(self._queue)
+        self._queue.clear()
+        return waiting
 
 
 class Broadcast:
@@ -64,22 +89,30 @@ class Broadcast:
         self._snapshot = snapshot
         self._recent_trace = recent_trace
         self._viewers: set[Viewer] = set()
-        self._last_id = time.time_ns() // 1_000_000
+        self._last_id = (1 + randbelow(RUNS)) << RUN_BITS
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
         self._moved: dict[str, list[Any]] = {}
+        self._moves = asyncio.Event()
+        self._ended = False
 
     @property
     def viewers(self) -> int:
         """How many pages are open."""
         return len(self._viewers)
 
+    @property
+    def full(self) -> bool:
+        """Whether there is room for no more."""
+        return len(self._viewers) >= VIEWERS_MAX
+
     def watched(self, machine: str) -> bool:
         """Whether anybody wants a machine's trace."""
         return any(viewer.machine == machine for viewer in self._viewers)
 
     def moved(self, machine: str, figures: list[Any]) -> None:
-        """A machine's moving figures; the newest are sent with the next tick."""
+        """A machine's moving figures; of several in a short while the newest are sent."""
         self._moved[machine] = figures
+        self._moves.set()
 
     def changed(self, machine: str) -> None:
         """Something else about a machine changed: it is sent whole, at once."""
@@ -98,44 +131,57 @@ class Broadcast:
                 viewer.offer(message)
 
     async def run(self) -> None:
-        """Send the moving figures as time goes by, and a sign of life now and then."""
+        """Send the moving figures as they come, and a sign of life now and then."""
         loop = asyncio.get_running_loop()
         alive_s = loop.time() + ALIVE_S
         while True:
-            await asyncio.sleep(TICK_S)
+            try:
+                async with asyncio.timeout_at(alive_s):
+                    await self._moves.wait()
+            except TimeoutError:
+                pass
+            else:
+                await asyncio.sleep(GATHER_S)
             if self._moved:
                 self._offer(encode("moving", {"m": self._moved}))
                 self._moved = {}
+                self._moves.clear()
             if loop.time() >= alive_s:
-                alive_s = loop.time() + ALIVE_S
                 self._offer(encode("alive", {}))
+                alive_s = loop.time() + ALIVE_S
 
     async def follow(self, machine: str | None, last_id: int | None) -> AsyncIterator[bytes]:
-        """All messages for one new viewer, until it goes."""
+        """All messages for one new viewer, until it goes or the service ends."""
         viewer = Viewer(machine)
         self._viewers.add(viewer)
         try:
-            for message in self._welcome(last_id):
-                yield message
-            for piece in self._recent_trace(machine) if machine is not None else ():
-                yield encode("trace", piece)
-            while True:
-                yield await viewer.queue.get()
-                if viewer.skipped and viewer.queue.empty():
-                    skipped, viewer.skipped = viewer.skipped, 0
+            yield b"".join(self._welcome(machine, last_id))
+            while not self._ended:
+                yield await viewer.take()
+                skipped = viewer.give_up()
+                if skipped:
                     self.skipped += skipped
-                    yield encode("gone", {"skipped": skipped})
-                    for message in self._everything():
-                        yield message
+                    yield b"".join([encode("gone", {"skipped": skipped}), *self._everything()])
         finally:
             self._viewers.discard(viewer)
 
-    def _welcome(self, last_id: int | None) -> list[bytes]:
-        hello = encode("hello", {"version": __version__, "machines": self._machines})
-        known = last_id is not None and self._kept and self._kept[0][0] - 1 <= last_id
-        if known and last_id is not None and last_id <= self._last_id:
-            return [hello, *(message for number, message in self._kept if number > last_id)]
-        return [hello, *self._everything()]
+    def end(self) -> None:
+        """Let all viewers go: the service ends."""
+        self._ended = True
+        for viewer in self._viewers:
+            viewer.end()
+
+    def _welcome(self, machine: str | None, last_id: int | None) -> list[bytes]:
+        """What a new viewer begins with: what it missed, or everything."""
+        messages = [encode("hello", {"version": __version__, "machines": self._machines})]
+        first = self._kept[0][0] if self._kept else self._last_id + 1
+        if last_id is not None and first - 1 <= last_id <= self._last_id:
+            messages += [message for number, message in self._kept if number > last_id]
+        else:
+            messages += self._everything()
+        if machine is not None:
+            messages += [encode("trace", piece) for piece in self._recent_trace(machine)]
+        return messages
 
     def _everything(self) -> list[bytes]:
         return [encode("machine", self._snapshot(name), self._last_id) for name in self._machines]

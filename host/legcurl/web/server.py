@@ -16,7 +16,9 @@ from starlette.applications import Starlette
 
 from legcurl.errors import PortBusyError
 
-GRACEFUL_S = 2  # for open pages, at the end: their streams have no end of their own
+GRACEFUL_S = 1  # for requests that are being answered, at the end
+# A tablet that went out of range says nothing: who takes nothing for so long is gone.
+TAKES_NOTHING_MS = 60_000
 BACKLOG = 128
 
 
@@ -31,16 +33,19 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket. PortBusyError says what is in the way."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise PortBusyError(
             f"{host}:{port} cannot be served ({error.strerror or error}): choose another with "
             "--port, or end the program that has this one."
         ) from error
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux; its connections inherit it
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, TAKES_NOTHING_MS)
+    return listener
 
 
 async def serve(app: Starlette, listener: socket.socket) -> None:
-    """Serve until cancelled; then open requests have GRACEFUL_S to end."""
+    """Serve until cancelled; then pages are let go, and open requests have GRACEFUL_S to end."""
     config = uvicorn.Config(
         app,
         log_config=None,
@@ -54,6 +59,7 @@ async def serve(app: Starlette, listener: socket.socket) -> None:
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
+        app.state.service.end()
         server.should_exit = True
         await task
         raise

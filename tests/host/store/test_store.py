@@ -25,7 +25,7 @@ def store(url):
 
 def test_a_set_comes_out_as_it_went_in(store):
     new = new_set()
-    assert store.add_set(new)
+    assert store.add_set(new) == new.id
     stored = store.get_set(new.id)
     assert stored.result == stored.original == new.result
     assert stored.started == new.started
@@ -36,9 +36,9 @@ def test_a_set_comes_out_as_it_went_in(store):
 
 def test_the_same_set_again_changes_nothing(store):
     new = new_set()
-    assert store.add_set(new)
+    store.add_set(new)
     store.change_set(new.id, {"note": "slow down"})
-    assert not store.add_set(replace(new, result=replace(new.result, completed_reps=99)))
+    store.add_set(replace(new, result=replace(new.result, completed_reps=99)))
     assert store.get_set(new.id).result == new.result
     assert store.get_set(new.id).note == "slow down"
     assert len(store.find_sets(SetQuery()).sets) == 1
@@ -75,7 +75,7 @@ def test_blind_samples_stay_blind(store):
 def test_a_set_belongs_to_who_was_expected_on_the_machine(store):
     anna = store.add_client("Anna")
     store.put_machine(MACHINE)
-    store.expect(MACHINE.id, Expected(anna.id, 42.5))
+    store.expect(MACHINE.id, Expected(anna.id, 42.5, FIRST))
     store.add_set(new_set(expected=store.expected(MACHINE.id)))
     stored = store.get_set("set-0000")
     assert stored.client == anna
@@ -144,6 +144,8 @@ def test_sets_are_found_by_machine_client_and_time(store):
         ({"note": "x" * 2001}, "at most 2000"),
         ({"note": 7}, "at most 2000"),
         ({"client_id": "nobody"}, "no client"),
+        ({"client_id": ["nobody"]}, "no client"),
+        ({"note": "half a \ud83d"}, "at most 2000"),
         ({"outcome": "stopped"}, "no field 'outcome'"),
     ],
 )

@@ -25,6 +25,7 @@ def upgrade() -> None:
             "next_client_id", sa.String(64), sa.ForeignKey("clients.id", ondelete="SET NULL")
         ),
         sa.Column("next_load_kg", sa.Float),
+        sa.Column("next_since_us", sa.BigInteger),
     )
     op.create_table(
         "sets",
@@ -35,6 +36,9 @@ def upgrade() -> None:
         sa.Column("load_kg", sa.Float),
         sa.Column("note", sa.Text, nullable=False, server_default=""),
         sa.Column("detection", sa.String(32), nullable=False, server_default=""),
+        sa.Column("log", sa.String(64)),
+        sa.Column("log_start_us", sa.BigInteger, nullable=False),
+        sa.Column("log_end_us", sa.BigInteger, nullable=False),
         sa.Column("start_s", sa.Float, nullable=False),
         sa.Column("end_s", sa.Float, nullable=False),
         sa.Column("outcome", sa.String(16), nullable=False),
@@ -52,6 +56,7 @@ def upgrade() -> None:
     op.create_index("sets_by_machine", "sets", ["machine_id", "started_us", "id"])
     op.create_index("sets_by_client", "sets", ["client_id", "started_us", "id"])
     op.create_index("sets_by_time", "sets", ["started_us", "id"])
+    op.create_index("sets_by_log", "sets", ["log", "log_start_us"])
     op.create_table(
         "reps",
         sa.Column(

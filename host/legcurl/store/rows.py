@@ -1,0 +1,114 @@
+"""Rows of the tables to records, and the queries that choose them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from legcurl.events import RepResult, SetResult
+from legcurl.store import tables
+from legcurl.store.records import Client, Correction, Machine, NewSet, StoredSet
+
+SET_FIELDS = [field.name for field in fields(SetResult) if field.name != "reps"]
+REP_FIELDS = [field.name for field in fields(RepResult)]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def as_client(row: RowMapping) -> Client:
+    """A client of a complete row."""
+    return Client(row["id"], row["name"], as_moment(row["since_us"]))
+
+
+def all_sets() -> sa.Select[Any]:
+    """All sets, with what `stored_sets` needs of their machines, clients and traces."""
+    return (
+        sa.select(
+            tables.sets,
+            tables.machines.c.name.label("machine_name"),
+            tables.clients.c.name.label("client_name"),
+            tables.clients.c.since_us.label("client_since_us"),
+            tables.traces.c.set_id.is_not(None).label("has_trace"),
+        )
+        .join(tables.machines, tables.machines.c.id == tables.sets.c.machine_id)
+        .outerjoin(tables.clients, tables.clients.c.id == tables.sets.c.client_id)
+        .outerjoin(tables.traces, tables.traces.c.set_id == tables.sets.c.id)
+    )
+
+
+def same_set(new: NewSet) -> sa.Select[Any]:
+    """The ids of sets that are this one, measured before."""
+    column = tables.sets.c
+    same = column.id == new.id
+    if new.log:
+        overlaps = (column.log_start_us < new.log_end_us) & (column.log_end_us > new.log_start_us)
+        same |= (column.log == new.log) & overlaps
+    return sa.select(column.id).where(same).order_by(column.id != new.id)
+
+
+def one_set(set_id: str) -> sa.Select[Any]:
+    """The set of an id."""
+    return all_sets().where(tables.sets.c.id == set_id)
+
+
+def stored_sets(connection: Connection, rows: Sequence[RowMapping]) -> list[StoredSet]:
+    """Complete rows of sets with their reps and corrections, two queries for all of them."""
+    ids = [row["id"] for row in rows]
+    reps: dict[str, list[RepResult]] = {set_id: [] for set_id in ids}
+    corrections: dict[str, list[Correction]] = {set_id: [] for set_id in ids}
+    of_reps, of_corrections = tables.reps.c, tables.corrections.c
+    by_number = sa.select(tables.reps).where(of_reps.set_id.in_(ids)).order_by(of_reps.number)
+    for row in connection.execute(by_number).mappings():
+        reps[row["set_id"]].append(RepResult(**{name: row[name] for name in REP_FIELDS}))
+    by_id = (
+        sa.select(tables.corrections)
+        .where(of_corrections.set_id.in_(ids))
+        .order_by(of_corrections.id)
+    )
+    for row in connection.execute(by_id).mappings():
+        corrections[row["set_id"]].append(
+            Correction(
+                row["kind"],
+                json.loads(row["value"]),
+                row["who"],
+                as_moment(row["at_us"]),
+                row["reason"],
+            )
+        )
+    return [_stored_set(row, tuple(reps[row["id"]]), tuple(corrections[row["id"]])) for row in rows]
+
+
+def _stored_set(
+    row: RowMapping, reps: tuple[RepResult, ...], corrections: tuple[Correction, ...]
+) -> StoredSet:
+    client = None
+    if row["client_id"] is not None:
+        client = Client(row["client_id"], row["client_name"], as_moment(row["client_since_us"]))
+    return StoredSet(
+        id=row["id"],
+        machine=Machine(row["machine_id"], row["machine_name"]),
+        client=client,
+        started=as_moment(row["started_us"]),
+        load_kg=row["load_kg"],
+        note=row["note"],
+        original=SetResult(reps=reps, **{name: row[name] for name in SET_FIELDS}),
+        corrections=corrections,
+        detection=row["detection"],
+        has_trace=bool(row["has_trace"]),
+    )
+
+
+def as_us(moment: datetime) -> int:
+    """A moment as the tables have it."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def as_moment(us: int) -> datetime:
+    """A moment of the tables."""
+    return _EPOCH + us * _MICROSECOND
