@@ -71,9 +71,8 @@ BACKOFF_FIRST_S = 0.1  # a re-plugged port is there within a fraction of a secon
 BACKOFF_MAX_S = 3.0  # a lifter waits beside the machine: look often, it costs next to nothing
 BACKOFF_GROWTH = 2.0
 BACKOFF_JITTER = 0.25  # of a pause, either way: stations that broke together must not retry so
-# A sensor's clock never goes back. This much behind ours it has begun anew; less may be an answer
-# that was long on its way.
-TURNED_BACK_S = 5.0
+# From the last sample of a boot to zero of the next one's clock: no board is back sooner.
+RESTART_LEAST_S = 0.2
 QUICK_PINGS = 4  # at once, so that wall time is known when the first rep is
 QUICK_PING_S = 0.25
 # How old a sample may get in the sensor before it is sent, where somebody looks at it: with what
@@ -148,6 +147,7 @@ class LiveFeed:
         self._attention = asyncio.Event()  # something is lacking: the steersman must act
         self._fitting = asyncio.Event()  # samples came that the session lacked
         self._clock_boot: int | None = None
+        self._sampled_s: float | None = None  # host time at which samples last came
         self._trusted = False  # on this connection
         self._unproven: list[tuple[Answer, float]] = []  # hellos, and when they came
         self._lost = False  # told, and not yet restored
@@ -235,6 +235,7 @@ class LiveFeed:
                 continue  # nobody has asked for it
             elif isinstance(frame, Samples):
                 self._backoff.reset()
+                self._sampled_s = exchange.received_s
                 items += self._tell_restored()
             items.append(frame)
         before = self._session.next_index
@@ -255,7 +256,7 @@ class LiveFeed:
             return []  # greet() says so
         if not hello.speaks_ours:
             return []
-        if hello.boot_id == self._clock_boot and not self._turned_back(received_s, hello.time_us):
+        if hello.boot_id == self._clock_boot and not self._began_anew(received_s, hello.time_us):
             return []
         before, self.clock = self.clock, None
         if self._route.pace is not None:
@@ -267,14 +268,12 @@ class LiveFeed:
         zero_us = before.boot_began_us(received_s, hello.time_us)
         return [] if zero_us is None else [RestartNote(hello.boot_id, zero_us)]
 
-    def _turned_back(self, received_s: float, time_us: int) -> bool:
-        """Whether the sensor's clock is behind where it must be: it restarted under the same id."""
-        if self.clock is None or self._route.pace is None:
+    def _began_anew(self, received_s: float, time_us: int) -> bool:
+        """Whether this boot began after the last sample came: a restart under the same boot id."""
+        pace = self._route.pace
+        if pace is None or self._sampled_s is None:
             return False
-        expected_us = self.clock.sensor_us(received_s)
-        return expected_us is not None and time_us < expected_us - TURNED_BACK_S * 1e6 * max(
-            self._route.pace, 1.0
-        )
+        return received_s - time_us / 1e6 / pace > self._sampled_s + RESTART_LEAST_S
 
     async def _steer(self, exchange: Exchange) -> None:
         """Start the stream and keep it whole."""
