@@ -1,5 +1,7 @@
 # Everything a developer needs; each target sets up what it needs by itself.
-#   make run     a simulated leg curl set, live in the terminal; LINK=ble or LINK=tcp by that link
+#   make run     three simulated machines on the coach's page, the first also in the terminal,
+#                PORT=8081 on another port; LINK=ble or LINK=tcp or ARGS=ADDRESS: one set, by that way,
+#                in the terminal alone
 #   make test    all tests, the firmware on the real MicroPython VM included
 #   make test-chaos  every run of the equivalence suite, on every kind of link (a quarter of an hour)
 #   make check   format, lint, types (host, and firmware with the MicroPython stubs)
@@ -15,7 +17,12 @@ STAMP := $(VENV)/.ready
 ESP32_STUBS := $(VENV)/stubs/esp32
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 LINK ?=
-ARGS ?= sim:$(if $(LINK),?link=$(LINK))
+PORT ?= 8080
+ARGS ?= $(if $(LINK),sim:?link=$(LINK))
+DEMO_STORE := out/demo.db
+DEMO := --station 'Steady=sim:?lifter=steady&seed=7&sets=1000' \
+  --station 'Fails early=sim:?lifter=early&seed=8&sets=1000' \
+  --station 'Sloppy=sim:?lifter=sloppy&seed=9&sets=1000'
 ACCURACY ?=
 
 .PHONY: run test test-chaos check types format bench bench-accuracy docs clean setup
@@ -35,7 +42,12 @@ setup: $(STAMP)
 
 # Ctrl-C is how a live view ends: no error to report.
 run: $(STAMP)
+ifeq ($(strip $(ARGS)),)
+	@mkdir -p $(dir $(DEMO_STORE))
+	@$(BIN)/legcurl serve --port $(PORT) --store sqlite:///$(DEMO_STORE) $(DEMO) || test $$? -eq 130
+else
 	$(BIN)/legcurl watch $(ARGS) || test $$? -eq 130
+endif
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2

@@ -200,15 +200,17 @@ def tell(message: str) -> None:
 
 
 @contextmanager
-def logged_warnings_to(output: EventOutput) -> Iterator[None]:
-    """Let warnings that the library logs reach the user through this output."""
+def logged_warnings_to(output: EventOutput, *loggers: str) -> Iterator[None]:
+    """Let warnings that a library logs, by default ours, reach the user through this output."""
     handler = _WarningHandler(output)
-    library = logging.getLogger("legcurl")
-    library.addHandler(handler)
+    heard = [logging.getLogger(name) for name in loggers or ("legcurl",)]
+    for logger in heard:
+        logger.addHandler(handler)
     try:
         yield
     finally:
-        library.removeHandler(handler)
+        for logger in heard:
+            logger.removeHandler(handler)
 
 
 class _WarningHandler(logging.Handler):

@@ -1,22 +1,29 @@
-"""`serve`: the coach's page, and everything behind it."""
+"""`serve`: the coach's page, and everything behind it.
+
+On a terminal it draws the first machine, from the same station as the page; elsewhere it says what
+matters of each machine, a line at a time.
+"""
 
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.ending import run_until_ended
+from legcurl.cli.ending import OutputClosedError, run_until_ended
+from legcurl.cli.output import Picture, PlainLines, can_draw, logged_warnings_to, write_line
 
 if TYPE_CHECKING:
     import socket
 
-    from starlette.applications import Starlette
-
-    from legcurl.gym import MachineSetup
+    from legcurl.cli.output import EventOutput
+    from legcurl.gym import Machine, MachineSetup
+    from legcurl.hub import Reader
     from legcurl.web.access import Access
+    from legcurl.web.app import Service
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PIN_VARIABLE = "LEGCURL_PIN"
@@ -37,13 +44,20 @@ VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
 @click.option(
     "--allow-host", "names", metavar="NAME", multiple=True, help="A name that browsers may use."
 )
+@click.option("--quiet", is_flag=True, help="Print nothing but the page's address.")
 def serve(
-    stations: tuple[str, ...], host: str, port: int, store: str | None, names: tuple[str, ...]
+    stations: tuple[str, ...],
+    host: str,
+    port: int,
+    store: str | None,
+    names: tuple[str, ...],
+    quiet: bool,
 ) -> None:
     """Show every machine live in the browser, and keep every set.
 
     Beyond this computer (--host 0.0.0.0) a PIN is needed: put it into the environment as
-    LEGCURL_PIN, and as LEGCURL_VIEW_PIN one that may only look.
+    LEGCURL_PIN, and as LEGCURL_VIEW_PIN one that may only look. On a terminal the first machine
+    is drawn live; elsewhere a line is printed for each event that matters. Ctrl-C ends it.
     """
     from legcurl.errors import ConfigError
 
@@ -56,7 +70,7 @@ def serve(
         hosts |= _own_names()
     try:
         from legcurl.store import open_store
-        from legcurl.web.app import Service, create_app
+        from legcurl.web.app import Service
         from legcurl.web.server import listen
     except ImportError as error:
         raise ConfigError(
@@ -66,23 +80,57 @@ def serve(
         open_store(store or f"sqlite:///{_own_store()}") as opened,
         listen(host, port) as opened_port,
     ):
-        app = create_app(Service(setups, opened, access), hosts=sorted(hosts))
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-        click.echo(f"http://{shown}:{opened_port.getsockname()[1]}/")
-        run_until_ended(_serve(app, opened_port))
+        service = Service(setups, opened, access)
+        run_until_ended(_serve(service, sorted(hosts), opened_port, quiet=quiet))
 
 
-async def _serve(app: Starlette, listener: socket.socket) -> None:
+async def _serve(
+    service: Service, hosts: list[str], listener: socket.socket, *, quiet: bool
+) -> None:
+    from legcurl.web.app import create_app
     from legcurl.web.server import serve as serve_app
 
-    await serve_app(app, listener)
+    host, port = listener.getsockname()[:2]
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
+    url = f"http://{shown}:{port}/"
+    write_line(url)
+    first, *_ = machines = list(service.gym.machines.values())
+    output: EventOutput = PlainLines()
+    if can_draw() and not quiet:
+        output = Picture(first.setup.address, f"{url}  Ctrl-C ends")
+        first.hub.attach("terminal", partial(_show, output))
+    elif not quiet:
+        _say_what_matters(machines)
+    with output, logged_warnings_to(output, "legcurl", "uvicorn"):
+        await serve_app(create_app(service, hosts=hosts), listener)
+
+
+async def _show(output: EventOutput, reader: Reader) -> None:
+    try:
+        async for event in reader:
+            output.show(event)
+    except OutputClosedError:
+        return  # the terminal is gone; the service goes on
+    output.end_of_events()
+
+
+def _say_what_matters(machines: list[Machine]) -> None:
+    from legcurl.cli.gym_lines import GymLines
+
+    lines = GymLines()
+    for machine in machines:
+        machine.hub.listen("lines", partial(lines.hear, partial(getattr, machine, "name")))
 
 
 def _access(host: str) -> Access:
     from legcurl.errors import ConfigError
     from legcurl.web.access import Access, hashed
 
-    pins = {"change": os.environ.get(PIN_VARIABLE), "view": os.environ.get(VIEW_PIN_VARIABLE)}
+    # Taken out of the environment: no process that we start needs to know them.
+    pins = {
+        "change": os.environ.pop(PIN_VARIABLE, None),
+        "view": os.environ.pop(VIEW_PIN_VARIABLE, None),
+    }
     if host not in LOOPBACK and not pins["change"]:
         raise ConfigError(
             f"Beyond this computer ({host}) a PIN is needed: put one into the environment as "
