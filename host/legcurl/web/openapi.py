@@ -1,4 +1,8 @@
-"""The service's API as an OpenAPI document, for programs that want to use it."""
+"""The service's API as an OpenAPI document, for programs that want to use it.
+
+Written by hand, because what an endpoint promises is decided, not derived; the tests hold it to the
+routes and to what the endpoints answer.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,42 @@ from typing import Any
 
 from legcurl._version import __version__
 
-_ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
-_MACHINE = {"name": "machine", "in": "path", "required": True, "schema": {"type": "string"}}
-_CSRF = {
+_Schema = dict[str, Any]
+
+_TEXT: _Schema = {"type": "string"}
+_NUMBER: _Schema = {"type": "number"}
+_WHOLE: _Schema = {"type": "integer"}
+_FLAG: _Schema = {"type": "boolean"}
+_MOMENT: _Schema = {"type": "string", "format": "date-time"}
+_MAYBE_TEXT: _Schema = {"type": ["string", "null"]}
+_MAYBE_NUMBER: _Schema = {"type": ["number", "null"]}
+_MAYBE_OBJECT: _Schema = {"type": ["object", "null"]}
+_ANY_OBJECT: _Schema = {"type": "object"}
+
+_CSRF: _Schema = {
     "name": "X-Csrf-Token",
     "in": "header",
     "required": True,
-    "schema": {"type": "string"},
+    "schema": _TEXT,
     "description": "From /api/session: every change needs it.",
 }
+_QUERY = {
+    "machine": "a machine's id",
+    "client": "a client's id",
+    "from": "sets that began then or later; without a zone, in the gym's",
+    "to": "sets that began before then",
+    "limit": "sets on a page, 1 to 500; 50 if it is not said",
+    "before": "`next` of the page before",
+    "date": "as 2026-03-02, in the gym's time zone; today if it is not said",
+    "last_event_id": "what was seen last, where the header Last-Event-ID cannot be sent",
+}
+_EVENTS = (
+    "Server-sent events. `hello` says which machines there are; `machine` is one of them, whole; "
+    "`moving` has the moving figures of some, in the order of Machine's first members; `trace` is "
+    "the angle of the machine that was asked for; `set` says that a set was stored; `gone` says "
+    "how many messages a slow viewer lost, after which whole machines follow; `alive` comes at "
+    "least every 5 s."
+)
 
 
 def document() -> dict[str, Any]:
@@ -26,183 +57,252 @@ def document() -> dict[str, Any]:
             "version": __version__,
             "description": "Leg curl machines, live, and the sets that they have seen.",
         },
-        "paths": {
-            "/api/session": {"get": _op("Who you are", "Session", 401)},
-            "/api/login": {"post": _op("Sign in with a PIN", "Session", 401, 429, body="Login")},
-            "/api/logout": {"post": _op("Sign out", None, changes=True)},
-            "/api/events": {
-                "get": _op(
-                    "Server-sent events: machine, moving, trace, set, gone, alive",
-                    None,
-                    404,
-                    query=("machine", "last_event_id"),
-                )
-            },
-            "/api/stations": {"get": _op("All machines now", "[Machine]")},
-            "/api/stations/{machine}/next": {
-                "parameters": [_MACHINE],
-                "post": _op(
-                    "Who lifts next, and what", "Machine", 400, 404, body="Next", changes=True
-                ),
-            },
-            "/api/stations/{machine}/identify": {
-                "parameters": [_MACHINE],
-                "post": _op("Let the sensor blink", None, 404, 409, changes=True),
-            },
-            "/api/stations/{machine}/day": {
-                "parameters": [_MACHINE],
-                "get": _op("A machine's sets of a day", None, 404, query=("date",)),
-            },
-            "/api/stations/{machine}/day.csv": {
-                "parameters": [_MACHINE],
-                "get": _op("The same as CSV", None, 404, query=("date",)),
-            },
-            "/api/sets": {
-                "get": _op(
-                    "Sets, newest first, a page at a time",
-                    "Sets",
-                    400,
-                    query=("machine", "client", "from", "to", "limit", "before"),
-                )
-            },
-            "/api/sets/{id}": {
-                "parameters": [_ID],
-                "get": _op("One set", "Set", 404),
-                "patch": _op(
-                    "Client, load and note", "Set", 400, 404, body="SetChange", changes=True
-                ),
-            },
-            "/api/sets/{id}/trace": {
-                "parameters": [_ID],
-                "get": _op("The raw angles of a set", "Trace", 404),
-            },
-            "/api/sets/{id}.csv": {
-                "parameters": [_ID],
-                "get": _op("Its reps as CSV", None, 404),
-            },
-            "/api/sets/{id}.png": {
-                "parameters": [_ID],
-                "get": _op("Its picture", None, 404),
-            },
-            "/api/sets/{id}/corrections": {
-                "parameters": [_ID],
-                "post": _op(
-                    "Delete, restore or correct", "Set", 400, 404, body="Correction", changes=True
-                ),
-            },
-            "/api/clients": {
-                "get": _op("All clients", None),
-                "post": _op("A new client", "Client", 400, body="NewClient", changes=True),
-            },
-            "/api/clients/{id}/history": {
-                "parameters": [_ID],
-                "get": _op("A client's sets", None, 400),
-            },
-            "/api/clients/{id}/sets.csv": {
-                "parameters": [_ID],
-                "get": _op("The same as CSV", None),
-            },
-            "/healthz": {"get": _op("Whether all is well (503: it is not)", None, 503)},
-        },
+        "paths": _paths(),
         "components": {"schemas": _schemas()},
     }
 
 
-def _op(
+def _paths() -> dict[str, Any]:
+    period = ("from", "to")
+    return {
+        "/api/session": {"get": _get("Who you are", "Session", 401)},
+        "/api/login": {
+            "post": _change("Sign in with a PIN", "SignedIn", 400, 401, 429, body="Login")
+        },
+        "/api/logout": {"post": _change("Sign out", "Nothing", 401, guarded=True)},
+        "/api/events": {
+            "get": _get(
+                _EVENTS,
+                "text/event-stream",
+                401,
+                404,
+                503,
+                query=_named("machine", "last_event_id"),
+            )
+        },
+        "/api/stations": {"get": _get("All machines now", "[Machine]", 401)},
+        "/api/stations/{machine}/next": _of(
+            "machine",
+            post=_change(
+                "Who lifts next, and what", "Machine", 400, 401, 404, body="Next", guarded=True
+            ),
+        ),
+        "/api/stations/{machine}/identify": _of(
+            "machine", post=_change("Let the sensor blink", "Nothing", 401, 404, 409, guarded=True)
+        ),
+        "/api/stations/{machine}/day": _of(
+            "machine", get=_get("A day's sets", "Day", 400, 401, 404, query=_named("date"))
+        ),
+        "/api/stations/{machine}/day.csv": _of(
+            "machine", get=_get("A day's sets", "text/csv", 400, 401, 404, query=_named("date"))
+        ),
+        "/api/sets": {
+            "get": _get(
+                "Sets, newest first, a page at a time",
+                "Sets",
+                400,
+                401,
+                query=_named("machine", "client", *period, "limit", "before"),
+            )
+        },
+        "/api/sets/{id}": _of(
+            "id",
+            get=_get("One set", "Set", 401, 404),
+            patch=_change(
+                "Client, load and note", "Set", 400, 401, 404, body="SetChange", guarded=True
+            ),
+        ),
+        "/api/sets/{id}/trace": _of("id", get=_get("A set's raw angles", "Trace", 401, 404)),
+        "/api/sets/{id}.csv": _of("id", get=_get("A set's attempts", "text/csv", 401, 404)),
+        "/api/sets/{id}.png": _of("id", get=_get("A set's picture", "image/png", 401, 404, 503)),
+        "/api/sets/{id}/corrections": _of(
+            "id",
+            post=_change(
+                "Delete, restore or correct", "Set", 400, 401, 404, body="Correction", guarded=True
+            ),
+        ),
+        "/api/clients": {
+            "get": _get("All clients", "Clients", 401),
+            "post": _change(
+                "A new client", "Client", 400, 401, body="NewClient", guarded=True, status=201
+            ),
+        },
+        "/api/clients/{id}/history": _of(
+            "id", get=_get("A client's sets", "History", 400, 401, 404, query=_named(*period))
+        ),
+        "/api/clients/{id}/sets.csv": _of(
+            "id", get=_get("A client's sets", "text/csv", 400, 401, 404, query=_named(*period))
+        ),
+        "/healthz": {"get": _get("Whether all is well", "Health", well=(200, 503))},
+    }
+
+
+def _named(*names: str) -> list[_Schema]:
+    return [
+        {"name": name, "in": "query", "schema": _TEXT, "description": _QUERY[name]}
+        for name in names
+    ]
+
+
+def _of(name: str, **operations: Any) -> dict[str, Any]:
+    """The operations on what a part of the address names."""
+    return {
+        "parameters": [{"name": name, "in": "path", "required": True, "schema": _TEXT}],
+        **operations,
+    }
+
+
+def _get(
     summary: str,
-    schema: str | None,
+    answer: str,
+    *refusals: int,
+    query: list[_Schema] | None = None,
+    well: tuple[int, ...] = (200,),
+) -> dict[str, Any]:
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "responses": {str(status): _answer(answer) for status in well} | _refusals(refusals),
+    }
+    return operation | ({"parameters": query} if query else {})
+
+
+def _change(
+    summary: str,
+    answer: str,
     *refusals: int,
     body: str | None = None,
-    query: tuple[str, ...] = (),
-    changes: bool = False,
+    guarded: bool = False,
+    status: int = 200,
 ) -> dict[str, Any]:
-    responses: dict[str, Any] = {"200": {"description": "Done"}}
-    if schema is not None:
-        inner = schema.strip("[]")
-        shape: dict[str, Any] = {"$ref": f"#/components/schemas/{inner}"}
-        if schema.startswith("["):
-            shape = {"type": "array", "items": shape}
-        responses["200"]["content"] = {"application/json": {"schema": shape}}
-    for status in (*refusals, *((401, 403) if changes else ())):
-        responses[str(status)] = {
-            "description": "Refused",
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Refusal"}}},
-        }
-    parameters: list[Any] = [
-        {"name": name, "in": "query", "schema": {"type": "string"}} for name in query
-    ]
-    if changes:
-        parameters.append(_CSRF)
-    operation: dict[str, Any] = {"summary": summary, "responses": responses}
-    if parameters:
-        operation["parameters"] = parameters
+    refusals = (*refusals, 403, *((413, 415) if body else ()))
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "responses": {str(status): _answer(answer)} | _refusals(refusals),
+    }
+    if guarded:
+        operation["parameters"] = [_CSRF]
     if body is not None:
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body}"}}}
+        content = {"application/json": {"schema": _reference(body)}}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
-def _schemas() -> dict[str, Any]:
-    text, number, whole = {"type": "string"}, {"type": "number"}, {"type": "integer"}
-    maybe_text: dict[str, Any] = {"type": ["string", "null"]}
-    maybe_number: dict[str, Any] = {"type": ["number", "null"]}
-    flag = {"type": "boolean"}
-    outcome = {"enum": ["muscle_success", "stopped", "interrupted"]}
-    client = {"id": text, "name": text}
-    row = {
-        "id": text,
-        "machine": _object(id=text, name=text),
-        "client": {"anyOf": [{"$ref": "#/components/schemas/Client"}, {"type": "null"}]},
-        "load_kg": maybe_number,
-        "note": text,
-        "started": {"type": "string", "format": "date-time"},
+def _answer(what: str) -> dict[str, Any]:
+    """`what` is a schema's name, one in brackets for a list of them, or a media type."""
+    if "/" in what:
+        return {"description": "Done", "content": {what: {}}}
+    schema = _reference(what.strip("[]"))
+    if what.startswith("["):
+        schema = {"type": "array", "items": schema}
+    return {"description": "Done", "content": {"application/json": {"schema": schema}}}
+
+
+def _refusals(statuses: tuple[int, ...]) -> dict[str, Any]:
+    content = {"application/json": {"schema": _reference("Refusal")}}
+    return {str(status): {"description": "Refused", "content": content} for status in statuses}
+
+
+def _reference(name: str) -> _Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _schemas() -> dict[str, _Schema]:
+    outcome: _Schema = {"enum": ["muscle_success", "stopped", "interrupted"]}
+    named = _object(id=_TEXT, name=_TEXT)
+    maybe_client: _Schema = {"anyOf": [_reference("Client"), {"type": "null"}]}
+    row: dict[str, _Schema] = {
+        "id": _TEXT,
+        "machine": named,
+        "client": maybe_client,
+        "load_kg": _MAYBE_NUMBER,
+        "note": _TEXT,
+        "started": _MOMENT,
         "outcome": outcome,
-        "completed_reps": whole,
-        "time_under_load_s": number,
-        "holds_met": whole,
-        "reps": whole,
-        "velocity_loss": maybe_number,
-        "deleted": flag,
-        "corrected": flag,
-        "incomplete": flag,
+        "completed_reps": _WHOLE,
+        "time_under_load_s": _NUMBER,
+        "holds_met": _WHOLE,
+        "reps": _WHOLE,
+        "velocity_loss": _MAYBE_NUMBER,
+        "deleted": _FLAG,
+        "corrected": _FLAG,
+        "incomplete": _FLAG,
     }
-    anything = {"type": "object"}
+    rows = _list(_reference("SetRow"))
     return {
-        "Refusal": _object(error=text, remedy=text),
-        "Session": _object(
-            rights={"type": "array", "items": text}, csrf=text, signed_in={"type": "boolean"}
-        ),
-        "Login": _object(pin=text),
-        "Machine": _object(
-            id=text, name=text, link=text, stage=text, phase=text, count=whole, hold_s=number
-        ),
-        "Next": _object(client=maybe_text, load_kg=maybe_number),
-        "Client": _object(**client),
-        "NewClient": _object(name=maybe_text),
+        "Refusal": _object(error=_TEXT, remedy=_TEXT),
+        "Nothing": _object(),
+        "Session": _object(rights=_list(_TEXT), csrf=_TEXT, signed_in=_FLAG),
+        "SignedIn": _object(rights=_list(_TEXT), csrf=_TEXT),
+        "Machine": _machine(maybe_client),
+        "Client": named,
+        "Clients": _object(clients=_list(_reference("Client"))),
         "SetRow": _object(**row),
-        "Sets": _object(
-            sets={"type": "array", "items": {"$ref": "#/components/schemas/SetRow"}},
-            next=maybe_text,
-        ),
+        "Sets": _object(sets=rows, next=_MAYBE_TEXT),
+        "Day": _object(**{"machine": named, "from": _MOMENT, "to": _MOMENT, "sets": rows}),
+        "History": _object(client=_reference("Client"), sets=rows),
         "Set": _object(
             **row,
-            set=anything,
-            original=anything,
-            corrections={"type": "array", "items": anything},
-            previous={"type": ["object", "null"]},
+            set=_ANY_OBJECT,
+            original=_ANY_OBJECT,
+            corrections=_list(
+                _object(kind=_TEXT, value={}, who=_TEXT, at=_MOMENT, reason=_TEXT),
+            ),
+            previous={"anyOf": [_reference("SetRow"), {"type": "null"}]},
         ),
-        "SetChange": _object(client=maybe_text, load_kg=maybe_number, note=text),
+        "Trace": _object(t_s=_list(_NUMBER), angle_deg=_list(_MAYBE_NUMBER)),
+        "Health": _object("ok", ok=_FLAG, store=_TEXT, sets_waiting=_WHOLE, viewers=_WHOLE),
+        "Login": _object(pin=_TEXT),
+        "Next": _object("", client=_MAYBE_TEXT, load_kg=_MAYBE_NUMBER),
+        "NewClient": _object("", name=_MAYBE_TEXT),
+        "SetChange": _object("", client=_MAYBE_TEXT, load_kg=_MAYBE_NUMBER, note=_TEXT),
         "Correction": _object(
+            "kind",
             kind={"enum": ["delete", "restore", "count", "outcome"]},
             value={"type": ["integer", "string", "null"]},
-            reason=text,
-        ),
-        "Trace": _object(
-            t_s={"type": "array", "items": number},
-            angle_deg={"type": "array", "items": maybe_number},
+            reason=_TEXT,
         ),
     }
 
 
-def _object(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties}
+def _machine(maybe_client: _Schema) -> _Schema:
+    return _object(
+        id=_TEXT,
+        name=_TEXT,
+        t_s=_NUMBER,
+        rom=_MAYBE_NUMBER,
+        phase={"enum": ["unknown", "bottom", "concentric", "hold", "eccentric"]},
+        hold_s=_NUMBER,
+        rest_s=_NUMBER,
+        set_s=_NUMBER,
+        count=_WHOLE,
+        reached=_MAYBE_NUMBER,
+        angle_deg=_MAYBE_NUMBER,
+        behind_s=_NUMBER,
+        link={"enum": ["connecting", "up", "lost", "ended"]},
+        link_reason=_TEXT,
+        sensor=_MAYBE_OBJECT,
+        faults=_list(_TEXT),
+        stage={"enum": ["before", "during", "after"]},
+        doubt=_MAYBE_OBJECT,
+        success=_MAYBE_OBJECT,
+        cue=_MAYBE_TEXT,
+        note=_MAYBE_OBJECT,
+        reps=_list(_ANY_OBJECT),
+        velocity_loss=_MAYBE_NUMBER,
+        result=_MAYBE_OBJECT,
+        target=_ANY_OBJECT,
+        set_id=_MAYBE_TEXT,
+        client=maybe_client,
+        load_kg=_MAYBE_NUMBER,
+    )
+
+
+def _list(items: _Schema) -> _Schema:
+    return {"type": "array", "items": items}
+
+
+def _object(*required: str, **properties: _Schema) -> _Schema:
+    """An object; all of its members are there, or only those that are named first ("": none)."""
+    needed = [name for name in required if name] if required else list(properties)
+    schema: _Schema = {"type": "object", "properties": properties}
+    return schema | ({"required": needed} if needed else {})
