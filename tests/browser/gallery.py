@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from browsing import browsing, tablet
 from playwright.sync_api import Page
 from stage import staged
-from states import STATES, STEADY, show_all
+from states import STATES, show_all
 
 SIZES = {360: 740, 820: 1180, 1920: 1080}
 SCHEMES = ("light", "dark")

@@ -1,4 +1,4 @@
-"""Makes the page's PNG icons from icon.svg: `python tests/browser/icons.py`, after a change of it."""
+"""Makes the page's PNG icons of icon.svg, after a change of it: `python tests/browser/icons.py`."""
 
 from __future__ import annotations
 

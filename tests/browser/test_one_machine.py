@@ -1,0 +1,132 @@
+"""What a coach sees of one lifter: count, phase, hold, range, clock, doubt and success."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from browsing import Tablet
+from legcurl.events import LinkChanged, SensorTrouble
+from playwright.sync_api import Page, expect
+from stage import Stage
+from states import EARLY, QUITS, STEADY
+
+Make = Callable[..., Tablet]
+
+
+@pytest.fixture
+def page(stage: Stage, tablet: Make) -> Page:
+    shown = tablet().page
+    shown.goto(f"{stage.url}#/machine/machine-1")
+    expect(shown.get_by_role("heading", name="Left")).to_be_visible()
+    return shown
+
+
+def ring(page: Page):
+    return page.locator(".now .ring")
+
+
+def test_the_ring_reads_three_seconds_when_the_hold_is_three_seconds(stage: Stage, page: Page):
+    stage.play("machine-1", QUITS, lambda state: state.phase == "hold" and state.hold_s >= 2.89)
+    expect(ring(page).locator(".ring-number")).to_have_text(re.compile(r"2\.[89]"))
+    assert ring(page).get_attribute("data-met") is None
+    stage.play("machine-1", QUITS, lambda state: state.phase == "hold" and state.hold_s >= 3.0)
+    expect(ring(page).locator(".ring-number")).to_have_text("3.0")
+    expect(ring(page)).to_have_attribute("data-met", "")
+
+
+def test_the_ring_overshoots_visibly_beyond_three_seconds(stage: Stage, page: Page):
+    stage.play("machine-1", QUITS, lambda state: state.phase == "hold" and state.hold_s > 3.3)
+    expect(ring(page).locator(".ring-over")).to_have_attribute(
+        "stroke-dasharray", re.compile(r"^0\.1\d")
+    )
+    expect(ring(page).locator(".ring-arc")).to_have_attribute("stroke-dasharray", re.compile("^1"))
+
+
+@pytest.mark.parametrize(
+    ("phase", "word"),
+    [("concentric", "LIFT"), ("hold", "HOLD"), ("eccentric", "LOWER"), ("bottom", "REST")],
+)
+def test_a_phase_is_one_word(stage: Stage, page: Page, phase: str, word: str):
+    stage.play(
+        "machine-1", STEADY, lambda state: state.completed_reps == 1 and state.phase == phase
+    )
+    expect(page.locator(".now .word")).to_have_text(word)
+
+
+def test_a_provisional_failure_is_a_doubt_and_then_muscle_success(stage: Stage, page: Page):
+    stage.play("machine-1", STEADY, lambda state: state.doubt is not None)
+    expect(page.locator(".now .word")).to_have_text("FAIL?")
+    expect(page.locator(".machine")).to_have_attribute("data-tone", "doubt")
+    stage.play("machine-1", STEADY, lambda state: state.success is not None)
+    expect(page.locator(".now .word")).to_have_text("MUSCLE SUCCESS")
+    expect(page.locator("body")).to_have_attribute("data-tone", "success")
+
+
+def test_each_rep_is_a_bar_as_high_as_its_range_and_says_its_hold(stage: Stage, page: Page):
+    stage.play("machine-1", EARLY, lambda state: state.stage == "after")
+    reps = stage.service.gym.machines["machine-1"].state.reps
+    bars = page.locator(".machine > .past .reps-row li")
+    expect(bars).to_have_count(len(reps))
+    for number, rep in enumerate(reps):
+        bar = bars.nth(number)
+        if rep.completed:
+            seconds = int(rep.hold_s * 10) / 10
+            expect(bar.locator("b")).to_have_text(f"{seconds:.1f}")
+            expect(bar).to_have_attribute("data-hold", "met" if rep.hold_met else "short")
+        else:
+            expect(bar).to_have_attribute("data-result", "failed")
+        share = float(bar.evaluate("element => element.style.getPropertyValue('--rom')"))
+        assert abs(share - min(rep.rom_fraction, 1.1) / 1.1) < 0.001
+
+
+def test_the_trace_has_its_last_twenty_seconds_as_soon_as_it_is_opened(stage: Stage, page: Page):
+    stage.play("machine-2", STEADY, lambda state: state.t_s > 45)
+    page.evaluate("location.hash = '#/machine/machine-2'")
+    drawn = """() => {
+      const canvas = document.querySelector('.trace canvas');
+      const {width, height} = canvas;
+      const pixels = canvas.getContext('2d').getImageData(0, 0, width, height).data;
+      let columns = 0;
+      for (let x = 0; x < width; x += 1)
+        for (let y = 0; y < height; y += 1)
+          if (pixels[4 * (y * width + x) + 3] === 255) { columns += 1; break; }
+      return columns / width;
+    }"""
+    page.wait_for_function(f"({drawn})() > 0.95")
+
+
+def test_the_trace_is_drawn_at_the_screens_own_resolution(stage: Stage, tablet: Make):
+    page = tablet(device_scale_factor=3).page
+    page.goto(f"{stage.url}#/machine/machine-1")
+    sharp = """() => {
+      const canvas = document.querySelector('.trace canvas');
+      return canvas && Math.abs(canvas.width - 3 * canvas.getBoundingClientRect().width) < 2;
+    }"""
+    page.wait_for_function(sharp)
+
+
+def test_a_lost_link_says_so_and_why(stage: Stage, page: Page):
+    stage.play("machine-1", STEADY, lambda state: state.completed_reps == 2)
+    stage.tell("machine-1", LinkChanged("lost", "the cable is out: plug it in"))
+    expect(page.locator(".now .word")).to_have_text("LINK LOST")
+    expect(page.locator(".now .remark")).to_have_text("the cable is out: plug it in")
+    expect(page.locator(".counter .count")).to_have_text("2")
+
+
+def test_a_sensor_that_cannot_see_shows_no_phase(stage: Stage, page: Page):
+    stage.play("machine-1", STEADY, lambda state: state.phase == "concentric")
+    t_s = stage.service.gym.machines["machine-1"].state.t_s
+    stage.tell("machine-1", SensorTrouble(t_s, "no_magnet", True))
+    expect(page.locator(".now .word")).to_have_text("CHECK SENSOR")
+    expect(page.locator(".now .remark")).to_have_text("No magnet: put it back over the encoder")
+    stage.tell("machine-1", SensorTrouble(t_s, "no_magnet", False))
+    expect(page.locator(".now .word")).to_have_text("LIFT")
+
+
+def test_a_machine_that_does_not_exist_is_said_not_to(stage: Stage, tablet: Make):
+    made = tablet()
+    made.page.goto(f"{stage.url}#/machine/machine-9")
+    expect(made.page.get_by_role("alert").filter(visible=True)).to_have_text(
+        "There is no such machine here."
+    )
+    made.complaints.clear()  # the browser complains of the 404

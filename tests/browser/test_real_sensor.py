@@ -1,0 +1,91 @@
+"""The page against the real service and the real firmware: what the lifter did is what it shows."""
+
+from collections.abc import Iterator
+
+import pytest
+from legcurl.events import SetResult
+from legcurl.simulator.options import parse_address
+from legcurl.simulator.world import World
+from playwright.sync_api import Page, expect
+from serving import Serving, SimulatedSensor
+
+LIFTERS = {
+    "Steady": "sim:?seed=7&pace=fast",
+    "Early": "sim:?seed=3&lifter=early&pace=fast",
+    "Quits": "sim:?seed=5&lifter=quits&pace=fast",
+}
+SET_TAKES_MS = 30_000
+
+
+def truth(address: str) -> SetResult:
+    """What the lifter of a simulated sensor really does."""
+    [found] = World(parse_address(address)).truth().sets
+    return found.result
+
+
+@pytest.fixture(scope="module")
+def gym(tmp_path_factory) -> Iterator[Serving]:
+    stations = [f"{name}={address}" for name, address in LIFTERS.items()]
+    with Serving(tmp_path_factory.mktemp("gym"), stations) as serving:
+        yield serving
+
+
+def tile(page: Page, name: str):
+    return page.locator(".tile").filter(has=page.get_by_role("heading", name=name))
+
+
+@pytest.mark.parametrize("name", LIFTERS)
+def test_the_count_on_the_page_is_the_lifters(gym: Serving, tablet, name: str):
+    page = tablet().page
+    page.goto(gym.url)
+    shown = tile(page, name)
+    expect(shown).to_have_attribute("data-stage", "after", timeout=SET_TAKES_MS)
+    expect(shown.locator(".count")).to_have_text(str(truth(LIFTERS[name]).completed_reps))
+
+
+def test_muscle_success_is_for_a_failed_rep_and_not_for_a_voluntary_stop(gym: Serving, tablet):
+    page = tablet().page
+    page.goto(gym.url)
+    for name in LIFTERS:
+        shown = tile(page, name)
+        expect(shown).to_have_attribute("data-stage", "after", timeout=SET_TAKES_MS)
+        failed = truth(LIFTERS[name]).outcome == "muscle_success"
+        expect(shown.locator(".word")).to_have_text("MUSCLE SUCCESS" if failed else "STOPPED")
+    assert {truth(LIFTERS[name]).outcome for name in LIFTERS} == {"muscle_success", "stopped"}
+
+
+def test_the_table_after_the_set_has_the_holds_of_the_lifter(gym: Serving, tablet):
+    page = tablet().page
+    page.goto(gym.url)
+    expect(tile(page, "Steady")).to_have_attribute("data-stage", "after", timeout=SET_TAKES_MS)
+    tile(page, "Steady").click()
+    rows = page.locator(".after-set tbody tr")
+    reps = truth(LIFTERS["Steady"]).reps
+    expect(rows).to_have_count(len(reps))
+    for number, rep in enumerate(reps):
+        shown = rows.nth(number).locator("td").nth(2).inner_text()
+        if rep.completed:
+            assert float(shown.removesuffix(" s")) == pytest.approx(rep.hold_s, abs=0.11)
+
+
+def test_a_service_that_dies_in_mid_set_has_lost_nothing_of_it(tmp_path, tablet):
+    lifter = "sim:?seed=3&lifter=early&pace=4"
+    expected = truth(lifter).completed_reps
+    with SimulatedSensor(lifter) as sensor, Serving(tmp_path, [sensor.address]) as serving:
+        page = tablet().page
+        page.goto(f"{serving.url}#/machine/machine-1")
+        count = page.locator(".counter .count")
+        expect(count).to_have_text("1", timeout=SET_TAKES_MS)
+
+        page.reload()
+        expect(count).not_to_have_text("0")
+        expect(page.locator(".reps-row li").first).to_be_visible()
+
+        serving.kill()
+        serving.start_again()
+        expect(page.locator(".machine")).to_have_attribute(
+            "data-stage", "after", timeout=SET_TAKES_MS
+        )
+        expect(count).to_have_text(str(expected))
+        expect(page.locator(".now .word")).to_have_text("MUSCLE SUCCESS")
+        expect(page.locator(".after-set tbody tr")).to_have_count(expected + 1)
