@@ -4,6 +4,7 @@
 #                in the terminal alone
 #   make test    all tests, the firmware on the real MicroPython VM included
 #   make test-chaos  every run of the equivalence suite, on every kind of link (a quarter of an hour)
+#   make test-bluez  the Bluetooth link against the real BlueZ and kernel, in a QEMU guest (as root)
 #   make check   format, lint, types (host, and firmware with the MicroPython stubs)
 #   make bench   the numbers: wire, latency, throughput, memory (never part of the tests)
 #   make bench-accuracy   detection against truth, by family of sets (takes a while)
@@ -24,8 +25,9 @@ DEMO := --station 'Steady=sim:?lifter=steady&seed=7&sets=1000' \
   --station 'Fails early=sim:?lifter=early&seed=8&sets=1000' \
   --station 'Sloppy=sim:?lifter=sloppy&seed=9&sets=1000'
 ACCURACY ?=
+BLUEZ ?=
 
-.PHONY: run test test-chaos check types format bench bench-accuracy docs clean setup
+.PHONY: run test test-chaos test-bluez check types format bench bench-accuracy docs clean setup
 
 # python3.11 where there is one, else any python3: the project supports 3.11 and later.
 PY := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
@@ -54,6 +56,10 @@ test: $(STAMP)
 
 test-chaos: $(STAMP)
 	LEGCURL_CHAOS=all $(BIN)/python -m pytest -n 2 tests/chaos
+
+test-bluez: $(STAMP)
+	tests/debian-packages qemu-system-x86_64=qemu-system-x86 mmdebstrap=mmdebstrap mke2fs=e2fsprogs
+	$(BIN)/python tests/bluez/run.py $(BLUEZ)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .
@@ -89,5 +95,5 @@ docs: $(STAMP)
 	$(BIN)/python -m pytest tests/docs
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis out host/dist
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis build out host/dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,7 +2,7 @@
 
     tests/bluez/run.py [-k STEPS] [--suite trixie] [--btmon] [--limit SECONDS]
 
-Builds the guest (image.py), boots it (machine.py) and has it run the steps in guest/, which are
+Builds the guest (image.py), boots it (qemu.py) and has it run the steps in guest/, which are
 pytest's; their output comes out here as it is made. Leaves in `out/bluez`: report.json (every
 step with its time and figures), console.log, bluetoothd.log, dmesg.log, world.log, and with
 --btmon every packet between BlueZ and its controller, as text (btmon.log) and for Wireshark
@@ -23,7 +23,7 @@ from pathlib import Path
 from time import monotonic
 
 from image import CACHE, HERE, REPOSITORY, BuildError, prepare
-from machine import GuestError, run
+from qemu import GuestError, run
 from worlds_for_guest import write_worlds
 
 RESULTS = REPOSITORY / "out" / "bluez"

@@ -5,7 +5,6 @@ Runs inside the guest: see ../run.py.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import subprocess
@@ -17,54 +16,14 @@ from typing import Any
 
 import pytest
 from adapter import KernelAdapter
-from worlds import PlayedWorld
+from surroundings import SOCKET, Surroundings
 
 HERE = Path(__file__).parent
 RESULTS = Path("/results")
-SOCKET = "/tmp/world.socket"
 WORLD_START_S = 40.0  # Python imports Bumble at a tenth of the usual speed
 POLL_S = 0.1
 
 steps: list[dict[str, Any]] = []
-
-
-class Surroundings:
-    """The steps' hand on world.py. A sensor goes by its Bluetooth address."""
-
-    async def start(self, world: PlayedWorld, **options: bool) -> str:
-        """Switch the sensor of a world on; its address."""
-        return await self._ask("start", world.on_air, options)
-
-    async def kill(self, address: str) -> None:
-        """Cut a sensor's power."""
-        await self._ask("kill", address)
-
-    async def drop(self, address: str) -> None:
-        """Have a sensor end its connection."""
-        await self._ask("drop", address)
-
-    async def silence(self, address: str, seconds: float) -> None:
-        """Begin a radio silence of a sensor."""
-        await self._ask("silence", address, seconds)
-
-    async def connection(self, address: str) -> dict[str, float]:
-        """MTU and parameters, as the sensor's side has them."""
-        return await self._ask("connection", address)
-
-    async def clear(self) -> None:
-        """Cut the power of all sensors; each must have been alive."""
-        await self._ask("clear")
-
-    async def _ask(self, method: str, *arguments: Any) -> Any:
-        reader, writer = await asyncio.open_unix_connection(SOCKET)
-        try:
-            writer.write(json.dumps([method, *arguments]).encode() + b"\n")
-            answer = json.loads(await reader.readline())
-        finally:
-            writer.close()
-        if "failed" in answer:
-            raise AssertionError(f"the world cannot {method}: {answer['failed']}")
-        return answer["done"]
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from adapter import KernelAdapter
 from bleak import BleakClient, BleakScanner
-from conftest import Surroundings
 from legcurl.address import BleAddress
 from legcurl.commands import OLDEST, Op, Result, ping_request, read_ping, start_request
 from legcurl.errors import AdapterOffError
@@ -20,6 +19,7 @@ from legcurl.frame import Answer, Samples, encode_request
 from legcurl.links.ble import PATIENCE_S, BleLink, BleRoute, look_around
 from legcurl.links.ble_service import REQUESTS, SERVICE, uuid_of
 from legcurl.race import until_first
+from surroundings import Surroundings
 from worlds import STRANGER, STREAM_100, STREAM_200
 
 INFO = uuid_of(0x0005)
@@ -124,9 +124,8 @@ async def test_half_a_minute_of_two_sensors_arrives_sample_by_sample(
         assert samples >= STREAM_S * world.rate_hz
         assert repeated == 0
         assert exchange.decoder.counts.dropped == 0
-        figures[f"{world.rate_hz} Hz: samples"] = samples
-        figures["frames"] = len(runs)
-        figures["ping_ms"] = f"{median(round_trips_s) * 1e3:.0f}..{max(round_trips_s) * 1e3:.0f}"
+        pings = f"ping {median(round_trips_s) * 1e3:.0f} ms (max {max(round_trips_s) * 1e3:.0f})"
+        figures[f"at {world.rate_hz} Hz"] = f"{samples} samples in {len(runs)} frames, {pings}"
 
 
 async def test_an_adapter_that_is_off_is_said_to_be(

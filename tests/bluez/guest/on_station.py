@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 from adapter import KernelAdapter
-from conftest import Surroundings
 from legcurl.commands import Op, Result, read_start
 from legcurl.events import Event, LinkChanged, SamplesMissing, SetEnded, as_json
 from legcurl.frame import Answer, Gap, Samples
 from legcurl.recording import Recording
 from legcurl.station import Station, open_station
+from surroundings import Surroundings
 from worlds import SHORT_SET, STREAM_100, STREAM_200, PlayedWorld
 
 BEFORE_S = 3.0  # of streaming, before and after what a step does to the link
