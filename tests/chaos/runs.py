@@ -63,7 +63,7 @@ class Run:
             pace="fast",
         )
         rough = rng.random() < 0.7
-        broken = replace(whole, link=link, outages=rng.randint(1, 6))  # type: ignore[arg-type]
+        broken = replace(whole, link=link, outages=rng.randint(1, 6))
         if link == "ble":
             broken = replace(broken, **_air(rough, seed))
         elif rough:
@@ -127,6 +127,7 @@ async def watch(
 ) -> Watched:
     route = _SharedRoute(SimulatedRoute(SimAddress(options)))
     outages = 0
+    events: list[Event] = []
     try:
         for until_s in (*restarts_s, None):
             last = until_s is None

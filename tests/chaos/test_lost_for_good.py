@@ -25,7 +25,7 @@ def long_set(seed: int, link: str) -> SimOptions:
         load=0.7,
         rate=RATE_HZ,
         pace="fast",
-        link=link,  # type: ignore[arg-type]
+        link=link,
         outages=1,
     )
 

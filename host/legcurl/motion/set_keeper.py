@@ -71,7 +71,7 @@ class SetKeeper:
     def unseen(self, from_s: float, until_s: float, *, lifting: bool) -> None:
         """Nothing was seen in between, which was no rest that anybody saw either.
 
-        With a lift under way at its start, whatever else was lifted in it, rest counts from its end.
+        With a lift under way at its start, rest counts from its end.
         """
         if self.closes_s == inf or until_s - from_s > UNSEEN_IN_SET_S:
             return

@@ -32,8 +32,15 @@ def curls(count: int) -> tuple[list[float], list[float]]:
 
 def seen_but(missing: tuple[float, float], count: int):
     times, angles = curls(count)
+    return analyze(*without(missing, times, angles))
+
+
+def without(
+    missing: tuple[float, float], times: list[float], angles: list[float]
+) -> tuple[list[float], list[float]]:
+    """The samples that were not taken in between."""
     kept = [(t, a) for t, a in zip(times, angles, strict=True) if not missing[0] <= t < missing[1]]
-    return analyze(*map(list, zip(*kept, strict=True)))
+    return [t for t, _ in kept], [a for _, a in kept]
 
 
 def start_of(rep: int) -> float:
@@ -65,7 +72,5 @@ def test_an_outage_of_the_whole_rest_between_two_sets_joins_none():
     again_s = times[-1] + 20.0
     both = [*times, *(t + again_s for t in times)]
     cut_s, back_s = start_of(4) - 0.2, again_s + FIRST_S - 1.0
-    kept = [(t, a) for t, a in zip(both, [*angles, *angles], strict=True)]
-    kept = [(t, a) for t, a in kept if not cut_s <= t < back_s]
-    sets = analyze(*map(list, zip(*kept, strict=True)))
+    sets = analyze(*without((cut_s, back_s), both, [*angles, *angles]))
     assert [one.completed_reps for one in sets] == [3, 3]
