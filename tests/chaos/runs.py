@@ -23,12 +23,13 @@ from legcurl.links.route import Link
 from legcurl.links.simulated import SimulatedRoute
 from legcurl.recording import RecordingHeader, RecordingWriter
 from legcurl.session import SensorSession
+from legcurl.simulator.options import Link as LinkKind
 from legcurl.simulator.options import SimOptions
 from legcurl.simulator.world import World
 from legcurl.station import Station
 
 LINK_EVENTS = (LinkChanged, CatchingUp)
-LINKS = ("serial", "tcp", "ble")
+LINKS: tuple[LinkKind, ...] = ("serial", "tcp", "ble")
 INTERVALS_MS = (7.5, 15.0, 30.0, 100.0)
 MTUS = (23, 50, 185, 247, 517)
 

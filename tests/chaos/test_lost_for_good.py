@@ -6,7 +6,7 @@ import os
 
 import pytest
 from legcurl.events import MuscleSuccess, SamplesMissing, SetResult
-from legcurl.simulator.options import SimOptions
+from legcurl.simulator.options import Link, SimOptions
 from legcurl.simulator.world import World
 from runs import LINKS, Watched, watch
 
@@ -18,7 +18,7 @@ RATE_HZ = 400  # of which that log holds eight seconds
 SAME_S = 0.5  # a moment of the truth and of the result are one
 
 
-def long_set(seed: int, link: str) -> SimOptions:
+def long_set(seed: int, link: Link) -> SimOptions:
     """A light weight makes a long set, and the outage may be a fifth of it."""
     return SimOptions(
         seed=seed,
