@@ -201,9 +201,10 @@ class _Reader:
         log_bytes = self._whole(
             "log_bytes", fields["log_bytes"], (_LOG_MIN_BYTES, 1024 * (heap_kb - _FIRMWARE_KB))
         )
-        links = self._links(mcu, micropython)
-        led = self._led(mcu, links)
-        encoders = self._encoders(mcu, "ble" in links, led)
+        radio = mcu.port == "esp32" or micropython.endswith("_W")  # on the board, used or not
+        links = self._links(micropython, radio)
+        led = self._led(mcu, radio)
+        encoders = self._encoders(mcu, radio, led)
         return BoardFile(
             board=board,
             title=self._text("title", r"[ -~]{1,40}", "up to 40 plain characters"),
@@ -234,7 +235,7 @@ class _Reader:
         )
         return tuple(given)
 
-    def _links(self, mcu: Mcu, micropython: str) -> tuple[str, ...]:
+    def _links(self, micropython: str, radio: bool) -> tuple[str, ...]:
         given = self._fields["links"]
         self._need(
             isinstance(given, list)
@@ -244,16 +245,15 @@ class _Reader:
             "links",
             'must be ["usb"] or ["usb", "ble"]',
         )
-        has_radio = mcu.port == "esp32" or micropython.endswith("_W")
         self._need(
-            has_radio or "ble" not in given,
+            radio or "ble" not in given,
             "links",
             f'must be ["usb"]: MicroPython\'s build {micropython} has no Bluetooth (builds of '
             "RP2 boards with a radio end in _W)",
         )
         return tuple(given)
 
-    def _led(self, mcu: Mcu, links: tuple[str, ...]) -> Led | None:
+    def _led(self, mcu: Mcu, radio: bool) -> Led | None:
         given = self._fields["led"]
         if given is None:
             return None
@@ -272,7 +272,7 @@ class _Reader:
             + (', nor "LED", which a Pico\'s light is called' if mcu.port == "rp2" else ""),
         )
         self._need(
-            not (mcu.port == "rp2" and "ble" in links and pin in RP2_RADIO_PINS),
+            not (mcu.port == "rp2" and radio and pin in RP2_RADIO_PINS),
             f"led.{kind}",
             f"pin {pin} cannot be used: it leads to the radio chip",
         )
@@ -346,7 +346,8 @@ class _Reader:
             return self._whole(where, value, _COUNTS)
         if name == "unit":
             return self._whole(where, value, (0, mcu.pulse_counters - 1))
-        machines = RP2_RADIO_STATE_MACHINES if radio else range(mcu.state_machines)
+        reserved = mcu.port == "rp2" and radio
+        machines = RP2_RADIO_STATE_MACHINES if reserved else range(mcu.state_machines)
         return self._whole(where, value, (machines[0], machines[-1]))
 
     def _pins_belong_together(

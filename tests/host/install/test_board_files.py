@@ -163,6 +163,28 @@ def test_what_is_no_board_file_is_refused(text: str, said: str):
         read_board(text, Path("pico.json"))
 
 
+@pytest.mark.parametrize("name", ["pico_w", "pico2_w"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        *((put("encoders.quadrature_pio.index", pin), f"pin {pin}") for pin in (23, 24, 25, 29)),
+        (put("led", {"pin": 25}), "pin 25 cannot be used: it leads to the radio chip"),
+        (put("encoders.quadrature_pio.sm", 4), "sm: must be a whole number from 0 to 3"),
+    ],
+)
+def test_a_radio_that_is_not_used_keeps_its_pins(name: str, change: Change, said: str):
+    """They still lead to the chip, and MicroPython's build for the board still drives it."""
+
+    def without_bluetooth(fields: dict[str, Any]) -> None:
+        fields["links"] = ["usb"]
+        change(fields)
+
+    assert "ble" not in read_board(changed(name, put("links", ["usb"])), Path(f"{name}.json")).links
+    with pytest.raises(ConfigError) as told:
+        read_board(changed(name, without_bluetooth), Path(f"{name}.json"))
+    assert said in str(told.value)
+
+
 def test_an_input_only_pin_may_be_read():
     text = changed("esp32", put("encoders.quadrature_pcnt.a", 34))
     assert read_board(text, Path("esp32.json")).encoders["quadrature_pcnt"].pins["a"] == 34
