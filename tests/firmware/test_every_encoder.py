@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import pytest
 from legcurl.frame import Answer, Samples, encode_request
@@ -30,6 +31,13 @@ def wired() -> list[tuple[str, str]]:
         board = json.loads(path.read_text())
         found += [(board["board"], encoder) for encoder in board["encoders"]]
     return found
+
+
+def test_every_driver_of_the_firmware_is_wired_on_some_board_and_run_here() -> None:
+    """A new driver is listed in COUNTS above: see docs/firmware.md."""
+    text = (firmware_directory() / "sensor" / "encoders" / "__init__.py").read_text()
+    kinds = set(re.findall(r'if kind == "(\w+)"', text))
+    assert kinds == set(COUNTS) == {encoder for _, encoder in wired()}
 
 
 def lever(t_s: float) -> float:

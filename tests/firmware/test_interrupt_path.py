@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 from interrupt_path import Analysis, Finding, Outside, Source, Thing
 from intervals import SMALL, Interval
@@ -18,6 +20,7 @@ MODULES = (
     "encoders/quadrature_pcnt.py",
     "sampler.py",
 )
+NOT_IN_AN_INTERRUPT = {"encoders/wiring.py"}  # checks the board file, once
 PIO = {"_counter": "PioCounter"}
 PCNT = {"_counter": "PulseCounter"}
 
@@ -108,6 +111,27 @@ OUTSIDE = Outside(
         "read": Thing("None"),  # of an encoder: each is a root of its own
     },
 )
+
+
+def drivers(text: str) -> set[str]:
+    """The driver classes that `open_encoder` may give, as they stand in its source."""
+    return {
+        node.value.func.id
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Return)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Name)
+        and node.value.func.id[0].isupper()
+    }
+
+
+def test_every_driver_and_every_module_beside_it_is_proved() -> None:
+    """A new driver is listed in MODULES and ROOTS above: see docs/firmware.md."""
+    modules = {f"encoders/{path.name}" for path in (SENSOR / "encoders").glob("*.py")}
+    assert modules - NOT_IN_AN_INTERRUPT <= set(MODULES)
+    found = drivers((SENSOR / "encoders" / "__init__.py").read_text())
+    assert {"AS5600", "QuadraturePcnt"} <= found
+    assert found == {name for name, method, _ in ROOTS if method == "read"}
 
 
 def findings(source: Source, class_name: str, method: str, things=None) -> set[Finding]:
