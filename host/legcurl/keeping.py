@@ -87,7 +87,7 @@ class SetKeeper:
             pass
         if self._waiting:
             log.error(
-                "%d sets could not be stored: %s Start again soon: their sensors still have them.",
+                "Sets that are not stored: %d. %s Start again soon: their sensors still have them.",
                 len(self._waiting),
                 self.trouble,
             )

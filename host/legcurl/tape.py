@@ -35,8 +35,8 @@ class Tape:
 
     def cut(self, from_s: float, to_s: float) -> Trace:
         """The samples of a while."""
-        first = bisect_left(self._t_us, round(from_s * 1e6))
-        last = bisect_right(self._t_us, round(to_s * 1e6))
+        first = bisect_left(self._t_us, round(from_s * 1e6), self._forgotten)
+        last = bisect_right(self._t_us, round(to_s * 1e6), self._forgotten)
         return Trace(tuple(self._t_us[first:last]), tuple(self._angle_deg[first:last]))
 
     def _drop(self, count: int) -> None:

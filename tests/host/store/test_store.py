@@ -44,6 +44,75 @@ def test_the_same_set_again_changes_nothing(store):
     assert len(store.find_sets(SetQuery()).sets) == 1
 
 
+def shifted(new, by_s):
+    """The same set as another look at the log might measure it."""
+    result = replace(new.result, start_s=new.result.start_s + by_s)
+    return replace(new, id=f"{new.id}-again", result=result)
+
+
+def test_a_set_measured_again_a_little_differently_is_the_same_set(store):
+    new = new_set(log="sensor-1-boot-7")
+    store.add_set(new)
+    for by_s in (-2.0, -0.01, 0.01, 2.0):
+        assert store.add_set(shifted(new, by_s)) == new.id
+    assert [stored.id for stored in store.find_sets(SetQuery()).sets] == [new.id]
+    assert store.get_set(new.id).result == new.result
+
+
+def test_a_set_measured_by_the_clock_of_another_service_is_the_same_set(store):
+    """The one began before the sensor restarted, and counts on; the other knows only this boot."""
+    new = new_set(log="sensor-1-boot-7")
+    store.add_set(new)
+    later = replace(new.result, start_s=new.result.start_s + 500, end_s=new.result.end_s + 500)
+    again = replace(new, id="again", result=later, log_zero_us=500_000_000)
+    assert store.add_set(again) == new.id
+
+
+def test_sets_of_other_logs_or_of_none_are_other_sets(store):
+    store.add_set(new_set(0, log="sensor-1-boot-7"))
+    others = [
+        new_set(1, log="sensor-1-boot-8"),
+        new_set(2, log="sensor-2-boot-7"),
+        new_set(3, log=""),
+        new_set(4, log=""),
+    ]
+    for other in others:
+        assert store.add_set(other) == other.id
+    assert len(store.find_sets(SetQuery()).sets) == 5
+
+
+def test_the_next_set_of_the_same_log_is_another_set(store):
+    first = new_set(0, log="sensor-1-boot-7")
+    store.add_set(first)
+    length_s = first.result.end_s - first.result.start_s
+    result = replace(
+        first.result,
+        start_s=first.result.end_s + 0.01,
+        end_s=first.result.end_s + 0.01 + length_s,
+    )
+    store.add_set(replace(first, id="set-0001", result=result))
+    assert len(store.find_sets(SetQuery()).sets) == 2
+
+
+def test_a_set_is_stored_though_its_client_is_gone(store):
+    store.add_set(new_set(expected=Expected("gone", 40.0, FIRST)))
+    stored = store.get_set("set-0000")
+    assert stored.client is None
+    assert stored.load_kg == 40.0
+
+
+def test_storing_a_set_uses_up_what_was_entered_for_it_and_nothing_newer(store):
+    store.put_machine(MACHINE)
+    entered = Expected(None, 40.0, FIRST)
+    newer = Expected(None, 50.0, FIRST + timedelta(seconds=1))
+    store.expect(MACHINE.id, entered)
+    store.add_set(new_set(0, expected=entered))
+    assert store.expected(MACHINE.id) == Expected()
+    store.expect(MACHINE.id, newer)
+    store.add_set(new_set(1, expected=entered))
+    assert store.expected(MACHINE.id) == newer
+
+
 def test_what_is_stored_is_there_after_opening_again(url):
     with open_store(url) as first:
         first.add_set(new_set())
