@@ -15,7 +15,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-PATIENCE_MS = 10_000
+PATIENCE_MS = 15_000  # on a computer that is busy with other tests
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 

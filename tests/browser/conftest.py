@@ -11,11 +11,13 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from browsing import Tablet, browsing
+from browsing import PATIENCE_MS, Tablet, browsing
 from browsing import tablet as new_tablet
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from stage import Stage, staged
 from states import STATES, show_all
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="package")

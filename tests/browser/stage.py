@@ -13,12 +13,13 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from legcurl.events import Event, SensorSeen
-from legcurl.gym import Gym, Machine, MachineSetup
+from legcurl.gym import Follower, Gym, Machine, MachineSetup
 from legcurl.motion import SetTracker
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
@@ -69,11 +70,23 @@ def sensor(seed: int) -> SensorSeen:
     return SensorSeen(f"{seed:016x}", seed, f"Leg curl {seed}", "pico_w", "0.1.0", 100.0)
 
 
-class StagedGym(Gym):
-    """A gym whose machines do nothing by themselves."""
+class StagedMachine(Machine):
+    """A machine that does nothing by itself, and for which a whole set is one moment."""
 
-    async def __aenter__(self) -> Gym:
-        return self
+    async def run(self) -> None:
+        """Nothing."""
+
+    def wall_time(self, t_s: float) -> datetime:
+        """Now: what a test did before it played a set was before that set."""
+        return datetime.now(UTC)
+
+
+class StagedGym(Gym):
+    """A gym of such machines."""
+
+    def __init__(self, setups: Sequence[MachineSetup], followers: Sequence[Follower]) -> None:
+        super().__init__(())
+        self.machines = {setup.id: StagedMachine(setup, followers) for setup in setups}
 
 
 class Stage:
@@ -150,9 +163,14 @@ def staged(
         finally:
             loop.call_soon_threadsafe(serving.cancel)
             thread.join(READY_S)
-            loop.close()
 
 
 def _run(loop: asyncio.AbstractEventLoop, serving: asyncio.Task[None]) -> None:
     asyncio.set_event_loop(loop)
     loop.run_until_complete(asyncio.gather(serving, return_exceptions=True))
+    left = asyncio.all_tasks(loop)  # requests that were cancelled, and now let go of what they had
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=READY_S / 2))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()

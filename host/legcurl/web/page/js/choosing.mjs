@@ -11,11 +11,14 @@ const STEPS_KG = [-5, -1.25, 1.25, 5];
 const MOST_KG = 500;
 const SEARCH_FROM = 8; // with fewer clients one sees them all
 
+// Where there are keys; on a tablet, its keyboard would cover the buttons.
+const keys = () => window.matchMedia("(pointer: fine)").matches;
+
 /** Resolves with a client's id. */
 export async function chooseClient() {
   const { clients } = await get("api/clients");
   return dialog(strings.client, (choose) => {
-    const field = make("input", { type: "text", maxlength: 80, id: "client-name", autocomplete: "off" });
+    const field = make("input", { type: "text", maxlength: 80, id: "client-name", autocomplete: "off", autofocus: keys() });
     const trouble = make("p", { class: "trouble", role: "alert" });
     const found = make("div", { class: "choices" });
     const list = () => {
@@ -49,7 +52,7 @@ export async function chooseClient() {
 /** Resolves with kilograms; `now` is what to begin with, or null. */
 export function chooseLoad(now) {
   return dialog(strings.load, (choose) => {
-    const field = make("input", { type: "number", min: 0, max: MOST_KG, step: "any", inputmode: "decimal", id: "load-kg", class: "load" });
+    const field = make("input", { type: "number", min: 0, max: MOST_KG, step: "any", inputmode: "decimal", id: "load-kg", class: "load", autofocus: keys() });
     field.value = now === null ? "" : String(now);
     const step = (by) => make("button", {
       type: "button", class: "big", "aria-label": strings.loadStep(by),

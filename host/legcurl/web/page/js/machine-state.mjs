@@ -3,23 +3,36 @@
 
 import { strings } from "./strings.mjs";
 
+const MOVES = new Set(["concentric", "hold", "eccentric"]);
+const BEGUN = 0.25; // of the range: less is somebody who settles in
+
+/**
+ * The machine as it should be shown. The service knows a set by its first rep, when that is over;
+ * until then the picture of the last set would stand over somebody who lifts.
+ */
+export function asSeen(machine) {
+  const begun = machine.stage !== "during" && MOVES.has(machine.phase) && (machine.reached ?? 1) >= BEGUN;
+  if (!begun) return machine;
+  return { ...machine, stage: "during", count: 0, set_s: 0, reps: [], success: null, result: null, velocity_loss: null };
+}
+
 /** The one word: what the lifter is doing, or how it ended. */
 export function word(machine) {
-  if (machine.link !== "up") return strings.linkWords[machine.link];
+  if (machine.link !== "up" && !over(machine)) return strings.linkWords[machine.link];
   if (machine.success) return strings.success;
-  if (blinding(machine)) return strings.blindSensor;
+  if (blinding(machine) && !over(machine)) return strings.blindSensor;
   if (machine.doubt) return strings.doubt;
   if (machine.stage === "after") return strings.endings[machine.result?.outcome] ?? strings.endings.stopped;
-  if (machine.stage === "before" && machine.phase !== "concentric") return strings.phases.unknown;
+  if (machine.stage === "before") return strings.phases.unknown;
   return strings.phases[machine.phase] ?? strings.phases.unknown;
 }
 
 /** The tone that colours it: names of the style sheet. */
 export function tone(machine) {
   if (machine.link === "connecting") return "idle";
-  if (machine.link !== "up") return "trouble";
+  if (machine.link !== "up" && !over(machine)) return "trouble";
   if (machine.success) return "success";
-  if (blinding(machine)) return "trouble";
+  if (blinding(machine) && !over(machine)) return "trouble";
   if (machine.doubt) return "doubt";
   if (machine.stage === "after") return "ended";
   if (machine.stage === "before") return "idle";
@@ -48,6 +61,11 @@ export function remark(machine) {
 /** Whether the sensor cannot tell where the lever is. */
 export function blinding(machine) {
   return machine.faults.some((fault) => fault !== "weak_magnet" && fault !== "strong_magnet");
+}
+
+// Whatever happens to the link then, how the set ended stays true, and worth seeing.
+function over(machine) {
+  return machine.stage === "after";
 }
 
 // A success that is over for good is somebody who rests: who lifts comes first.

@@ -34,7 +34,9 @@ const stream = new Stream(
     moving: (figures) => take(() => model.takeMoving(figures)),
     trace: (samples) => model.takeTrace(samples),
     set: (stored) => view?.stored?.(stored),
-    gone: () => tell(strings.skipped),
+    gone: () => {
+      if (blindLine.hidden) tell(strings.skipped);
+    },
   },
   (since, until) => {
     set(document.body, "data-blind", until === null);
@@ -47,7 +49,19 @@ const stream = new Stream(
       tell(strings.blindWas(timeOfDay(since), timeOfDay(until)));
     }
   },
+  refused,
 );
+
+// Either the session is over, and the PIN is wanted again; or the address names a machine that the
+// service does not have: then its room is followed, which says so.
+async function refused() {
+  try {
+    await session();
+    stream.watch(null);
+  } catch (error) {
+    if (error.status === 401) location.reload();
+  }
+}
 
 function take(change) {
   change();

@@ -5,7 +5,7 @@
 
 import { make, say, set, show, style } from "./dom.mjs";
 import { clock } from "./format.mjs";
-import { byAttention, remark, tone, word } from "./machine-state.mjs";
+import { asSeen, byAttention, remark, tone, word } from "./machine-state.mjs";
 import { Ring } from "./ring.mjs";
 import { strings } from "./strings.mjs";
 
@@ -62,7 +62,7 @@ export class Room {
   }
 
   sort() {
-    const order = [...this.model.machines.values()].sort(byAttention).map((machine) => machine.id);
+    const order = [...this.model.machines.values()].map(asSeen).sort(byAttention).map((machine) => machine.id);
     const wanted = order.join("\n");
     const now = performance.now();
     if (wanted === this.sorted) {
@@ -143,7 +143,8 @@ class Tile {
     this.element = make("li", {}, this.link);
   }
 
-  update(machine) {
+  update(known) {
+    const machine = asSeen(known);
     say(this.name, machine.name);
     say(this.count, String(machine.count));
     say(this.countWord, strings.countWord(machine.count));
@@ -152,6 +153,6 @@ class Tile {
     say(this.clock, machine.stage === "before" ? "" : clock(machine.set_s));
     set(this.link, "data-tone", tone(machine));
     set(this.link, "data-stage", machine.stage);
-    this.ring.update(machine.stage === "before" ? 0 : machine.hold_s, machine.target.hold_s, machine.phase === "hold");
+    this.ring.update(machine.hold_s, machine.target.hold_s, machine.phase === "hold");
   }
 }

@@ -11,10 +11,14 @@ const RETRY_MS = 2000; // where EventSource has given up: the service answered w
 
 /** Follows the events; `watched` names the machine whose trace is wanted, or null. */
 export class Stream {
-  /** `on` maps event names to functions of the parsed payload; `blind(since, until)` tells. */
-  constructor(on, blind) {
+  /**
+   * `on` maps event names to functions of the parsed payload; `blind(since, until)` tells; `refused`
+   * is called when the service answered with an error, before the next try.
+   */
+  constructor(on, blind, refused) {
     this.on = on;
     this.blind = blind;
+    this.refused = refused;
     this.watched = null;
     this.heard = Date.now();
     this.blindSince = null;
@@ -62,7 +66,9 @@ export class Stream {
     }
     const closed = this.source?.readyState === EventSource.CLOSED;
     const stuck = now - Math.max(this.heard, this.opened ?? 0) > 2 * QUIET_MS;
-    if (this.source && (closed || stuck) && now - this.opened > RETRY_MS) this.connect();
+    if (!this.source || !(closed || stuck) || now - this.opened <= RETRY_MS) return;
+    if (closed) this.refused();
+    this.connect();
   }
 
   woke() {
