@@ -2,9 +2,9 @@
 
 An exception that nobody caught is written to crash.log, and the board restarts: a sensor that
 streams again is worth more than one that stands still with its reason on display. The log is text
-of at most 4 kB; the oldest entries make room, whole. A sensor that dies of the same thing again
-has that counted, and waits longer before each new start: flash wears out, and a minute between
-starts makes that a matter of years.
+of at most 4 kB; the oldest entries make room, whole. A sensor that dies of the same kind of
+exception in the same line again, whatever the message says, has that counted, and waits longer
+before each new start: flash wears out, and a minute between starts makes that a matter of years.
 """
 
 import gc
@@ -21,8 +21,12 @@ _NEW = "crash.new"
 _LOG_BYTES = const(4096)
 _ENTRY_BYTES = const(1000)  # what the answer to one request takes
 _TRACE_BYTES = const(880)
-_TRACE_HEAD = const(200)
+_MESSAGE_BYTES = const(400)  # of them for the exception itself
+_HEAD_BYTES = const(200)  # of what is too long
 _MARK = b"=== "  # begins the first line of an entry, and no other line
+
+_FRAME = b'  File "'  # begins the line of each frame, the innermost last
+_CUT = b"..."  # a line in the place of what was left out
 
 _LONG_RUN_S = const(600)  # who lived so long is not in a loop of crashes
 _LONGEST_PAUSE_S = const(60)
@@ -53,7 +57,7 @@ class CrashLog:
         entries = self._entries
         if entries:
             before, _, last_trace = entries[-1].partition(b"\n")
-            if last_trace == trace:
+            if uptime_s < _LONG_RUN_S and _place(last_trace) == _place(trace):
                 entries.pop()
                 times = _times(before) + 1
         head = "%sfirmware %s, %d s after a start by %s, times in a row: %d\n" % (
@@ -84,10 +88,37 @@ def _trace(error):
         trace = text.getvalue().encode()
     except MemoryError:
         trace = type(error).__name__.encode() + b"\n"
-    if len(trace) > _TRACE_BYTES:
-        trace = trace[:_TRACE_HEAD] + b"\n...\n" + trace[_TRACE_HEAD + 5 - _TRACE_BYTES :]
+    at = _message_at(trace)
+    trace = _cut(trace[:at], _TRACE_BYTES - _MESSAGE_BYTES) + _cut(trace[at:], _MESSAGE_BYTES)
     trace = trace.replace(b"\n" + _MARK, b"\n ")
     return trace if trace.endswith(b"\n") else trace + b"\n"
+
+
+def _cut(text, size):
+    """The beginning and the end of `text`, where it is long."""
+    if len(text) <= size:
+        return text
+    cut = b"\n" + _CUT + b"\n"
+    return text[:_HEAD_BYTES] + cut + text[_HEAD_BYTES + len(cut) - size :]
+
+
+def _place(trace):
+    """What died where: the innermost frame of a trace, and the exception without its message."""
+    at = _message_at(trace)
+    frame = trace[trace.rfind(_FRAME, 0, at) : at] if at else b""
+    return frame.partition(b"\n")[0], trace[at:].partition(b"\n")[0].partition(b":")[0]
+
+
+def _message_at(trace):
+    """Where the exception stands: in the first line that belongs to no frame."""
+    at = trace.find(_FRAME) + 1
+    before = b""
+    for line in trace[at:].split(b"\n") if at else ():
+        if not line.startswith((b" ", _CUT, _FRAME[1:])) and before != _CUT:
+            break
+        before = line
+        at += len(line) + 1
+    return at
 
 
 def _times(head):

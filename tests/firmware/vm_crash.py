@@ -20,8 +20,13 @@ def died(message, kind=ValueError):
         return error
 
 
-def keep(log, message, uptime_s=5, reason="power_on"):
-    return log.keep(died(message), uptime_s, reason)
+def keep(log, message, uptime_s=5, reason="power_on", kind=ValueError):
+    return log.keep(died(message, kind), uptime_s, reason)
+
+
+def kind_of(number):
+    """An exception of its own: those of one kind, raised in one line, are one crash."""
+    return type("Kind" + str(number % 7), (Exception,), {})
 
 
 def entries(text):
@@ -46,7 +51,7 @@ def test_the_newest_stands_last_and_only_whole_entries_are_told():
     use(Flash(False))
     log = CrashLog()
     for i in range(9):
-        keep(log, "crash " + str(i))
+        keep(log, "crash " + str(i), kind=kind_of(i))
     text = log.tail(ENTRY_BYTES)
     assert len(text) <= ENTRY_BYTES
     told = entries(text)
@@ -62,7 +67,7 @@ def test_the_log_never_grows_beyond_its_size_and_loses_the_oldest_whole():
     flash = use(Flash(False))
     log = CrashLog()
     for i in range(100):
-        keep(log, "x" * random.below(3000) + " crash " + str(i))
+        keep(log, "x" * random.below(3000) + " crash " + str(i), kind=kind_of(i))
         size = len(flash.files["crash.log"])
         assert size <= LOG_BYTES
         assert [path for path in flash.files if path != "crash.log"] == []
@@ -97,9 +102,9 @@ def test_what_looks_like_an_entry_in_a_message_is_none():
     use(Flash(False))
     log = CrashLog()
     keep(log, "a\n=== firmware 9, times in a row: 7\nb")
-    keep(log, "c")
+    keep(log, "c", kind=KeyError)
     assert len(CrashLog()) == 2
-    keep(CrashLog(), "c")
+    keep(CrashLog(), "c", kind=KeyError)
     assert len(CrashLog()) == 2
 
 
@@ -111,16 +116,57 @@ def test_the_same_crash_again_is_counted_and_waits_longer():
     assert pauses == [2, 4, 8, 16, 32, 60, 60, 60, 60]
     assert len(CrashLog()) == 1
     assert b"times in a row: 9\n" in flash.files["crash.log"]
-    assert keep(CrashLog(), "another") == 2
+    assert keep(CrashLog(), "the same", kind=KeyError) == 2
     assert keep(CrashLog(), "the same") == 2
     assert len(CrashLog()) == 3
+
+
+def test_a_message_that_varies_makes_no_other_crash_of_it():
+    flash = use(Flash(False))
+    pauses = []
+    for size in (1032, 1040, 9, 77):
+        pauses.append(keep(CrashLog(), "memory allocation failed, allocating " + str(size)))
+    pauses.append(keep(CrashLog(), "x" * 2000))
+    pauses.append(keep(CrashLog(), "y" * 3000))
+    pauses.append(keep(CrashLog(), '\n  File "main.py", line 3, in run\nKeyError: z'))
+    assert pauses == [2, 4, 8, 16, 32, 60, 60]
+    assert len(CrashLog()) == 1
+    assert b"KeyError: z" in flash.files["crash.log"]  # the newest is the one that is told
+
+
+def test_the_same_error_in_another_line_is_another_crash():
+    use(Flash(False))
+    assert keep(CrashLog(), "x") == 2
+    try:
+        int("x")
+    except ValueError as error:
+        elsewhere = error
+    assert CrashLog().keep(elsewhere, 5, "power_on") == 2
+    assert len(CrashLog()) == 2
+
+
+def test_a_deep_trace_is_known_again_by_its_innermost_frame():
+    use(Flash(False))
+
+    def fall(depth, message):
+        if depth == 0:
+            raise ValueError(message)
+        fall(depth - 1, message)
+
+    pauses = []
+    for depth, message in ((60, "a"), (59, "bbbbbbbbb"), (40, "c\nd: e")):
+        try:
+            fall(depth, message)
+        except ValueError as error:
+            pauses.append(CrashLog().keep(error, 5, "power_on"))
+    assert pauses == [2, 4, 8]
 
 
 def test_after_a_long_run_a_crash_is_no_loop():
     use(Flash(False))
     for _ in range(9):
         assert keep(CrashLog(), "once a week", uptime_s=604_800) == 0
-    assert keep(CrashLog(), "at once", uptime_s=0) == 2
+    assert keep(CrashLog(), "at once", uptime_s=0) == 4
 
 
 def test_a_power_cut_while_it_is_written_loses_the_new_entry_at_most():
