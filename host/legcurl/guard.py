@@ -76,13 +76,7 @@ class Guard:
 
     async def granted(self, exchange: Exchange, hello: Hello, op: Op, payload: bytes) -> Answer:
         """Have something changed, with the key. Raises RequestRefusedError without one."""
-        key = self._keys.key(hello.sensor_id)
-        if key is None:
-            raise RequestRefusedError(
-                f"{self._name}: what changes a sensor over Bluetooth needs its key, and this "
-                f"computer has none for sensor {hello.sensor_id}. Connect it by USB and run: "
-                "legcurl pair serial:PORT"
-            )
+        key = self.key_of(hello)
         challenge = await exchange.granted(
             Op.CHALLENGE, lambda number: encode_request(number, Op.CHALLENGE)
         )
@@ -93,6 +87,17 @@ class Guard:
             lambda number: authorized_request(number, op, payload, key, nonce),
             repeats=False,
         )
+
+    def key_of(self, hello: Hello) -> bytes:
+        """The key with which this sensor may be changed. Raises RequestRefusedError without one."""
+        key = self._keys.key(hello.sensor_id)
+        if key is None:
+            raise RequestRefusedError(
+                f"{self._name}: what changes a sensor over Bluetooth needs its key, and this "
+                f"computer has none for sensor {hello.sensor_id}. Connect it by USB and run: "
+                "legcurl pair serial:PORT"
+            )
+        return key
 
     def _note(self, hello: Hello) -> None:
         if self._noted:

@@ -141,6 +141,11 @@ class Station:
             return await self._feed.guard.granted(exchange, hello, op, payload)
         return await exchange.granted(op, lambda number: encode_request(number, op, payload))
 
+    def require_leave(self) -> None:
+        """Raise RequestRefusedError if the sensor would not be changed, for want of its key."""
+        if isinstance(self._feed, LiveFeed) and self._feed.guard is not None and self.hello:
+            self._feed.guard.key_of(self.hello)
+
     async def statistics(self) -> Mapping[str, Any]:
         """The sensor's counters since its boot."""
         return read_json(await self.request(Op.STATISTICS))

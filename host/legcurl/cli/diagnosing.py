@@ -101,10 +101,10 @@ def _told(findings: list[Finding], document: dict[str, Any], as_json: bool) -> i
 
 def _document(where: Address, evidence: Evidence) -> dict[str, Any]:
     """The figures behind the findings, for a report."""
-    from legcurl.install.drift import drift_ppm
+    from legcurl.install.drift import drift_of
 
     hello, figures = evidence.hello, evidence.stream.figures
-    drift = None if evidence.pace is None else drift_ppm(evidence.pings, evidence.pace)
+    drift = None if evidence.pace is None else drift_of(evidence.pings, evidence.pace)
     return {
         "schema": SCHEMA,
         "address": str(where),
@@ -137,7 +137,7 @@ def _document(where: Address, evidence: Evidence) -> dict[str, Any]:
             "frames": evidence.link.frames,
             "damaged": evidence.link.damaged,
         },
-        "clock": None if drift is None else {"drift_ppm": drift[0], "bound_ppm": drift[1]},
+        "clock": None if drift is None else {"drift_ppm": drift.ppm, "bound_ppm": drift.bound_ppm},
     }
 
 

@@ -14,7 +14,15 @@ from typing import Any
 
 from legcurl.frame import TURN
 from legcurl.install.findings import Finding, problems
-from legcurl.install.judging import LinkFigures, of_angle, of_link, of_magnet, of_samples
+from legcurl.install.judging import (
+    LinkFigures,
+    of_angle,
+    of_link,
+    of_magnet,
+    of_samples,
+    of_stillness,
+    slower,
+)
 from legcurl.install.magnet import MagnetBin, MagnetSurvey
 from legcurl.install.range_survey import End, RangeSurvey, Rest, rests_of
 from legcurl.install.stream import StreamFigures, StreamSurvey
@@ -43,7 +51,9 @@ class Measured:
     stream: StreamSurvey
     magnet: MagnetSurvey
     link: LinkFigures
-    stored: Mapping[str, Any] | None = None
+    stored: Mapping[str, Any] | None
+    address: str
+    rate_hz: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +103,10 @@ def judge(measured: Measured) -> Calibrated:
     figures = measured.stream.figures
     noise = [rest.noise_deg for rest in survey.rests]
     findings = [
-        *of_samples(figures),
+        *of_samples(figures, slower(measured.address, measured.rate_hz)),
         *of_link(measured.link),
         *of_magnet(figures, measured.magnet, bins),
+        *of_stillness(figures, measured.magnet.encoder),
         *of_angle(figures, median(noise) if noise else figures.usual_noise_deg),
     ]
     if not survey.done:

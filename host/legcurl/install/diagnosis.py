@@ -13,14 +13,25 @@ from math import inf
 from statistics import median
 from typing import Any
 
+from legcurl.address import Address, SimAddress
 from legcurl.clock import PING_EVERY_S
 from legcurl.commands import Hello
 from legcurl.frame import TURN
 from legcurl.install.calibrating import direction_of
-from legcurl.install.drift import Ping, drift_ppm
-from legcurl.install.findings import Finding
-from legcurl.install.judging import LinkFigures, of_angle, of_link, of_magnet, of_samples, percent
-from legcurl.install.magnet import GAIN_MOST, MagnetBin, MagnetSurvey
+from legcurl.install.drift import Ping, of_clock
+from legcurl.install.findings import Finding, command
+from legcurl.install.judging import (
+    STUCK_S,
+    LinkFigures,
+    of_angle,
+    of_link,
+    of_magnet,
+    of_samples,
+    of_stillness,
+    percent,
+    slower,
+)
+from legcurl.install.magnet import MagnetBin, MagnetSurvey
 from legcurl.install.stream import LATE_US, StreamSurvey
 from legcurl.links.route import SILENCE_S
 from legcurl.motion.calibration import MIN_ROM_DEG
@@ -30,20 +41,11 @@ LATE_SHARE = 0.05
 """More late samples than this, each told with its lateness, is a busy sensor; a soft timer has a
 few with each heap collection."""
 
-FROZEN_S = 30.0
-"""An angle that is one and the same number for so long, in s, is stuck. An AS5600's noise is 0.015°
-rms at least (datasheet v1-06, figure 9), its step 0.088°: even in the middle of a step a sample in
-300 shows the next one, so 3000 samples without one do not happen."""
-
 FROZEN_TOLD_S = 5.0  # worth a word when nothing else moved meanwhile
 MOVED_DEG = 2.0  # less is play and noise, and says nothing of direction
 FIT_DEG = 15.0
 """How far beyond its calibrated range a lever may go, in degrees: its stops lie 3° to 20° outside
 (simulator), and nobody calibrates at the stops."""
-
-CRYSTAL_PPM = 200.0
-"""A board's crystal is good to 30 ppm and ages by a few; a resonator may have a few thousand. Times
-are wrong by this much, which nobody feels; but a clock so wrong has a fault."""
 
 HEAP_NOTE_BYTES = 20_000  # hello's JSON and an answer of 1 kB, several times over
 HEAP_LEAST_BYTES = 8_000
@@ -56,6 +58,7 @@ ANSWER_NOTE_S = 0.25  # an answer takes a turn of the loop and the link: 10 ms b
 class Evidence:
     """What was collected of one sensor. `None` is what could not be had."""
 
+    address: Address
     hello: Hello
     own_firmware: str  # the version that this package carries
     stored: Mapping[str, Any] | None  # calibration
@@ -70,6 +73,11 @@ class Evidence:
     pace: float | None  # seconds of the sensor in one of ours
     longest_silence_s: float  # host's
     wired: bool
+
+    @property
+    def slower(self) -> str:
+        """The command that makes the sensor take fewer samples."""
+        return slower(str(self.address), self.hello.rate_hz)
 
 
 def diagnose(evidence: Evidence) -> list[Finding]:
@@ -86,7 +94,7 @@ def diagnose(evidence: Evidence) -> list[Finding]:
         *_of_movement(evidence),
         *_of_calibration(evidence),
         *_of_rate(evidence),
-        *of_samples(figures),
+        *of_samples(figures, evidence.slower),
         *of_link(evidence.link),
         *_of_silence(evidence),
         *_of_clock(evidence),
@@ -175,7 +183,9 @@ def _of_trust(evidence: Evidence) -> list[Finding]:
                 "note",
                 "The sensor has no key, so over Bluetooth nobody can change it, and another "
                 "device could pose as it.",
-                "Connect it by cable and run: legcurl pair serial:PORT",
+                f"Run: {command('pair', str(evidence.address))}"
+                if evidence.wired
+                else "Connect it by cable and run: legcurl pair serial:PORT",
             )
         )
     else:
@@ -196,17 +206,9 @@ def _of_movement(evidence: Evidence) -> list[Finding]:
     """A sensor that says the same for ever is stuck, and one that nobody moved proves little."""
     figures = evidence.stream.figures
     frozen_s = figures.frozen_s
-    magnetic = evidence.hello.encoder in GAIN_MOST
-    if magnetic and frozen_s >= FROZEN_S:
-        return [
-            Finding(
-                "stuck",
-                "problem",
-                f"The angle was one and the same number for {frozen_s:.0f} s; even at rest an "
-                f"{evidence.hello.encoder} wavers.",
-                "Restart the sensor; if it comes back, the encoder is broken.",
-            )
-        ]
+    stuck = of_stillness(figures, evidence.hello.encoder)
+    if stuck:
+        return stuck
     if figures.reach_deg >= MOVED_DEG or 2 * figures.blind > figures.samples:
         return []  # it moved, or there is worse to say
     what = "did not change at all" if frozen_s >= FROZEN_TOLD_S else "hardly changed"
@@ -216,7 +218,7 @@ def _of_movement(evidence: Evidence) -> list[Finding]:
             "note",
             f"The angle {what}: at rest nobody can tell whether it follows the lever.",
             "Look again while somebody moves the lever from end to end, or for longer "
-            f"(--seconds {2 * FROZEN_S:.0f}).",
+            f"(--seconds {2 * STUCK_S:.0f}).",
         )
     ]
 
@@ -231,7 +233,7 @@ def _of_calibration(evidence: Evidence) -> list[Finding]:
                 "calibration",
                 "note",
                 "The sensor is not calibrated: the range is learnt anew in every set.",
-                "Run: legcurl calibrate ADDRESS",
+                f"Run: {command('calibrate', str(evidence.address))}",
             )
         ]
     extended, flexed = record["extended_raw"], record["flexed_raw"]
@@ -263,7 +265,7 @@ def _of_calibration(evidence: Evidence) -> list[Finding]:
             "direction" if mirrored else "calibration",
             "problem",
             said,
-            "Fasten it and run: legcurl calibrate ADDRESS",
+            f"Fasten it and run: {command('calibrate', str(evidence.address))}",
         )
     ]
 
@@ -294,7 +296,7 @@ def _of_rate(evidence: Evidence) -> list[Finding]:
                 "note" if late > LATE_SHARE else "ok",
                 f"{said}; {percent(late)} of them late, by {worst} at most, each with its true "
                 "time.",
-                "The sensor is busy: lower its rate (setting rate_hz)."
+                f"The sensor is busy; lower its rate: {evidence.slower}"
                 if late > LATE_SHARE
                 else "",
             )
@@ -322,24 +324,12 @@ def _of_silence(evidence: Evidence) -> list[Finding]:
 
 
 def _of_clock(evidence: Evidence) -> list[Finding]:
+    """How the clocks agree, where they can be compared."""
     if evidence.pace is None:
         return []
-    found = drift_ppm(evidence.pings, evidence.pace)
-    if found is None:
-        return []
-    drift, bound = found
-    said = f"The sensor's clock gains {drift:+.0f} ppm on this computer's, give or take {bound:.0f}"
-    if abs(drift) - bound > CRYSTAL_PPM:
-        return [
-            Finding(
-                "clock",
-                "problem",
-                f"{said}: more than any crystal.",
-                "Durations are wrong by as much. Restart the sensor, then replace the board.",
-            )
-        ]
-    vague = bound > CRYSTAL_PPM
-    return [Finding("clock", "ok", f"{said}{' (watch longer to know better)' if vague else ''}.")]
+    address = evidence.address
+    own = not isinstance(address, SimAddress) or address.options.drift_ppm != 0
+    return of_clock(evidence.pings, evidence.pace, own_crystal=own)
 
 
 def _of_answers(evidence: Evidence) -> list[Finding]:
@@ -375,8 +365,9 @@ def _of_memory(evidence: Evidence) -> list[Finding]:
 
 
 def _of_loop(evidence: Evidence) -> list[Finding]:
+    """The longest turn of the main loop; nothing of a simulated board, whose code takes no time."""
     longest = _count(evidence.after or evidence.before, "loop_max_us")
-    if longest is None:
+    if longest is None or isinstance(evidence.address, SimAddress):
         return []
     bridged_us = RING_SLOTS / (evidence.hello.rate_hz or inf) * 1e6
     state = "problem" if longest > bridged_us else "note" if longest > bridged_us / 4 else "ok"
@@ -386,7 +377,7 @@ def _of_loop(evidence: Evidence) -> list[Finding]:
             state,
             f"Its main loop took {longest / 1000:.0f} ms at most; "
             f"{bridged_us / 1e6:.1f} s are bridged without loss.",
-            "" if state == "ok" else "Lower its rate (setting rate_hz), and report it.",
+            "" if state == "ok" else f"Report it, and lower its rate: {evidence.slower}",
         )
     ]
 

@@ -51,6 +51,7 @@ async def examine(
         await visit.wait(LOOK_S)
         visit.raise_failure()
     return Evidence(
+        address=visit.address,
         hello=visit.hello,
         own_firmware=firmware_version(),
         stored=stored,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -32,6 +33,11 @@ class Finding:
     def sentence(self) -> str:
         """All of it in one line."""
         return f"{self.said} {self.remedy}".rstrip()
+
+
+def command(verb: str, address: str, options: str = "") -> str:
+    """A command line about this sensor, as somebody can copy it into a shell."""
+    return f"legcurl {verb} {shlex.quote(address)} {options}".rstrip()
 
 
 def problems(findings: Iterable[Finding]) -> list[Finding]:

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from legcurl.frame import GapReason, Status
-from legcurl.install.findings import Finding
-from legcurl.install.magnet import MARGIN, MagnetBin, MagnetSurvey, stretches
+from legcurl.install.findings import Finding, command
+from legcurl.install.magnet import GAIN_MOST, MARGIN, MagnetBin, MagnetSurvey, stretches
 from legcurl.install.stream import StreamFigures
 
 NOISE_DEG = 0.25
@@ -21,6 +21,11 @@ NOISE_DEG = 0.25
 JUMPS = 2  # wild values in a whole calibration: one spike is an accident, three are a bad wire
 BLIND_SHARE = 0.001  # of the samples: one in ten seconds at 100 Hz
 MISSED_SHARE = 0.005  # half of this much of a hold of 3 s is the accuracy of its length
+SLOWEST_HZ = 20  # the least that a sensor takes: "Settings" in docs/protocol.md
+STUCK_S = 30.0
+"""An angle that is one and the same number for so long, in s, is stuck. An AS5600's noise is 0.015°
+rms at least (datasheet v1-06, figure 9), its step 0.088°: even in the middle of a step a sample in
+300 shows the next one, so 3000 samples without one do not happen."""
 DAMAGED_SHARE = 0.01  # of the frames; they come again, but a cable that bad gets worse
 
 
@@ -38,8 +43,13 @@ class LinkFigures:
         return self.damaged / max(self.frames + self.damaged, 1)
 
 
-def of_samples(figures: StreamFigures) -> list[Finding]:
-    """What came, and what did not."""
+def slower(address: str, rate_hz: float) -> str:
+    """The command that halves a sensor's rate."""
+    return command("settings", address, f"--rate {max(round(rate_hz / 2), SLOWEST_HZ)}")
+
+
+def of_samples(figures: StreamFigures, slower: str) -> list[Finding]:
+    """What came, and what did not; `slower` is the command that lowers the rate."""
     findings: list[Finding] = []
     if figures.restarts:
         findings.append(
@@ -57,7 +67,7 @@ def of_samples(figures: StreamFigures) -> list[Finding]:
                 "samples",
                 "problem" if missed >= MISSED_SHARE else "note",
                 f"The sensor missed {figures.missed} of {figures.due} samples.",
-                "Let the sensor do nothing else, and lower its rate (setting rate_hz).",
+                f"Let the sensor do nothing else, and lower its rate: {slower}",
             )
         )
     evicted = figures.missing[GapReason.EVICTED]
@@ -200,6 +210,21 @@ def _of_strength(
             )
         )
     return findings
+
+
+def of_stillness(figures: StreamFigures, encoder: str) -> list[Finding]:
+    """An angle that not even noise moves; a counting encoder has none and may stand still."""
+    if encoder not in GAIN_MOST or figures.frozen_s < STUCK_S:
+        return []
+    return [
+        Finding(
+            "stuck",
+            "problem",
+            f"The angle was one and the same number for {figures.frozen_s:.0f} s; even at rest an "
+            f"{encoder} wavers.",
+            "Restart the sensor; if it comes back, the encoder is broken.",
+        )
+    ]
 
 
 def of_angle(figures: StreamFigures, noise_deg: float | None) -> list[Finding]:

@@ -45,6 +45,7 @@ class SensorVisit:
     def __init__(self, address: Address) -> None:
         if isinstance(address, ReplayAddress):
             raise ConfigError(f"{address} is a recording: there is no sensor to ask.")
+        self.address = address
         self.stream = StreamSurvey()
         self.magnet = MagnetSurvey()
         self.on_run: Callable[[Run], None] | None = None
@@ -132,6 +133,10 @@ class SensorVisit:
             async with asyncio.timeout(seconds):
                 await self.news.wait()
         self.news.clear()
+
+    def require_leave(self) -> None:
+        """Raise RequestRefusedError if it would not be changed, for want of its key."""
+        self._station.require_leave()
 
     async def statistics(self) -> Mapping[str, Any]:
         """Ask for the sensor's counters; the magnet's figures among them are noted."""

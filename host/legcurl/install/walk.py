@@ -72,7 +72,15 @@ async def walk(visit: SensorVisit, rounds: int, show: Callable[[Walk], None]) ->
         visit.raise_failure()
     visit.on_run = visit.on_restart = None
     show(progress)
-    return Measured(survey, visit.stream, visit.magnet, visit.link, stored)
+    return Measured(
+        survey,
+        visit.stream,
+        visit.magnet,
+        visit.link,
+        stored,
+        address=str(visit.address),
+        rate_hz=visit.hello.rate_hz,
+    )
 
 
 async def write_record(visit: SensorVisit, record: dict[str, int]) -> None:

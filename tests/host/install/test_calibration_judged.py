@@ -18,10 +18,13 @@ from legcurl.install.findings import Finding, problems
 from legcurl.install.judging import LinkFigures
 
 WELL = LinkFigures(frames=200)
+ADDRESS = "serial:/dev/ttyACM7"
 
 
 def judged(watched: Watched, link: LinkFigures = WELL, stored=None) -> Calibrated:
-    return judge(Measured(watched.survey, watched.stream, watched.magnet, link, stored))
+    return judge(
+        Measured(watched.survey, watched.stream, watched.magnet, link, stored, ADDRESS, 100.0)
+    )
 
 
 def walked(trace: Led | None = None, rounds: int = 3, **sensor) -> Watched:

@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from led_lever import Led, Watched, frames
+from legcurl.address import SerialAddress, SimAddress
 from legcurl.commands import Hello
 from legcurl.frame import Samples
 from legcurl.install.calibrating import raw_of
 from legcurl.install.diagnosis import Evidence, diagnose
-from legcurl.install.drift import Ping, drift_ppm
+from legcurl.install.drift import Ping, drift_of
 from legcurl.install.findings import Finding, problems
 from legcurl.install.judging import LinkFigures
+from legcurl.simulator.options import parse_address
 
 HELLO = Hello(
     protocol=(1, 1),
@@ -58,6 +60,7 @@ def evidence(watched: Watched | None = None, **other: Any) -> Evidence:
     """Of a healthy sensor that somebody moved, but for what a test changes."""
     watched = watched if watched is not None else Watched().watch(frames(Led().rounds(2).flexion))
     usual = Evidence(
+        address=SerialAddress("/dev/ttyACM7"),
         hello=HELLO,
         own_firmware="1.2.3",
         stored=RECORD,
@@ -207,14 +210,55 @@ def test_a_clock_that_no_crystal_has_is_a_problem():
     seed=st.integers(0, 1000),
 )
 def test_the_drift_is_always_within_its_bound(ppm: float, trip_s: float, count: int, seed: int):
-    found = drift_ppm(pings(count, ppm, trip_s, seed))
+    found = drift_of(pings(count, ppm, trip_s, seed))
     assert found is not None
-    drift, bound = found
-    assert abs(drift - ppm) <= bound * 1.01 + 5.0  # the clock is read in whole µs
+    assert abs(found.ppm - ppm) <= found.bound_ppm * 1.01 + 5.0  # the clock is read in whole µs
 
 
 def test_one_ping_tells_no_drift():
-    assert drift_ppm(pings(1)) is None
+    assert drift_of(pings(1)) is None
+
+
+def standing_still(at: int, for_s: float) -> tuple[Ping, ...]:
+    """A clock that loses so much once, before the ping of that number."""
+    return tuple(
+        replace(ping, sensor_us=ping.sensor_us - round(for_s * 1e6 * (number >= at)))
+        for number, ping in enumerate(pings(60))
+    )
+
+
+@pytest.mark.parametrize("at", [8, 20, 30, 45, 55])
+def test_a_clock_that_stood_still_once_condemns_no_board(at: int):
+    about = told("clock", pings=standing_still(at, 0.02))
+    assert about.state != "problem"
+
+
+def test_a_clock_whose_halves_disagree_cannot_be_measured():
+    about = told("clock", pings=standing_still(45, 0.02))
+    assert about.state == "note"
+    assert "cannot be measured here" in about.said
+
+
+@pytest.mark.parametrize(("query", "state"), [("", "ok"), ("drift_ppm=500", "problem")])
+def test_a_simulated_clock_is_judged_only_if_it_was_asked_to_drift(query: str, state: str):
+    address = SimAddress(parse_address(f"sim:?{query}"))
+    assert told("clock", pings=pings(60, ppm=500.0), address=address).state == state
+
+
+def test_a_simulated_board_has_no_figure_of_its_loop():
+    """Its code takes no time of the simulated world."""
+    findings = diagnose(evidence(address=SimAddress(parse_address("sim:"))))
+    assert "loop" not in {finding.subject for finding in findings}
+
+
+def test_remedies_name_the_sensor_that_was_looked_at():
+    assert told("calibration", stored=None).remedy == "Run: legcurl calibrate serial:/dev/ttyACM7"
+    assert "legcurl pair serial:/dev/ttyACM7" in told("key", after={**WELL, "ble": {}}).remedy
+    busy = told("loop", after={**WELL, "loop_max_us": 6_000_000})
+    assert "legcurl settings serial:/dev/ttyACM7 --rate 50" in busy.remedy
+    spaced = SimAddress(parse_address("sim:?seed=7"))
+    quoted = told("calibration", stored=None, address=spaced).remedy
+    assert f"legcurl calibrate '{spaced}'" in quoted, "as a shell needs it"
 
 
 @pytest.mark.parametrize(
