@@ -3,7 +3,7 @@
 #                PORT=8081 on another port; LINK=ble or LINK=tcp or ARGS=ADDRESS: one set, by that way,
 #                in the terminal alone
 #   make test    all tests, the firmware on the real MicroPython VM included
-#   make test-chaos  every run of the equivalence suite, on every kind of link (a quarter of an hour)
+#   make test-chaos  every run of the equivalence suite on every kind of link, and a gym of sensors (half an hour)
 #   make test-bluez  the Bluetooth link against the real BlueZ and kernel, in a QEMU guest (as root)
 #   make check   format, lint, types (host, and firmware with the MicroPython stubs)
 #   make bench   the numbers: wire, latency, throughput, memory (never part of the tests)
@@ -87,6 +87,7 @@ bench: $(STAMP)
 	$(BIN)/python tests/bench/bench_station_memory.py
 	$(BIN)/python tests/bench/bench_clock.py
 	$(BIN)/python tests/bench/bench_hub.py
+	$(BIN)/python tests/bench/bench_many.py
 
 bench-accuracy: $(STAMP)
 	$(BIN)/python tests/bench/bench_accuracy.py $(ACCURACY)
