@@ -1,0 +1,118 @@
+"""Pictures are drawn beside the service: one at a time, for as long as somebody wants any."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from legcurl.store import StoredSet, open_store
+from legcurl.web import painting
+from legcurl.web.painting import Painter, PainterBusyError, PainterFailedError
+from made_sets import measured, new_set
+
+PNG = b"\x89PNG"
+TRACE, _ = measured()
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> StoredSet:
+    with open_store(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        store.add_set(new_set())
+        return store.get_set("set-0000")
+
+
+def pid_of(painter: Painter) -> int:
+    assert painter._process is not None
+    return painter._process.pid
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_one_process_draws_all_pictures_and_ends_with_the_painter(stored: StoredSet) -> None:
+    async with Painter() as painter:
+        assert painter._process is None, "nobody wants any yet"
+        assert (await painter.paint(stored, TRACE)).startswith(PNG)
+        pid = pid_of(painter)
+        assert pid != os.getpid()
+        assert (await painter.paint(stored, None)).startswith(PNG)
+        assert pid_of(painter) == pid
+    assert not is_alive(pid)
+
+
+async def test_ctrl_c_is_not_for_the_process_that_draws(stored: StoredSet) -> None:
+    """It goes to the whole group of a terminal; the service ends the process in its own time."""
+    async with Painter() as painter:
+        await painter.paint(stored, None)
+        os.kill(pid_of(painter), signal.SIGINT)
+        assert (await painter.paint(stored, None)).startswith(PNG)
+
+
+async def test_a_process_that_died_is_said_once_and_started_again(stored: StoredSet) -> None:
+    async with Painter() as painter:
+        await painter.paint(stored, None)
+        pid = pid_of(painter)
+        wish = asyncio.create_task(painter.paint(stored, TRACE))
+        await asyncio.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
+        with pytest.raises(PainterFailedError, match="has failed"):
+            await wish
+        assert (await painter.paint(stored, None)).startswith(PNG)
+        assert pid_of(painter) != pid
+
+
+async def test_a_set_that_cannot_be_drawn_is_no_harm_to_the_next(
+    stored: StoredSet, capfd: pytest.CaptureFixture[str]
+) -> None:
+    broken = replace(stored, original="no set")
+    async with Painter() as painter:
+        with pytest.raises(PainterFailedError):
+            await painter.paint(broken, TRACE)
+        pid = pid_of(painter)
+        assert (await painter.paint(stored, None)).startswith(PNG)
+        assert pid_of(painter) == pid
+    assert f"no picture of set {stored.id}" in capfd.readouterr().err
+
+
+async def test_who_goes_away_does_not_leave_a_picture_to_the_next(stored: StoredSet) -> None:
+    async with Painter() as painter:
+        with_curve = await painter.paint(stored, TRACE)
+        wish = asyncio.create_task(painter.paint(stored, TRACE))
+        await asyncio.sleep(0.05)
+        wish.cancel()
+        await asyncio.gather(wish, return_exceptions=True)
+        assert await painter.paint(stored, None) != with_curve
+
+
+async def test_more_wishes_than_can_be_met_soon_are_refused(stored: StoredSet) -> None:
+    async with Painter() as painter:
+        wishes = [
+            asyncio.create_task(painter.paint(stored, None)) for _ in range(painting.WAITING_MAX)
+        ]
+        await asyncio.sleep(0)
+        with pytest.raises(PainterBusyError, match="try again"):
+            await painter.paint(stored, None)
+        assert all(picture.startswith(PNG) for picture in await asyncio.gather(*wishes))
+        assert (await painter.paint(stored, None)).startswith(PNG)
+
+
+async def test_when_nobody_wants_pictures_the_process_ends(
+    stored: StoredSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(painting, "IDLE_S", 0.05)
+    async with Painter() as painter:
+        await painter.paint(stored, None)
+        process = painter._process
+        assert process is not None
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
+        assert (await painter.paint(stored, None)).startswith(PNG)
