@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 def installers_address(text: str) -> Address:
     """Read an address; a simulated sensor that names no lifter gets an installer's hand."""
     from legcurl.address import SimAddress, parse
+    from legcurl.simulator.options import check_lifter
 
     address = parse(text)
     if isinstance(address, SimAddress) and "lifter=" not in text:
-        return SimAddress(replace(address.options, lifter="installer"))
+        options = replace(address.options, lifter="installer")
+        check_lifter(options)
+        return SimAddress(options)
     return address
 
 

@@ -127,7 +127,20 @@ def options_from(pairs: list[tuple[str, str]]) -> SimOptions:
         chosen[name] = reader(value)
     options = SimOptions(**chosen)  # type: ignore[arg-type]
     _check_link(options, chosen)
+    check_lifter(options)
     return options
+
+
+def check_lifter(options: SimOptions) -> None:
+    """Refuse what would never happen with this lifter; raise ConfigError naming what would."""
+    from legcurl.simulator.families import LIFTERS
+
+    if options.outages and LIFTERS[options.lifter].installs:
+        instead = "loss=0.2" if options.link == "ble" else "fault=rough_link, fault=drop"
+        raise ConfigError(
+            f"sim option outages={options.outages}: outages come in sets, and lifter=installer "
+            f"makes none; with an installer, use {instead} or fault=host_stall"
+        )
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,8 @@ What happens to a link changes no sample: it decides when which bytes arrive. So
 apart from that of the chip (faults.py), and both may hit at once.
 
 Trouble is drawn for a set, and where a set begins and ends only the physics tells. So the world
-runs ahead of itself for that, one set at a time (world.py).
+runs ahead of itself for that, one set at a time (world.py). An installer makes no set: a link that
+is rough is so for as long as he is there, and outages are refused (options.py).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from math import inf
 from random import Random
 
-from legcurl.simulator.faults import FaultSchedule, FaultWindow, Suffering
+from legcurl.simulator.faults import STANDING_FROM_S, FaultSchedule, FaultWindow, Suffering
 from legcurl.simulator.truth import SetTruth
 
 SHARE_OF_SET = (0.08, 0.2)  # what all outages of a set take of it together
@@ -22,6 +23,7 @@ BEFORE_SET_S, AFTER_SET_S = 2.0, 8.0  # outages lie between these, around the se
 APART_S = 0.5  # a link is up at least this long: enough to be noticed
 
 ROUGH_EVERY_S = 1.5  # mean time between two troubles of a rough link
+STRETCH_S = 60.0  # of a rough link without sets is drawn at once
 # What a rough link does, and for how long: one record (2 ms) for what is an event.
 ROUGH = (
     ("corrupt", (0.002, 0.02)),
@@ -35,13 +37,23 @@ class LinkSchedule:
     """What the link suffers at a moment; moments must not go backwards.
 
     `sets` is asked for the next set when what was drawn for the one before is over. A link that is
-    `rough` is so around sets alone: a loss at the very end of a world nobody could make good.
+    `rough` is so around sets alone: a loss at the very end of a world nobody could make good. If it
+    `stands`, there are no sets, and it is so to the end.
     """
 
-    def __init__(self, sets: Iterable[SetTruth], outages: int, *, rough: bool, rng: Random) -> None:
+    def __init__(
+        self,
+        sets: Iterable[SetTruth],
+        outages: int,
+        *,
+        rough: bool,
+        rng: Random,
+        stands: bool = False,
+    ) -> None:
         self._sets = iter(sets)
         self._count = outages
         self._is_rough = rough
+        self._stands = stands
         self._rng = rng
         self._until_s = -inf
         self._outages = FaultSchedule()
@@ -55,7 +67,12 @@ class LinkSchedule:
         return outage if outage.flags else self._rough.at(t_s)
 
     def _draw(self, t_s: float) -> None:
-        """Draw the trouble of the set that is next."""
+        """Draw the trouble of the set that is next, or of the next minute."""
+        if self._is_rough and self._stands:
+            start_s = max(t_s, STANDING_FROM_S)
+            self._until_s = start_s + STRETCH_S
+            self._rough = FaultSchedule(_rough(start_s, self._until_s, self._rng))
+            return
         truth = next(self._sets, None) if self._count or self._is_rough else None
         if truth is None:
             self._until_s = inf

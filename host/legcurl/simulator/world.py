@@ -197,7 +197,13 @@ class World:
         """All trouble of the link that this world has, from its beginning."""
         options = self.options
         rough = "rough_link" in options.fault
-        return LinkSchedule(self._sets(), options.outages, rough=rough, rng=self.rng("link"))
+        return LinkSchedule(
+            self._sets(),
+            options.outages,
+            rough=rough,
+            rng=self.rng("link"),
+            stands=self.family.installs,
+        )
 
     def _sets(self) -> Iterator[SetTruth]:
         """The truth of one set after the other, the physics run no further than that."""

@@ -4,10 +4,15 @@ from itertools import islice, pairwise
 from math import isnan
 
 import pytest
+from legcurl.cli.installer import installers_address
+from legcurl.errors import ConfigError
 from legcurl.simulator.encoder import GAIN_MOST, Magnet
 from legcurl.simulator.faults import (
     BUS_ERROR,
     CORRUPT_BYTES,
+    DOUBLE_BYTES,
+    DROP_BYTES,
+    HOST_STALL,
     POWER_CYCLE,
     STANDING_FROM_S,
     TICKS_HELD,
@@ -89,6 +94,28 @@ def test_what_is_an_event_comes_again_and_again(fault: str, flag: int):
     times = sum(after and not before for before, after in pairwise(flags))
     assert times >= 5
     assert sum(flags) < len(flags) / 5
+
+
+ROUGH = CORRUPT_BYTES | DROP_BYTES | DOUBLE_BYTES | HOST_STALL
+
+
+def test_a_rough_link_is_rough_for_as_long_as_he_is_there():
+    rough = [flags & ROUGH for _, _, flags in records("seed=4&fault=rough_link")]
+    assert set(rough) == {0, CORRUPT_BYTES, DROP_BYTES, DOUBLE_BYTES, HOST_STALL}
+    quarter = len(rough) // 4
+    assert not any(rough[: round(STANDING_FROM_S * RATE_HZ)])
+    for begins in range(0, 4 * quarter, quarter):
+        assert any(rough[begins : begins + quarter])
+
+
+@pytest.mark.parametrize(("link", "instead"), [("serial", "fault=rough_link"), ("ble", "loss=0.2")])
+def test_outages_of_sets_that_he_does_not_make_are_refused(link: str, instead: str):
+    address = f"sim:?outages=2&link={link}"
+    with pytest.raises(ConfigError, match=instead):
+        parse_address(f"{address}&lifter=installer")
+    with pytest.raises(ConfigError, match="lifter=installer makes none"):
+        installers_address(address)  # which puts an installer in
+    assert installers_address(f"{address}&lifter=steady")
 
 
 def test_several_faults_stand_together():
