@@ -41,9 +41,8 @@ from time import monotonic, process_time, thread_time
 from typing import Any
 
 from legcurl.address import BleAddress, SimAddress
-from legcurl.errors import LinkError
 from legcurl.events import LinkChanged, Progress, SamplesMissing, SetEnded, SetResult
-from legcurl.feed import LiveFeed
+from legcurl.feed import RETRIED, LiveFeed
 from legcurl.intake import Intake
 from legcurl.links.ble import BleRoute
 from legcurl.links.route import Link, Route
@@ -270,6 +269,8 @@ async def follow_all(machines: Sequence[Machine], until_s: float) -> Report:
         async def follow(route: Route, seen: Seen) -> None:
             async with starting:
                 station = await open_things.enter_async_context(_station(route, seen))
+            if isinstance(route, SimulatedRoute):
+                _give_way(route.sensor)  # not before it has booted: someone waits for that
             await _follow(station, seen)
 
         async with asyncio.TaskGroup() as following:
@@ -296,7 +297,7 @@ async def _station(route: Route, seen: Seen) -> AsyncIterator[Station]:
             station = Station(route.name, LiveFeed(metered, intake), intake)
             try:
                 await station.__aenter__()
-            except LinkError:
+            except RETRIED:
                 continue
             break
         try:
@@ -375,10 +376,7 @@ class _MeteredRoute:
         self.silence_s, self.patience_s = route.silence_s, route.patience_s
 
     async def connect(self) -> Link:
-        link = await self._route.connect()
-        if isinstance(self._route, SimulatedRoute):
-            _give_way(self._route.sensor)
-        return _MeteredLink(link, self._seen)
+        return _MeteredLink(await self._route.connect(), self._seen)
 
     async def close(self) -> None:
         """The next try needs the same sensor."""
