@@ -15,7 +15,7 @@ PATH = "/org/bluez/hci0"
 ADAPTER = "org.bluez.Adapter1"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 BUSY = "org.bluez.Error.Busy"
-READY_S = 20.0  # for bluetoothd to start and to set the controller up
+READY_S = 60.0  # for bluetoothd to start and to set the controller up
 POLL_S = 0.2
 
 

@@ -33,7 +33,7 @@ from legcurl.simulator.radio.on_air import OnAir
 from legcurl.simulator.runner import SimulatedSensor
 
 ADAPTER_ADDRESS = "C0:1D:00:00:00:01"
-START_S = 30.0  # for a sensor to advertise; two processes start, at a tenth of the usual speed
+START_S = 60.0  # for a sensor to advertise; two processes start, at a tenth of the usual speed
 POLL_S = 0.05
 
 # A later firmware, as far as a host that remembers the earlier one is concerned: one more
