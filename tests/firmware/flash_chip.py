@@ -5,6 +5,9 @@ import sensor.maintenance as maintenance
 import sensor.settings as storage
 from simclock import clock
 
+# What the sensor may be given: littlefs, and FAT that writes at once, or when it is told to.
+FILE_SYSTEMS = ((False, False), (True, False), (True, True))
+
 
 class PowerCut(BaseException):
     """The flash lost its power."""
@@ -13,16 +16,21 @@ class PowerCut(BaseException):
 class Flash:
     """Files in flash, which loses its power after `energy` steps.
 
-    A step is an opening, a byte, a closing, a renaming, a removal. `early`: bytes are in flash as
-    they are written (FAT); else a file changes when it is closed (littlefs).
+    A step is an opening, a byte, a closing, a renaming, a removal, a sync. `early`: bytes are in
+    flash as they are written (FAT); else a file changes when it is closed (littlefs). With `cache`
+    too, the other extreme of FAT: the directory changes at every step, but what is written into a
+    file waits for the next sync, and a power cut takes it away. A file that was renamed before it
+    was synced is then in place, and empty.
     """
 
     ENOENT = 2
     EIO = 5
 
-    def __init__(self, early):
+    def __init__(self, early, cache=False):
         self.files = {}
         self.early = early
+        self.cache = cache
+        self._waiting = []  # paths whose content is in the cache alone
         self.energy = None
         self.steps = 0
         self.full = False
@@ -31,8 +39,21 @@ class Flash:
 
     def step(self):
         if self.energy is not None and self.steps >= self.energy:
+            for path in self._waiting:
+                self.files[path] = b""
+            self._waiting = []
             raise PowerCut
         self.steps += 1
+
+    def waits(self, path):
+        """Whether a power cut would take this file's content away."""
+        return path in self._waiting
+
+    def wrote(self, path, content):
+        """The file has this content, if only in the cache."""
+        self.files[path] = content
+        if self.cache and path not in self._waiting:
+            self._waiting.append(path)
 
     def called(self):
         self.calls += 1
@@ -50,6 +71,7 @@ class Flash:
         if self.early and new in self.files:  # FAT does not replace
             raise OSError(self.EIO)
         self.files[new] = self.files.pop(old)
+        self._waiting = [new if path == old else path for path in self._waiting if path != new]
 
     def remove(self, path):
         self.called()
@@ -57,6 +79,7 @@ class Flash:
         if path not in self.files:
             raise OSError(self.ENOENT)
         del self.files[path]
+        self._waiting = [other for other in self._waiting if other != path]
 
     def stat(self, path):
         if path not in self.files:
@@ -65,6 +88,7 @@ class Flash:
     def sync(self):
         self.called()
         self.step()
+        self._waiting = []
 
 
 class FlashFile:
@@ -77,7 +101,7 @@ class FlashFile:
             flash.called()
             flash.step()
             if flash.early or path not in flash.files:
-                flash.files[path] = b""
+                flash.wrote(path, b"")
         elif path not in flash.files:
             raise OSError(flash.ENOENT)
         else:
@@ -90,7 +114,7 @@ class FlashFile:
         if self._writing and error is None:
             self._flash.called()
             self._flash.step()
-            self._flash.files[self._path] = self._content
+            self._flash.wrote(self._path, self._content)
 
     def read(self, size=None):
         return self._content if size is None else self._content[:size]
@@ -103,7 +127,7 @@ class FlashFile:
             self._flash.step()
             self._content += content[i : i + 1]
             if self._flash.early:
-                self._flash.files[self._path] = self._content
+                self._flash.wrote(self._path, self._content)
 
     def flush(self):
         pass

@@ -4,7 +4,7 @@ import json
 import struct
 
 import wire_reader
-from flash_chip import Flash, PowerCut
+from flash_chip import FILE_SYSTEMS, Flash, PowerCut
 from whole_sensor import (
     BUSY,
     CALIBRATION_GET,
@@ -245,31 +245,31 @@ def test_a_power_cut_at_any_step_of_any_store_leaves_one_of_the_two_values():
         b'{"extended_raw": 1, "flexed_raw": 2}',
         b'{"extended_raw": 3, "flexed_raw": 4}',
     )
-    for early in (False, True):
+    for kind in FILE_SYSTEMS:
         for op, old, new, told in (
             (SETTINGS_PUT, b'{"name": "A"}', b'{"name": "B"}', lambda s: s.settings.name),
             (CALIBRATION_PUT, calibrations[0], calibrations[1], lambda s: str(s.calibration.value)),
             (KEY_PUT, bytes(32), b"\1" * 32, lambda s: s.trust.key_id),
             (KEY_PUT, bytes(32), b"", lambda s: s.trust.key_id),
         ):
-            before = Sensor(flash=Flash(early))
+            before = Sensor(flash=Flash(*kind))
             assert before.ask(op, old)[0] == OK
             files = dict(before.flash.files)
             whole = Sensor(flash=before.flash)
             assert whole.ask(op, new)[0] == OK
             values = (told(before), told(whole))
             assert values[0] != values[1]
-            seen = cut_everywhere(early, files, op, new, told)
+            seen = cut_everywhere(kind, files, op, new, told)
             turn = seen.index(values[1])
             assert turn > 0
             assert seen == [values[0]] * turn + [values[1]] * (len(seen) - turn), (op, seen)
 
 
-def cut_everywhere(early, files, op, payload, told):
+def cut_everywhere(kind, files, op, payload, told):
     """What a sensor reads after the power failed at the first step of a store, the second, ..."""
     seen = []
     while True:
-        flash = Flash(early)
+        flash = Flash(*kind)
         flash.files = dict(files)
         sensor = Sensor(flash=flash)
         flash.steps = 0
@@ -280,7 +280,7 @@ def cut_everywhere(early, files, op, payload, told):
                 sensor.commands.work()
         except PowerCut:
             assert flash.steps == flash.energy
-            after = Flash(early)
+            after = Flash(*kind)
             after.files = flash.files
             seen.append(told(Sensor(flash=after)))
             continue

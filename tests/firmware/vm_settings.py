@@ -2,12 +2,12 @@
 
 from binascii import crc32
 
-from flash_chip import Flash, PowerCut, use
+from flash_chip import FILE_SYSTEMS, Flash, PowerCut, use
 from sensor.settings import CalibrationRecord, FlashRecord, Settings
 
 
 def copy_of(flash, energy=None):
-    twin = Flash(flash.early)
+    twin = Flash(flash.early, flash.cache)
     twin.files = dict(flash.files)
     twin.energy = energy
     return use(twin)
@@ -51,16 +51,16 @@ def states_after_every_cut(flash, value):
 
 
 def test_a_power_cut_at_any_byte_or_step_leaves_the_old_or_the_new():
-    for early in (False, True):
-        flash = use(Flash(early))
+    for kind in FILE_SYSTEMS:
+        flash = use(Flash(*kind))
         for old, new in ((None, "a"), ("a", "b"), ("b", "cc")):
             seen = []
             for files in states_after_every_cut(flash, new):
-                cut = Flash(early)
+                cut = Flash(*kind)
                 cut.files = files
                 copy_of(cut)
                 value = load()
-                assert value in (old, new), (early, value)
+                assert value in (old, new), (kind, value)
                 seen.append(value)
             # First the old one, then, from some step on, the new one, and never back.
             turn = seen.index(new)
@@ -72,22 +72,37 @@ def test_a_power_cut_at_any_byte_or_step_leaves_the_old_or_the_new():
 
 
 def test_a_second_power_cut_during_recovery_loses_nothing_either():
-    for early in (False, True):
-        flash = use(Flash(early))
+    for kind in FILE_SYSTEMS:
+        flash = use(Flash(*kind))
         store("a")
         store("b")
         for first in states_after_every_cut(flash, "c"):
-            cut = Flash(early)
+            cut = Flash(*kind)
             cut.files = first
             copy_of(cut)
             survived = load()
             for second in states_after_every_cut(cut, "d"):
-                again = Flash(early)
+                again = Flash(*kind)
                 again.files = second
                 copy_of(again)
                 assert load() in (survived, "d")
                 store("e")  # and the flash is as usable as ever
                 assert load() == "e"
+
+
+def test_a_file_is_synced_before_it_takes_the_place_of_another():
+    """Else FAT may have the new name in flash, and of the content nothing."""
+    flash = use(Flash(True, cache=True))
+    for value in ("a", "b"):
+        for _ in FlashRecord("r").store(value):
+            unsynced = copy_of_what_a_cut_leaves(flash)
+            for path in ("r.json", "r.old"):
+                assert unsynced.get(path) != b""
+
+
+def copy_of_what_a_cut_leaves(flash):
+    """The files, if the power failed now."""
+    return {path: b"" if flash.waits(path) else flash.files[path] for path in flash.files}
 
 
 def test_a_torn_file_gives_way_to_the_version_before():
