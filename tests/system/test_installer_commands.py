@@ -218,9 +218,61 @@ async def test_a_sensor_is_paired_over_its_cable_and_known_again(keys: Path):
         assert KeyRing(keys).sensors() == []
 
 
+async def test_settings_are_shown_and_those_given_are_changed():
+    async with SimulatedSensor(parse_address("sim:?pace=8&seed=5")) as sensor:
+        address = f"serial:{sensor.port}"
+
+        async def settings(*options: str) -> subprocess.CompletedProcess[str]:
+            return await asyncio.to_thread(legcurl, "settings", address, *options)
+
+        before = document(await settings("--json"))
+        assert before["changed"] == []
+        changed = await settings("--name", "Leg curl – left", "--rate", "50", "--json")
+        assert changed.returncode == 0, changed.stderr
+        told = document(changed)
+        assert told["changed"] == ["name", "rate_hz"]
+        kept = {**before["settings"], "name": "Leg curl – left", "rate_hz": 50}
+        assert told["settings"] == kept, "the others stay"
+        shown = await settings()
+        assert shown.stdout.splitlines() == [
+            "name      Leg curl – left",
+            "rate_hz   50",
+            f"frame_ms  {kept['frame_ms']}",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--rate", "19", "20<=x<=400"),
+        ("--rate", "401", "20<=x<=400"),
+        ("--frame-ms", "1001", "50<=x<=1000"),
+        ("--name", "", "1 to 32 bytes"),
+        ("--name", "Ä" * 17, "this one has 34"),
+        ("--name", "bell\a", "can be printed"),
+    ],
+)
+def test_a_setting_that_no_sensor_takes_is_refused_before_one_is_asked(
+    option: str, value: str, said: str
+):
+    result = legcurl("settings", "serial:/dev/ttyNONE", option, value)
+    assert result.returncode == 2
+    assert said in result.stderr
+
+
+def test_over_bluetooth_settings_are_open_to_see_and_changed_with_the_key():
+    where = ("settings", "sim:?link=ble&seed=7&pace=8")
+    shown = legcurl(*where)
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("name      Simulated leg curl\n")
+    refused = legcurl(*where, "--rate", "50")
+    assert refused.returncode == 5
+    assert "legcurl pair serial:PORT" in refused.stderr
+
+
 def test_a_recording_has_no_sensor_to_ask(tmp_path: Path):
     (tmp_path / "set.legcurl").write_bytes(b"")
-    for verb in ("calibrate", "doctor", "pair"):
+    for verb in ("calibrate", "doctor", "pair", "settings"):
         result = legcurl(verb, f"replay:{tmp_path / 'set.legcurl'}")
         assert result.returncode == 2
         assert "no sensor to ask" in result.stderr

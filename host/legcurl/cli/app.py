@@ -48,6 +48,7 @@ _HOMES = {  # verb -> module that defines a click command of that name
     "replay": "legcurl.cli.watching",
     "sensors": "legcurl.cli.sensors",
     "serve": "legcurl.cli.serving",
+    "settings": "legcurl.cli.adjusting",
     "simulate": "legcurl.cli.simulating",
     "watch": "legcurl.cli.watching",
 }

@@ -87,6 +87,8 @@ async def _calibrate(
     from legcurl.install.walk import walk, write_record
 
     async with SensorVisit(where) as visit:
+        if not dry_run:
+            visit.require_leave()  # somebody sits in the machine: now, not after the last round
         with _walk_output(as_json) as output:
             measured = await walk(visit, rounds, output.show)
         calibrated = judge(measured)

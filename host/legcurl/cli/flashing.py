@@ -85,7 +85,8 @@ def _show_plan(board: BoardFile | None, as_json: bool) -> None:
     if as_json:
         write_json({"schema": SCHEMA, **_board_as_json(board), "files": _listed(files)})
         return
-    write_line(f"To a {board.title} with {board.encoder}, in this order:")
+    article = "an" if board.title[0] in "AEIOU" else "a"
+    write_line(f"To {article} {board.title} with {board.encoder}, in this order:")
     for file in files:
         write_line(f"  {file.path:34} {len(file.content):6} bytes  sha256 {file.short_digest}")
     write_line(f"{len(files)} files, {total} bytes. Nothing was written.")

@@ -1,1 +1,1 @@
-"""What an installer does to a sensor: put the firmware on a board, calibrate it, find its faults."""
+"""What an installer does to a sensor: put its firmware on it, calibrate it, find its faults."""

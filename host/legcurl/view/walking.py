@@ -17,8 +17,8 @@ from rich.live import Live
 from rich.text import Text
 
 from legcurl.frame import STATUS_BLIND, Status
-from legcurl.install.calibrating import END_WORDS
-from legcurl.install.range_survey import ENDS, End, Rest, rests_of
+from legcurl.install.calibrating import END_WORDS, REPEAT_GOOD_DEG
+from legcurl.install.range_survey import ENDS, End, RangeSurvey, Rest, rests_of
 from legcurl.view.words import printable
 
 if TYPE_CHECKING:
@@ -109,11 +109,12 @@ class WalkPicture:
 
 
 class WalkLines:
-    """Tells a walk in lines."""
+    """Tells a walk in lines: what to do, and what was found there, once each and in this order."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
-        self._asked: tuple[End, int] | None = None
+        self._asked: set[tuple[End, int]] = set()
+        self._told: dict[tuple[End, int], Rest] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -125,11 +126,30 @@ class WalkLines:
         survey = walk.survey
         found, walk.found = walk.found, []
         for rest in found:
-            self._write(rest_line(rest, survey.rounds))
-        if survey.wanted != self._asked and len(survey.rests) < 2 * survey.rounds:
-            self._asked = survey.wanted
-            end, number = survey.wanted
-            self._write(f"Round {number} of {survey.rounds}: {_ASKED[end]}")
+            if (rest.end, rest.number) not in self._told:
+                self._ask(rest.end, rest.number, survey.rounds)
+                self._tell(rest, survey.rounds)
+        if len(survey.rests) < 2 * survey.rounds:
+            self._ask(*survey.wanted, survey.rounds)
+        elif survey.done:
+            self._correct(survey)
+
+    def _ask(self, end: End, number: int, rounds: int) -> None:
+        if (end, number) not in self._asked:
+            self._asked.add((end, number))
+            self._write(f"Round {number} of {rounds}: {_ASKED[end]}")
+
+    def _tell(self, rest: Rest, rounds: int) -> None:
+        self._told[rest.end, rest.number] = rest
+        self._write(rest_line(rest, rounds))
+
+    def _correct(self, survey: RangeSurvey) -> None:
+        """At the end, what counts where the lever went on after it first rested."""
+        for rest in survey.rests:
+            told = self._told.get((rest.end, rest.number))
+            if told is not None and abs(told.travel_deg - rest.travel_deg) > REPEAT_GOOD_DEG:
+                self._told[rest.end, rest.number] = rest
+                self._write(f"Corrected: {rest_line(rest, survey.rounds)}")
 
 
 def _measured(walk: Walk, end: End) -> Text:

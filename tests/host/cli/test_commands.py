@@ -122,7 +122,18 @@ def test_without_a_command_the_help_is_shown():
 
 @pytest.mark.parametrize(
     "verb",
-    ["watch", "simulate", "analyze", "record", "replay", "sensors", "calibrate", "doctor", "pair"],
+    [
+        "watch",
+        "simulate",
+        "analyze",
+        "record",
+        "replay",
+        "sensors",
+        "calibrate",
+        "doctor",
+        "pair",
+        "settings",
+    ],
 )
 def test_every_command_explains_itself_and_takes_json(verb: str):
     told = run(verb, "--help")

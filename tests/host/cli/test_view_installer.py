@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from legcurl.install.calibrating import Calibrated
 from legcurl.install.findings import Finding
 from legcurl.install.magnet import BINS, MagnetBin
-from legcurl.install.range_survey import ENDS, Rest
+from legcurl.install.range_survey import ENDS, End, RangeSurvey, Rest
 from legcurl.view.dots import DotCanvas
 from legcurl.view.findings_list import finding_line, findings_table, summary
 from legcurl.view.range_picture import draw_range
-from legcurl.view.walking import rest_line
+from legcurl.view.walking import WalkLines, rest_line
 from rich.console import Console
 
 OK = Finding("samples", "ok", "All came.")
@@ -80,6 +81,35 @@ def test_without_a_range_nothing_is_drawn():
 def test_a_rest_is_told_in_words():
     rest = Rest("flexed", 2, -10.0, 0.03, 1)
     assert rest_line(rest, 3) == "Round 2 of 3: full flexion at 350.0°."
+
+
+def test_a_rest_that_is_corrected_is_told_once_and_put_right_at_the_end():
+    lines: list[str] = []
+    survey = RangeSurvey(1)
+    walk = SimpleNamespace(survey=survey, found=[])
+    view = WalkLines(lines.append)
+
+    def rests(end: End, travel_deg: float) -> None:
+        rest = Rest(end, 1, travel_deg, 0.03, 1)
+        survey.rests = [known for known in survey.rests if known.end != end] + [rest]
+        walk.found.append(rest)
+
+    view.show(walk)
+    for straight_deg in (34.0, 21.0, 20.0):  # the hand stopped half way
+        rests("extended", straight_deg)
+        view.show(walk)
+    rests("flexed", 115.0)
+    rests("flexed", 115.4)
+    survey.done = True
+    view.show(walk)
+    view.show(walk)
+    assert lines == [
+        "Round 1 of 1: Hold the legs straight, and rest there.",
+        "Round 1 of 1: legs straight at 34.0°.",
+        "Round 1 of 1: Move to full flexion, and hold it there.",
+        "Round 1 of 1: full flexion at 115.0°.",
+        "Corrected: Round 1 of 1: legs straight at 20.0°.",
+    ]
 
 
 def test_a_dot_outside_of_the_canvas_is_nowhere():

@@ -1,0 +1,113 @@
+"""`settings`: what a sensor is set to, and another name, rate or frame for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from legcurl.cli.ending import run_until_ended
+from legcurl.cli.options import json_option
+from legcurl.cli.output import write_json, write_line
+from legcurl.errors import SensorError
+
+if TYPE_CHECKING:
+    from legcurl.address import Address
+    from legcurl.install.visit import SensorVisit
+
+SCHEMA = 1
+
+# What every sensor takes: firmware/sensor/settings.py, which has the last word.
+NAME_BYTES = 32
+RATE_HZ = click.IntRange(20, 400)
+FRAME_MS = click.IntRange(50, 1000)
+
+
+def _check_name(_context: click.Context, _option: click.Parameter, name: str | None) -> str | None:
+    if name is None:
+        return None
+    size = len(name.encode("utf-8", "surrogateescape"))
+    if not 1 <= size <= NAME_BYTES:
+        raise click.BadParameter(f"a name has 1 to {NAME_BYTES} bytes, and this one has {size}.")
+    if not name.isprintable():
+        raise click.BadParameter("a name has letters, digits and signs that can be printed.")
+    return name
+
+
+@click.command(short_help="Show what a sensor is set to, or change it: name, rate, frame.")
+@click.argument("address")
+@click.option(
+    "--name",
+    callback=_check_name,
+    metavar="TEXT",
+    help=f"Name the machine, in at most {NAME_BYTES} bytes. Sensors are found by it: ble:NAME.",
+)
+@click.option("--rate", type=RATE_HZ, metavar="HZ", help="Samples a second, 20 to 400.")
+@click.option(
+    "--frame-ms",
+    type=FRAME_MS,
+    metavar="N",
+    help="Send samples in frames of so many milliseconds, 50 to 1000.",
+)
+@json_option
+def settings(
+    address: str, name: str | None, rate: int | None, frame_ms: int | None, as_json: bool
+) -> None:
+    """Show the settings of the sensor at ADDRESS, and change those that are given.
+
+    They stay in the sensor, whatever happens to its power. Over Bluetooth a change needs the key
+    that `legcurl pair` puts there.
+    """
+    from legcurl.address import parse
+
+    given = {"name": name, "rate_hz": rate, "frame_ms": frame_ms}
+    changes = {field: value for field, value in given.items() if value is not None}
+    run_until_ended(_settings(parse(address), changes, as_json))
+
+
+async def _settings(where: Address, changes: Mapping[str, str | int], as_json: bool) -> None:
+    from legcurl.address import SimAddress
+    from legcurl.install.visit import SensorVisit
+
+    async with SensorVisit(where) as visit:
+        sensor_id = visit.hello.sensor_id
+        held = await _change(visit, changes) if changes else await visit.station.settings()
+    if as_json:
+        write_json(
+            {
+                "schema": SCHEMA,
+                "address": str(where),
+                "sensor_id": sensor_id,
+                "settings": dict(held),
+                "changed": sorted(changes),
+            }
+        )
+        return
+    for line in _in_words(held, changes):
+        write_line(line)
+    if changes and isinstance(where, SimAddress):
+        write_line("The sensor is simulated and ends here, and its settings with it.")
+
+
+async def _change(visit: SensorVisit, changes: Mapping[str, str | int]) -> Mapping[str, Any]:
+    """Change them all or none, and make sure that the sensor holds them."""
+    await visit.station.change_settings(**changes)
+    held = await visit.station.settings()
+    for field, value in changes.items():
+        if held.get(field) != value:
+            raise SensorError(
+                f"{visit.name}: the sensor took {field} {value!r} and holds "
+                f"{held.get(field)!r}. Restart it and try again."
+            )
+    return held
+
+
+def _in_words(held: Mapping[str, Any], changes: Mapping[str, str | int]) -> list[str]:
+    """A line for each setting."""
+    from legcurl.view.words import printable
+
+    return [
+        f"{field:<10}{printable(str(value))}{'  (set now)' if field in changes else ''}"
+        for field, value in held.items()
+    ]
