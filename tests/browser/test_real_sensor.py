@@ -90,4 +90,5 @@ def test_a_service_that_dies_in_mid_set_has_lost_nothing_of_it(tmp_path, tablet)
         expect(count).to_have_text(str(expected))
         expect(page.locator(".now .word")).to_have_text("MUSCLE SUCCESS")
         expect(page.locator(".after-set tbody tr")).to_have_count(expected + 1)
+        page.close()
         made.complaints.clear()  # the browser complains of the service that died

@@ -64,7 +64,7 @@ def test_client_and_load_can_be_entered_after(stage: Stage, page: Page, a_set: s
 def test_the_load_goes_up_and_down_by_big_buttons(page: Page):
     choose_load(page, ".head", "40")
     page.locator(".head button.load").click()
-    page.get_by_role("button", name="5 kg more").click()
+    page.get_by_role("button", name="5 kg more", exact=True).click()
     page.get_by_role("button", name="1.25 kg less").click()
     page.get_by_role("button", name="Save").click()
     expect(page.locator(".head button.load")).to_contain_text("43.75 kg")
