@@ -10,6 +10,10 @@ How long sampling takes on a board has to be measured there. What is printed of 
 the bytecodes and calls that one interrupt executes are counted, and weighed with times that were
 measured on an emulated Pico at 125 MHz (YARDSTICK_US, CALL_US), and the bus's own time is added. It
 errs upwards: a call into C is taken for as dear as one into Python. No ESP32 is as slow.
+
+How long a turn of the main loop holds everything else up is estimated in the same way: the code of
+each part at its longest, and the longest that flash, USB and the heap are known to take (HELD_US).
+The board itself tells the truth of it: `loop_max_us` and `collect_max_us` of its statistics.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "firmware"))
 
@@ -44,6 +49,23 @@ BUS_US = {  # on the wires, with the port's part in it
     "quadrature_pio": 2,
     "quadrature_pcnt": 2,
 }
+HELD_US = {  # beside the code, at worst
+    "drain": 0,
+    "encode": 0,
+    "send": 0,  # USB takes a packet at once, or the turn goes on
+    "notify": 0,  # the stack copies it
+    "store": 400_000,  # to erase a sector of 4 kB: W25Q16JV, tSE
+}
+STALLED_WRITE_US = 500_000  # TinyUSB's patience with a host that has stopped reading
+COLLECTION_US = 14_000  # 2000 small lists, measured on the emulated Pico; the log is one block
+TURN_PARTS = {  # and how often each is done in a turn, at most
+    "drain": ("drain of a full ring (511 samples)", 1),
+    "encode": ("encoding of a run at its longest (160 samples), part of the drain", 0),
+    "send": ("sending of such a frame over USB", 8),
+    "notify": ("one Bluetooth notification", 1),
+    "store": ("one step of a store", 1),
+}
+RING_S = 511 / 400  # the ring at the highest rate bridges this
 GOAL_SHARE = 0.25  # of a Pico's time
 SAMPLING_HZ = 200
 FRAME_SAMPLES = 50
@@ -59,7 +81,9 @@ def main() -> None:
         show(f"{rate_hz:3} Hz, frames of 250 ms", engine, worlds.values(), rate_hz, 250)
     for frame_ms in FRAMES_MS:
         show(f"100 Hz, frames of {frame_ms:4} ms", engine, worlds.values(), 100, frame_ms)
-    show_sampling()
+    costs = counted_costs()
+    show_sampling(costs)
+    show_turns(costs)
     print("\nsimulated seconds in a second, pace=fast (firmware and shims, the world ready)")
     for name in dict.fromkeys((engine.name, "cpython")):
         stream = worlds["steady"]
@@ -82,8 +106,8 @@ def show(what: str, engine: Engine, worlds: Iterable[bytes], rate_hz: int, frame
     )
 
 
-def show_sampling() -> None:
-    """The estimated share of a Pico's time."""
+def counted_costs() -> dict[str, Any]:
+    """Bytecodes and calls of each part of the firmware: interrupt_cost.py."""
     counted = subprocess.run(
         [
             *(sys.executable, str(FIRMWARE_TESTS / "interrupt_cost.py")),
@@ -92,14 +116,43 @@ def show_sampling() -> None:
         check=True,
         capture_output=True,
     )
-    costs = json.loads(counted.stdout)
-    code_us = YARDSTICK_US / costs.pop("yardstick")[0]
-    codes, calls = costs.pop("keeping")
-    keeping_us = (codes * code_us + calls * CALL_US) / FRAME_SAMPLES
+    return json.loads(counted.stdout)
+
+
+def code_us(costs: dict[str, Any], cost: tuple[int, int]) -> float:
+    """What so many bytecodes and calls take on a Pico."""
+    codes, calls = cost
+    return codes * YARDSTICK_US / costs["yardstick"][0] + calls * CALL_US
+
+
+def show_turns(costs: dict[str, Any]) -> None:
+    """What a turn of the main loop may take, part by part."""
+    print("\nlongest turn of the main loop, estimated for a Pico (never measured on one)")
+    parts = {
+        words: (code_us(costs, costs["turn"][part]) + HELD_US[part], times)
+        for part, (words, times) in TURN_PARTS.items()
+    }
+    parts["a USB write that stalls"] = (STALLED_WRITE_US, 1)
+    parts["collection of the heap"] = (COLLECTION_US, 1)
+    for words, (one_us, times) in parts.items():
+        often = f", {times} in a turn: {one_us * times / 1000:.1f} ms" if times > 1 else ""
+        print(f"  {words:66} {one_us / 1000:6.1f} ms{often}")
+    worst = max(parts, key=lambda words: parts[words][0])
+    print(f"  the worst of these: {worst}, {parts[worst][0] / 1000:.0f} ms")
+    all_us = sum(one_us * times for one_us, times in parts.values())
+    print(
+        f"  all of them in one turn: {all_us / 1e6:.2f} s; "
+        f"the ring bridges {RING_S:.2f} s at 400 Hz, and {2 * RING_S:.2f} s at 200 Hz"
+    )
+
+
+def show_sampling(costs: dict[str, Any]) -> None:
+    """The estimated share of a Pico's time."""
+    keeping_us = code_us(costs, costs["keeping"]) / FRAME_SAMPLES
     print(f"\nestimated time of a sample on a Pico, and share at {SAMPLING_HZ} Hz", end="")
     print(f" (goal: {GOAL_SHARE:.0%}); the main loop's part of each: {keeping_us:.0f} us")
-    for encoder, (codes, calls) in costs.items():
-        interrupt_us = codes * code_us + calls * CALL_US + BUS_US[encoder]
+    for encoder, (codes, calls) in costs["interrupt"].items():
+        interrupt_us = code_us(costs, (codes, calls)) + BUS_US[encoder]
         share = (interrupt_us + keeping_us) * SAMPLING_HZ / 1e6
         print(
             f"  {encoder:16} interrupt {interrupt_us:4.0f} us"
