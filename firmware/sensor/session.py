@@ -154,6 +154,7 @@ class HostSession:
             length = self._reader.push(byte)
             if length:
                 self._counters.requests += 1
+                link.hear()
                 frame = self._reader.frame
                 return self._commands.begin(self, frame[2], frame[3:length])
         return None

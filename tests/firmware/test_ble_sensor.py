@@ -11,6 +11,7 @@ import json
 import os
 import signal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from ble_host import (
@@ -151,6 +152,26 @@ async def test_a_second_central_that_connects_all_the_same_is_disconnected_and_c
         assert figures["refused"] == 1
         assert figures["connections"] == 1
         assert figures["connected"] is True
+
+
+async def held(pinging: bool) -> dict[str, Any]:
+    """What a sensor tells after a central has held it for more than half a minute."""
+    async with sensor_on_air("sim:?link=ble") as sensor:
+        host = await connected(sensor)
+        for _ in range(8):
+            await asyncio.sleep(4.0)
+            if pinging:
+                await host.ask(Op.PING, bytes(8))
+        if not pinging:
+            await asyncio.wait_for(host.lost.wait(), 5.0)
+            host = await connected(sensor)
+        return await host.ble_figures()
+
+
+async def test_who_holds_the_sensor_and_asks_for_nothing_loses_it_and_pings_keep_it() -> None:
+    idle, busy = await asyncio.gather(held(pinging=False), held(pinging=True))
+    assert (idle["dismissed"], idle["connections"]) == (1, 2)
+    assert (busy["dismissed"], busy["connections"]) == (0, 1)
 
 
 async def test_the_table_is_that_of_the_protocol() -> None:

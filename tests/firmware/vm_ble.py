@@ -5,7 +5,7 @@ What goes over the air is tested on a whole sensor: test_ble_sensor.py.
 
 import json
 
-from ble_stack import ALICE, BOB, CAROL, WRITE, Stack, link_on, read_all
+from ble_stack import ALICE, BOB, CAROL, WRITE, Stack, later, link_on, read_all
 from sensor.frame import ANSWER, GAP, MAX_WIRE, SAMPLES
 
 FREE, IN_USE = 0, 1
@@ -88,6 +88,77 @@ def test_each_further_central_is_disconnected_and_counted():
     assert link.figures()["refused"] == 2
     assert link.figures()["connected"] is True
     assert link.connection == 1
+
+
+def test_a_central_that_never_asks_for_anything_is_dismissed_after_half_a_minute():
+    stack = Stack()
+    link = link_on(stack)
+    stack.connect(ALICE)
+    link.tend()
+    later(link, 1000, 29)
+    assert stack.disconnected == []
+    later(link, 1000)
+    assert stack.disconnected == [ALICE]
+    assert link.figures()["dismissed"] == 1
+    stack.disconnect(ALICE)
+    link.tend()
+    assert stack.advertisements[-1] == (FREE, b"Leg curl 1", True)
+    assert link.figures()["refused"] == 0
+    stack.connect(BOB)
+    link.tend()
+    later(link, 1000, 29)
+    assert stack.disconnected == [ALICE], "the next one has its own half minute"
+
+
+def test_a_central_that_stops_asking_is_dismissed_after_a_minute():
+    stack = Stack()
+    link = link_on(stack)
+    stack.connect(ALICE)
+    for _ in range(5):
+        later(link, 1000, 25)
+        link.hear()
+    later(link, 1000, 59)
+    assert stack.disconnected == []
+    later(link, 1000)
+    assert stack.disconnected == [ALICE]
+
+
+def test_what_is_written_is_no_request_before_it_is_read_and_whole():
+    stack = Stack()
+    link = link_on(stack)
+    stack.connect(ALICE)
+    link.tend()
+    for _ in range(40):
+        stack.write(ALICE, b"noise")
+        read_all(link)
+        later(link, 1000)
+    assert stack.disconnected == [ALICE]
+
+
+def test_whose_requests_wait_to_be_read_is_not_silent():
+    stack = Stack()
+    link = link_on(stack)
+    stack.connect(ALICE)
+    link.tend()
+    stack.write(ALICE, b"a request, maybe")
+    later(link, 1000, 200)
+    assert stack.disconnected == []
+    read_all(link)
+    later(link, 1000, 31)
+    assert stack.disconnected == [ALICE]
+
+
+def test_one_that_cannot_be_disconnected_is_tried_again():
+    stack = Stack()
+    link = link_on(stack)
+    stack.connect(ALICE)
+    stack.failing = ("gap_disconnect",)
+    later(link, 1000, 45)
+    assert link.figures()["dismissed"] == 0
+    stack.failing = ()
+    later(link, 1000, 30)
+    assert stack.disconnected == [ALICE]
+    assert link.figures()["dismissed"] == 1
 
 
 def test_what_a_refused_central_writes_is_nobodys_request():

@@ -94,6 +94,9 @@ class AirLink:
     def close(self):
         self.hung_up = True
 
+    def hear(self):
+        pass
+
     def begin(self, frame_type):
         pass
 

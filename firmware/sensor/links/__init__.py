@@ -11,6 +11,7 @@ A link has
     tend()             called in every turn of the main loop, and once before sampling begins: what
                        is due besides bytes
     read_byte()        the next byte, or -1
+    hear()             what was read has become a whole request: somebody is there
     begin(frame_type)  the bytes that are written from here on are those of a frame of this type
     write(view)        sends the beginning of `view`; returns how many bytes went, or STALLED where
                        nobody can know, so that the frame has to be sent again

@@ -8,6 +8,9 @@ Nothing here keeps samples. While the radio takes nothing, be it that its buffer
 it is silent, `write` takes nothing, the session keeps its place in the log, and all is sent later.
 When the connection breaks, the next central says from where.
 
+One central holds the sensor, so one that does nothing with it would keep all others away: who does
+not ask for anything within half a minute, or stops asking, is disconnected. A host of ours pings.
+
 The two stacks under MicroPython differ in what they do with a notification that the controller
 has no room for. NimBLE (ESP32) raises ENOMEM. BTstack (rp2) copies it to MicroPython's heap, as
 many as it is given, and says nothing (extmod/btstack/modbluetooth_btstack.c,
@@ -50,6 +53,12 @@ _REQUEST_BUFFER = MAX_WIRE + 2
 # can say so. µs.
 _INTERVAL_FREE_US = const(152_500)
 _INTERVAL_IN_USE_US = const(1_022_500)
+
+# Of a central without a whole request: since it came, and since the last one. A host of ours pings
+# every few seconds. No const(): a simulator in which the sensor's time runs faster than its host's
+# sets them to the host's.
+FIRST_REQUEST_MS = 30_000
+SILENCE_MS = 60_000
 
 _ADVERTISE_AGAIN_MS = const(1000)
 _ADVERTISE_TRIES = const(5)  # then the stack is started anew
@@ -109,7 +118,10 @@ class BleLink:
         self._served = 0  # the connection that `_incoming` belongs to
         self._refused = 0
         self._unwanted = array("H", bytes(2 * _UNWANTED))
-        self._dismissed = 0  # of the refused, those that were disconnected
+        self._turned_away = 0  # of the refused, those that were disconnected
+        self._heard_at = 0  # when the central came, or its last request
+        self._may_be_silent_ms = FIRST_REQUEST_MS
+        self._dismissed = 0  # centrals that were silent for too long
 
         self._samples = 0  # handles of characteristics
         self._requests = 0
@@ -147,16 +159,24 @@ class BleLink:
         if self._served != self.connection or (self.hung_up and self._incoming):
             self._served = self.connection
             self._forget_incoming()
-            self._left_at = ticks_ms()
-        while self._dismissed != self._refused:
-            self._dismiss(self._unwanted[self._dismissed & (_UNWANTED - 1)])
-            self._dismissed += 1
+            self._left_at = self._heard_at = ticks_ms()
+            self._may_be_silent_ms = FIRST_REQUEST_MS
+        while self._turned_away != self._refused:
+            self._disconnect(self._unwanted[self._turned_away & (_UNWANTED - 1)])
+            self._turned_away += 1
+        if not self.hung_up:
+            self._check_silence()
         if self._left_at is not None and self._queues_on_heap:
             self._check_heap()
         if due and not self._described:
             self._tell()
         if due and not self._advertised:
             self._advertise()
+
+    def hear(self):
+        """The central has sent a whole request."""
+        self._heard_at = ticks_ms()
+        self._may_be_silent_ms = SILENCE_MS
 
     def begin(self, frame_type):
         """What is written from here on belongs to a frame of this type."""
@@ -203,6 +223,7 @@ class BleLink:
                 ("mtu", self._mtu),
                 ("connections", self.connection),
                 ("refused", self._refused),
+                ("dismissed", self._dismissed),
                 ("no_memory", self._no_memory),
                 ("truncated", self._truncated),
                 ("failures", self._failures),
@@ -330,11 +351,25 @@ class BleLink:
         self._error = str(error)
         self._retry_at = ticks_add(ticks_ms(), again_ms)
 
-    def _dismiss(self, connection):
+    def _disconnect(self, connection):
         try:
             self._ble.gap_disconnect(connection)
         except OSError:
-            return  # it has gone by itself
+            return False  # it has gone by itself
+        return True
+
+    def _check_silence(self):
+        """Disconnect a central that asks for nothing: another may be waiting."""
+        now = ticks_ms()
+        if ticks_diff(now, self._heard_at) < self._may_be_silent_ms:
+            return
+        # Should it still be there after this time once more, it is tried again.
+        self._heard_at = now
+        if self._written or self._at < len(self._incoming):
+            return  # its requests wait: nothing is read while nothing can be sent
+        central = self._central
+        if central != _NOBODY and self._disconnect(central):
+            self._dismissed += 1
 
     def _read(self):
         """Fetch what the central wrote; False if that is nothing."""

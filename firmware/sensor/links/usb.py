@@ -47,6 +47,9 @@ class UsbLink:
             timeout_ms = 0
         self._look(timeout_ms)
 
+    def hear(self):
+        """Nobody waits for a cable."""
+
     def want_output(self, wanted):
         """Whether being writable ends a wait."""
         if wanted != self._wanted:

@@ -22,6 +22,7 @@ import utime
 
 TICKS_WRAP = 1 << 30  # ticks_us wraps here on the boards; so it does here
 TICKS_HALF = 1 << 29
+_FOR_EVER_MS = TICKS_HALF - 1  # six days
 _STEP_US = 10_000  # of a fast wait without end
 _LINGER_MS = 500  # of real time without a word from the host
 _HELD_STEP_US = 2_000  # interrupts come on again at one of the world's records
@@ -73,6 +74,10 @@ class SimClock:
             raise ValueError("LEGCURL_PACE must be 'fast' or a positive number, not " + pace)
         self._factor = factor
         self._wall_origin = _wall_us()
+
+    def patience_ms(self, ms):
+        """How long somebody may take here who may take `ms` of real time."""
+        return _FOR_EVER_MS if self.fast else min(int(ms * max(self._factor, 1.0)), _FOR_EVER_MS)
 
     def set_drift(self, ppm):
         """Let the crystal run so many millionths fast."""
