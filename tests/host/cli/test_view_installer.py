@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from legcurl.install.calibrating import Calibrated
 from legcurl.install.findings import Finding
 from legcurl.install.magnet import BINS, MagnetBin
-from legcurl.install.range_survey import ENDS, End, RangeSurvey, Rest
+from legcurl.install.range_survey import ENDS, End, Rest
+from legcurl.install.walk import Walk
 from legcurl.view.dots import DotCanvas
 from legcurl.view.findings_list import finding_line, findings_table, summary
 from legcurl.view.range_picture import draw_range
@@ -85,8 +86,8 @@ def test_a_rest_is_told_in_words():
 
 def test_a_rest_that_is_corrected_is_told_once_and_put_right_at_the_end():
     lines: list[str] = []
-    survey = RangeSurvey(1)
-    walk = SimpleNamespace(survey=survey, found=[])
+    walk = Walk(cast("Any", None), rounds=1)  # lines need no sensor
+    survey = walk.survey
     view = WalkLines(lines.append)
 
     def rests(end: End, travel_deg: float) -> None:

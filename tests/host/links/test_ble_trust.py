@@ -213,9 +213,12 @@ async def test_changes_go_with_the_key_and_not_without() -> None:
     async with station_on(bluetooth, Ring(**{SENSOR_ID: KEY})) as station:
         await station.change_settings(name="Leg curl 2")
         await station.change_settings(rate_hz=200)
+        station.require_leave()
     async with station_on(bluetooth, Ring()) as station:
         with pytest.raises(RequestRefusedError, match="legcurl pair serial:"):
             await station.change_settings(name="Mine now")
+        with pytest.raises(RequestRefusedError, match="legcurl pair serial:"):
+            station.require_leave()
     assert sensor.changed == [b'{"name": "Leg curl 2"}', b'{"rate_hz": 200}']
 
 
