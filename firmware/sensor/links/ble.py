@@ -34,6 +34,7 @@ from micropython import const
 
 from sensor import FIRMWARE_VERSION, PROTOCOL_MAJOR, PROTOCOL_MINOR
 from sensor.frame import ANSWER, MAX_WIRE
+from sensor.links.on_air import STATE_AT, advertisement, name_record, services
 
 # Events, and what the stack gives with them (docs.micropython.org, library/bluetooth).
 _CENTRAL_CONNECT = const(1)  # connection, address type, address
@@ -78,16 +79,7 @@ _HEAP_KEPT = const(8_192)  # a request and its answer take half of it
 _HEAP_LOW_MS = const(100)
 _ALONE_MS = const(60_000)
 
-_COMPANY = const(0xFFFF)  # none: for use without a number of one's own
 _IN_USE = const(0x01)
-_STATE_AT = const(25)  # in the advertisement
-_SCAN_RESPONSE_NAME = const(29)  # bytes of 31
-_COMPLETE_NAME = const(0x09)
-_SHORTENED_NAME = const(0x08)
-
-
-def _uuid(number):
-    return bluetooth.UUID("4c65%04x-6763-4572-8c00-a7d3c5e91b42" % number)
 
 
 class BleLink:
@@ -141,7 +133,7 @@ class BleLink:
         self._left_at = None  # when the last central did, until the heap was looked at
         self._free_at_first = 0  # what was free after the first had left
 
-        self._advertisement = _advertisement(identity.sensor_id)
+        self._advertisement = advertisement(identity.sensor_id)
         self._scan_response = b""
 
     def describe(self, name, key_id):
@@ -272,7 +264,7 @@ class BleLink:
             ble.active(True)
             ble.irq(self._handler)
             _ask_for_mtu(ble)
-            device, service = ble.gatts_register_services(_services())
+            device, service = ble.gatts_register_services(services())
             identity = self._identity
             about = ("legcurl", identity.board, identity.sensor_id, FIRMWARE_VERSION)
             for handle, text in zip(device, about):  # noqa: B905 - MicroPython has no strict
@@ -320,14 +312,14 @@ class BleLink:
         except OSError as error:
             self._described = False
             self._fail(error, _ADVERTISE_AGAIN_MS)
-        self._scan_response = _name_record(self._name.encode())
+        self._scan_response = name_record(self._name.encode())
         self._advertised = False
 
     def _advertise(self):
         # Before the rest: if a central comes or goes meanwhile, it is done again.
         self._advertised = True
         in_use = self._central != _NOBODY
-        self._advertisement[_STATE_AT] = _IN_USE if in_use else 0
+        self._advertisement[STATE_AT] = _IN_USE if in_use else 0
         try:
             self._ble.gap_advertise(
                 _INTERVAL_IN_USE_US if in_use else _INTERVAL_FREE_US,
@@ -427,45 +419,8 @@ class BleLink:
             self._no_memory += 1
 
 
-def _services():
-    """Device Information, and ours: characteristics in the order of their handles."""
-    read = bluetooth.FLAG_READ
-    notify = bluetooth.FLAG_NOTIFY
-    write = bluetooth.FLAG_WRITE | bluetooth.FLAG_WRITE_NO_RESPONSE
-    uuid = bluetooth.UUID
-    # Manufacturer, model, serial number, firmware revision (Assigned Numbers, 3.8).
-    device = tuple([(uuid(number), read) for number in (0x2A29, 0x2A24, 0x2A25, 0x2A26)])
-    sensor = ((_uuid(2), notify), (_uuid(3), write), (_uuid(4), notify), (_uuid(5), read))
-    return ((uuid(0x180A), device), (_uuid(1), sensor))
-
-
 def _ask_for_mtu(ble):
     try:
         ble.config(mtu=_LARGEST_MTU)
     except (OSError, ValueError):
         return  # this stack has a limit of its own: any MTU will do
-
-
-def _advertisement(sensor_id):
-    """Flags, the service, and manufacturer data; the state is at _STATE_AT."""
-    advertisement = bytearray(30)
-    advertisement[:3] = b"\x02\x01\x06"  # general discovery, no BR/EDR
-    advertisement[3:5] = b"\x11\x07"  # complete list of 128-bit services
-    advertisement[5:21] = bytes(_uuid(1))
-    advertisement[21:23] = b"\x08\xff"  # manufacturer data
-    advertisement[23] = _COMPANY & 0xFF
-    advertisement[24] = _COMPANY >> 8
-    advertisement[26:30] = bytes.fromhex(sensor_id)[-4:]
-    return advertisement
-
-
-def _name_record(name):
-    """The scan response: as much of `name` as fits, cut between characters."""
-    kind = _COMPLETE_NAME
-    if len(name) > _SCAN_RESPONSE_NAME:
-        kind = _SHORTENED_NAME
-        end = _SCAN_RESPONSE_NAME
-        while name[end] & 0xC0 == 0x80:
-            end -= 1
-        name = name[:end]
-    return bytes((1 + len(name), kind)) + name
