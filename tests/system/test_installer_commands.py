@@ -200,6 +200,7 @@ async def test_a_sensor_is_paired_over_its_cable_and_known_again(keys: Path):
 
         shown = await pair("--show")
         assert "no key, and neither has this computer" in shown.stdout
+        assert f"legcurl pair {address}" in shown.stdout
         paired = await pair()
         assert paired.returncode == 0, paired.stderr
         [entry] = KeyRing(keys).sensors()

@@ -100,10 +100,15 @@ async def _erase(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
 
 async def _verified(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
     """Have the sensor prove that it has the key we know; raises if it has another."""
+    from legcurl.install.findings import command
     from legcurl.trust import key_id
 
     key = ring.key(hello.sensor_id)
-    by_cable = "Connect it by cable and run: legcurl pair serial:PORT"
+    by_cable = (
+        f"Run: {command('pair', str(visit.address))}"
+        if visit.wired
+        else "Connect it by cable and run: legcurl pair serial:PORT"
+    )
     if hello.key_id is None:
         if key is None:
             return f"{_who(hello)} has no key, and neither has this computer for it. {by_cable}"
