@@ -23,6 +23,8 @@ from legcurl.events import Event, SetResult, as_json
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rich.console import Console
+
     from legcurl.view.live import LiveView
 
 _READER_GONE = (errno.EPIPE, errno.EIO)  # a closed pipe, a closed terminal
@@ -103,16 +105,17 @@ class Picture:
 
     transient = True
 
-    def __init__(self, waiting_for: str, hint: str) -> None:
+    def __init__(self, waiting_for: str, hint: str, console: Console | None = None) -> None:
         self._waiting_for = waiting_for
         self._hint = hint
+        self._console = console
         self._view: LiveView | None = None
         self._warnings: list[str] = []
 
     def __enter__(self) -> Self:
         from legcurl.view.live import LiveView
 
-        self._view = LiveView(self._waiting_for, self._hint)
+        self._view = LiveView(self._waiting_for, self._hint, self._console)
         self._view.__enter__()
         return self
 

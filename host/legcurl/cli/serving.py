@@ -7,17 +7,19 @@ matters of each machine, a line at a time.
 from __future__ import annotations
 
 import os
+import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.ending import OutputClosedError, run_until_ended
+from legcurl.cli.ending import run_until_ended
 from legcurl.cli.output import Picture, PlainLines, can_draw, logged_warnings_to, write_line
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from legcurl.cli.output import EventOutput
     from legcurl.gym import Machine, MachineSetup
@@ -96,30 +98,45 @@ async def _serve(
     write_line(url)
     first, *_ = machines = list(service.gym.machines.values())
     output: EventOutput = PlainLines()
+    settle: Callable[[], None] | None = None
     if can_draw() and not quiet:
-        output = Picture(first.setup.address, f"{url}  Ctrl-C ends")
+        output, settle = _picture(first, url)
         first.hub.attach("terminal", partial(_show, output))
     elif not quiet:
-        _say_what_matters(machines)
-    with output, logged_warnings_to(output, "legcurl", "uvicorn"):
-        await serve_app(create_app(service, hosts=hosts), listener)
+        settle = _say_what_matters(machines)
+    try:
+        with output, logged_warnings_to(output, "legcurl", "uvicorn"):
+            await serve_app(create_app(service, hosts=hosts), listener)
+    finally:
+        if settle is not None:
+            settle()
+
+
+def _picture(machine: Machine, url: str) -> tuple[Picture, Callable[[], None]]:
+    """The live view of a machine, and what to call at the end."""
+    from rich.console import Console
+
+    from legcurl.cli.unhurried import FRAMES_ROOM, UnhurriedFile
+
+    file = UnhurriedFile(sys.stdout, FRAMES_ROOM)
+    console = Console(file=file, highlight=False)  # type: ignore[arg-type]
+    return Picture(machine.setup.address, f"{url}  Ctrl-C ends", console), file.settle
 
 
 async def _show(output: EventOutput, reader: Reader) -> None:
-    try:
-        async for event in reader:
-            output.show(event)
-    except OutputClosedError:
-        return  # the terminal is gone; the service goes on
+    async for event in reader:
+        output.show(event)
     output.end_of_events()
 
 
-def _say_what_matters(machines: list[Machine]) -> None:
-    from legcurl.cli.gym_lines import GymLines
+def _say_what_matters(machines: list[Machine]) -> Callable[[], None]:
+    """Have each machine's events told in lines; gives what to call at the end."""
+    from legcurl.cli.unhurried import GymLines
 
-    lines = GymLines()
+    lines = GymLines(sys.stdout)
     for machine in machines:
         machine.hub.listen("lines", partial(lines.hear, partial(getattr, machine, "name")))
+    return lines.settle
 
 
 def _access(host: str) -> Access:

@@ -1,0 +1,110 @@
+"""Writing to a terminal or pipe without ever waiting for it, for a service that others look at.
+
+A service must not stand still because nobody reads what it says: a pager, a terminal that was
+stopped with Ctrl-S or whose network is slow, a full pipe. So what is said goes through a short
+queue to a thread that may wait, and what finds no room is counted and left out. The thread writes
+to the file itself, past Python's buffer, so that it can be left behind when the program ends.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from queue import Full, Queue
+from threading import Thread
+from time import monotonic, sleep
+from typing import TextIO
+
+from legcurl.events import Event
+from legcurl.view.words import line, printable
+
+FRAMES_ROOM = 4  # of a picture: the next one has everything
+LINES_ROOM = 200
+FAREWELL_S = 0.5  # for what was said last, at the end
+POLL_S = 0.005
+
+
+class UnhurriedFile(io.TextIOBase):
+    """Stands for `out`: what is written between two flushes is written as one, or not at all."""
+
+    def __init__(self, out: TextIO, room: int) -> None:
+        self.skipped = 0  # flushes that found no room
+        self._text: list[str] = []
+        self._pieces: Queue[bytes] = Queue(room)
+        self._file = out.fileno()
+        self._encoding = out.encoding
+        self._tty = out.isatty()
+        Thread(target=self._write_pieces, name="terminal", daemon=True).start()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override] - of IOBase it is an attribute
+        """The file's."""
+        return self._encoding
+
+    def isatty(self) -> bool:
+        """Whether the file is a terminal."""
+        return self._tty
+
+    def fileno(self) -> int:
+        """The file's, for a terminal's size."""
+        return self._file
+
+    def write(self, text: str, /) -> int:
+        """Keep a text until the next flush."""
+        self._text.append(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand over what was written, or leave it out."""
+        piece = "".join(self._text).encode(self._encoding, "replace")
+        self._text.clear()
+        try:
+            if piece:
+                self._pieces.put_nowait(piece)
+        except Full:
+            self.skipped += 1
+
+    def settle(self) -> None:
+        """Wait a moment for what was handed over, at the end."""
+        until_s = monotonic() + FAREWELL_S
+        while self._pieces.unfinished_tasks and monotonic() < until_s:
+            sleep(POLL_S)
+
+    def _write_pieces(self) -> None:
+        while True:
+            piece = self._pieces.get()
+            try:
+                while piece:
+                    piece = piece[os.write(self._file, piece) :]
+            except OSError:  # nobody will read any more; the service goes on
+                piece = b""
+            self._pieces.task_done()
+
+
+class GymLines:
+    """A line for each event that matters, of many machines."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = UnhurriedFile(out, LINES_ROOM)
+        self._told = 0  # of the lines that were left out
+
+    def hear(self, name: Callable[[], str], event: Event) -> None:
+        """Say what an event means, if it matters afterwards."""
+        told = line(event)
+        if told is not None:
+            self.say(f"{printable(name())}: {told.lstrip()}")
+
+    def say(self, text: str) -> None:
+        """Write a line, and how many were left out before it."""
+        skipped = self._out.skipped
+        if skipped > self._told:
+            text = f"({skipped - self._told} lines were not read in time.)\n{text}"
+        self._out.write(f"{text}\n")
+        self._out.flush()
+        if self._out.skipped == skipped:
+            self._told = skipped
+
+    def settle(self) -> None:
+        """Wait a moment for what was said last, at the end."""
+        self._out.settle()
