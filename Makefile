@@ -8,6 +8,7 @@
 #   make check   format, lint, types (host, and firmware with the MicroPython stubs)
 #   make bench   the numbers: wire, latency, throughput, memory (never part of the tests)
 #   make bench-accuracy   detection against truth, by family of sets (takes a while)
+#   make screenshots   the pictures of the coach's page in docs/pictures, of simulated machines
 #   make docs    check that the documentation's commands, links and figures hold
 #   make clean   remove what the other targets made
 
@@ -27,7 +28,7 @@ DEMO := --station 'Steady=sim:?lifter=steady&seed=7&sets=1000' \
 ACCURACY ?=
 BLUEZ ?=
 
-.PHONY: run test test-chaos test-bluez check types format bench bench-accuracy docs clean setup
+.PHONY: run test test-chaos test-bluez check types format bench bench-accuracy docs screenshots clean setup
 
 # python3.11 where there is one, else any python3: the project supports 3.11 and later.
 PY := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
@@ -91,6 +92,9 @@ bench: $(STAMP)
 
 bench-accuracy: $(STAMP)
 	$(BIN)/python tests/bench/bench_accuracy.py $(ACCURACY)
+
+screenshots: $(STAMP)
+	$(BIN)/python tests/browser/screenshots.py
 
 docs: $(STAMP)
 	$(BIN)/python -m pytest tests/docs

@@ -3,7 +3,7 @@
 
 import { get, patch, post } from "./api.mjs";
 import { make, replace, say, set, show } from "./dom.mjs";
-import { clock, dayAndTime, kilograms, percent, tenths } from "./format.mjs";
+import { UNKNOWN, clock, dayAndTime, kilograms, percent, tenths } from "./format.mjs";
 import { RepsRow, repWord } from "./bars.mjs";
 import { Entry, Entered, nameOf } from "./choosing.mjs";
 import { praise } from "./praise.mjs";
@@ -162,7 +162,7 @@ function table(result) {
   const row = (rep) => make(
     "tr", {},
     make("th", { scope: "row" }, String(rep.number)), make("td", {}, repWord(rep)),
-    make("td", {}, strings.seconds(tenths(rep.concentric_s))), make("td", {}, strings.seconds(tenths(rep.hold_s))),
+    make("td", {}, strings.seconds(tenths(rep.concentric_s))), make("td", {}, rep.completed ? strings.seconds(tenths(rep.hold_s)) : UNKNOWN),
     make("td", {}, strings.seconds(tenths(rep.eccentric_s))), make("td", {}, strings.percent(percent(rep.rom_fraction))),
     make("td", {}, strings.seconds(tenths(rep.rest_before_s))),
   );

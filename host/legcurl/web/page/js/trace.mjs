@@ -5,6 +5,7 @@
 // between arrivals the picture slides on, so that motion is smooth at any frame rate.
 
 const SPAN_S = 20;
+const MARGIN = 8; // on the right: room for the dot of the newest sample
 const TOP = 1.12;
 const BOTTOM = -0.06;
 const BREAK_S = 0.3; // a hole in the samples is a hole in the line
@@ -47,7 +48,7 @@ export class Trace {
     const newest = trace.t.at(-1);
     const flowing = still || trace.lead === null ? newest : performance.now() / 1000 + trace.lead;
     const end = Math.max(newest, Math.min(flowing, newest + 0.5));
-    const x = (t) => width * (1 - (end - t) / SPAN_S);
+    const x = (t) => (width - MARGIN) * (1 - (end - t) / SPAN_S);
     this.shade(trace, x, height);
     this.line(trace, x, y, scale(trace));
   }
