@@ -7,6 +7,8 @@ events, byte for byte.
 
 A link that drops changes nothing here: the set stays open, and the samples that the sensor kept
 come in later as if nothing had been. Only the sensor can lose samples, and it says so with a gap.
+What it no longer held when the session began is not the session's loss; but a set that was under
+way at the first sample is incomplete (motion/beginning.py).
 
 A sensor that restarts in mid-set loses its log and its clock, not the lifter's set. Session time
 is the clock of the first boot seen, carried on across restarts: the host measures how long the
@@ -330,8 +332,11 @@ class SensorSession:
         self._period_us = run.period_us
         self._link_broke = False
         if t_us:
+            first = self._last_us is None
             self._last_us = t_us[-1]
             self.counts.samples += len(t_us)
+            if first and run.index > 0:
+                self._tracker.begin_blind()
             if self._on_samples is not None:
                 self._on_samples(t_us, angle_deg)
             events += self._tracker.push(t_us, angle_deg)

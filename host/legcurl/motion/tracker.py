@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from legcurl.errors import CalibrationError, InputError
 from legcurl.events import Cue, MotionEvent, PhaseChanged, Progress, SetEnded, SetResult
 from legcurl.motion.attempts import AttemptFinder, Excursion, Look
+from legcurl.motion.beginning import BlindBeginning
 from legcurl.motion.calibration import Calibration
 from legcurl.motion.conditioning import GRID_S, Break, Grid, short_way
 from legcurl.motion.cues import CueGiver
@@ -64,6 +65,7 @@ class SetTracker:
         self._measuring: list[Excursion] = []
         self._next_look = 2 * LOOK_BACK
         self._backwards = False  # the direction has just proved wrong
+        self._blind: BlindBeginning | None = None  # until the first set is over
         self._progress = None if progress_s is None else max(round(progress_s / GRID_S), 1)
         self._next_progress = 0
 
@@ -77,6 +79,10 @@ class SetTracker:
             "spikes": dropped.spikes,
             "slips": dropped.slips,
         }
+
+    def begin_blind(self) -> None:
+        """Expect samples whose beginning is lost: a set may be under way at the first one."""
+        self._blind = BlindBeginning()
 
     def push(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> list[MotionEvent]:
         """Take samples in order of sensor time; give what became known by them.
@@ -103,6 +109,7 @@ class SetTracker:
         self._measuring.clear()
         if end > 0:
             lifting = self._finder.open is not None
+            self._doubt_beginning()
             events.extend(self._set.finish(self._grid.time_s(end - 1), lifting=lifting))
             self._finder = AttemptFinder()
             self._begin_set()
@@ -145,6 +152,8 @@ class SetTracker:
             self._begin_calibrated(self._calibration, look)
             known = True
         direction.look(look)
+        if self._blind is not None and self._set.start_s is None:
+            self._blind.look(look)
         told_s = self._grid.time_s(now)
         if known:
             self._follow(_turned(look, direction.sign), now, told_s, events)
@@ -232,8 +241,18 @@ class SetTracker:
         """Nobody can add to the set any more; the next may be another lifter's."""
         if self._set.under_way and not self._direction.sure:
             self._direction.settle(self._direction.sign)
+        self._doubt_beginning()
         events.extend(self._set.close(told_s))
         self._begin_set()
+
+    def _doubt_beginning(self) -> None:
+        """Before the first set is told: unless it was seen to begin, its first reps may be lost."""
+        lifter = self._set.lifter
+        if self._blind is None or lifter is None or not self._set.under_way:
+            return
+        if not self._blind.saw_rest(lifter, self._direction.sign):
+            self._set.mark_incomplete()
+        self._blind = None
 
     def _begin_set(self) -> None:
         """Wait for the next set, of whoever comes."""
