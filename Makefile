@@ -49,7 +49,7 @@ ifeq ($(strip $(ARGS)),)
 	@mkdir -p $(dir $(DEMO_STORE))
 	@$(BIN)/legcurl serve --port $(PORT) --store sqlite:///$(DEMO_STORE) $(DEMO) || test $$? -eq 130
 else
-	$(BIN)/legcurl watch $(ARGS) || test $$? -eq 130
+	$(BIN)/legcurl watch '$(ARGS)' || test $$? -eq 130
 endif
 
 test: $(STAMP)
