@@ -27,7 +27,7 @@ class Serving:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
         self._command = [
-            *(str(LEGCURL), "serve", "--port", str(self.port)),
+            *(str(LEGCURL), "serve", "--quiet", "--port", str(self.port)),
             *("--store", f"sqlite:///{folder / 'gym.db'}"),
             *(word for station in stations for word in ("--station", station)),
         ]
