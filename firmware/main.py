@@ -6,7 +6,7 @@ stops at its MicroPython prompt, where it can be repaired.
 
 import json
 import os
-from time import sleep_ms, ticks_ms, time
+from time import sleep_ms, ticks_diff, ticks_ms, time
 
 import machine
 import micropython
@@ -43,7 +43,7 @@ _BOOT_REASONS = (
 def main():
     """Be a sensor until a restart is asked for, or forced. Returns to the prompt if that is."""
     micropython.kbd_intr(-1)  # 0x03 on stdin is a byte like any other
-    if maintenance.asked() or maintenance.interrupted(_CTRL_C_UNTIL_MS - ticks_ms()):
+    if maintenance.asked() or maintenance.interrupted(ticks_diff(_CTRL_C_UNTIL_MS, ticks_ms())):
         micropython.kbd_intr(3)
         return
     crashes = CrashLog()
@@ -73,7 +73,7 @@ def run(crashes, watchdog, light):
     encoder.reference(calibration.value["extended_raw"] if calibration.value else 0)
     identity = Identity(board["board"], machine.unique_id().hex(), boot_id(), boot_reason())
     console = UsbLink()
-    links = [console]
+    links: list = [console]
     if "ble" in board["links"]:
         from sensor.links.ble import BleLink
 
@@ -112,7 +112,7 @@ def run(crashes, watchdog, light):
     finally:
         loop.close()
     if commands.restart == BOOTLOADER:
-        machine.bootloader()
+        getattr(machine, "bootloader")()  # noqa: B009 - ESP32 has none, and refuses the request
 
 
 def bury(error, uptime_s, crashes, watchdog, light):

@@ -14,6 +14,7 @@ import json
 import sys
 from collections import OrderedDict
 
+import machine
 from micropython import const
 
 from sensor import FIRMWARE_VERSION, PROTOCOL_MAJOR, PROTOCOL_MINOR, maintenance
@@ -125,7 +126,7 @@ class Commands:
         self._crashes = crashes
         self._links = links
         self._job = None  # the one that writes to flash
-        self._steps = None
+        self._steps = iter(())
         # By op: the handler, the shortest and the longest payload, and who may ask.
         self._requests = {
             HELLO: (self._hello, 2, 2, _ALL),
@@ -182,7 +183,7 @@ class Commands:
             job.end(*_refusal(error))
         if job.done:
             self._job = None
-            self._steps = None
+            self._steps = iter(())
 
     def describe(self):
         """Tell the links that want to know what the sensor is called."""
@@ -327,6 +328,8 @@ class Commands:
         return b""
 
     def _bootloader(self, _session, _payload):
+        if not hasattr(machine, "bootloader"):
+            raise ValueError("this board enters its bootloader by its buttons only")
         self.restart = BOOTLOADER
         return b""
 

@@ -84,8 +84,9 @@ def _trace(error):
     gc.collect()  # it may have died of a full heap
     text = io.StringIO()
     try:
-        sys.print_exception(error, text)
-        trace = text.getvalue().encode()
+        # The stubs know neither StringIO nor what may be printed to.
+        sys.print_exception(error, text)  # pyright: ignore[reportArgumentType]
+        trace = text.getvalue().encode()  # pyright: ignore[reportAttributeAccessIssue]
     except MemoryError:
         trace = type(error).__name__.encode() + b"\n"
     at = _message_at(trace)

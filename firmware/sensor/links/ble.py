@@ -198,7 +198,7 @@ class BleLink:
             size = room
             view = view[:room]
         try:
-            self._ble.gatts_notify(central, self._outlet, view)
+            self._ble.gatts_notify(central, self._outlet, view)  # pyright: ignore[reportCallIssue]
         except OSError as error:
             # Otherwise the central has gone, and the stack is about to say so.
             if error.errno == errno.ENOMEM:
@@ -286,7 +286,7 @@ class BleLink:
         self._running = False
         self._central = _NOBODY
         self.hung_up = True
-        self._ble.irq(None)
+        self._ble.irq(None)  # pyright: ignore[reportArgumentType]
         try:
             self._ble.active(False)
         except OSError as error:
@@ -307,7 +307,7 @@ class BleLink:
             )
         )
         try:
-            self._ble.gatts_write(self._info, info.encode())
+            self._ble.gatts_write(self._info, info.encode())  # pyright: ignore[reportArgumentType]
             self._ble.config(gap_name=self._name)
         except OSError as error:
             self._described = False
@@ -371,7 +371,7 @@ class BleLink:
             return False
         self._written = False  # first: a write that comes meanwhile shall be seen
         try:
-            self._incoming = self._ble.gatts_read(self._requests)
+            self._incoming = self._ble.gatts_read(self._requests)  # pyright: ignore[reportArgumentType]
         except OSError as error:
             self._fail(error, _ADVERTISE_AGAIN_MS)
         if len(self._incoming) >= _REQUEST_BUFFER:
@@ -405,7 +405,7 @@ class BleLink:
         """Raise MemoryError if the stack has kept too much of what it never sent."""
         if not self.hung_up:
             self._left_at = ticks_ms()
-        elif ticks_diff(ticks_ms(), self._left_at) >= _ALONE_MS:
+        elif self._left_at is not None and ticks_diff(ticks_ms(), self._left_at) >= _ALONE_MS:
             self._left_at = None
             gc.collect()
             free = gc.mem_free()

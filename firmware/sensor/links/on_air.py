@@ -31,7 +31,7 @@ def advertisement(sensor_id):
     record = bytearray(30)
     record[:3] = b"\x02\x01\x06"  # general discovery, no BR/EDR
     record[3:5] = b"\x11\x07"  # complete list of 128-bit services
-    record[5:21] = bytes(_uuid(1))
+    record[5:21] = bytes(_uuid(1))  # pyright: ignore[reportArgumentType]
     record[21:23] = b"\x08\xff"  # manufacturer data
     record[23] = _COMPANY & 0xFF
     record[24] = _COMPANY >> 8
