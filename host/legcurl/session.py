@@ -240,8 +240,9 @@ class SensorSession:
         behind_us = (start.next - expected) * self._period_us
         since_us = self._due_us or 0
         if self._due_us is None and self._hello is not None:
-            behind_us = (start.next - expected) * round(1e6 / self._hello.rate_hz)
-            since_us = self._hello.time_us - behind_us
+            period_us = round(1e6 / self._hello.rate_hz)
+            behind_us = (start.next - expected) * period_us
+            since_us = max(self._hello.time_us - (self._hello.next - expected) * period_us, 0)
         if behind_us >= CATCH_UP_S * 1e6:
             self._present = start.next
             return [CatchingUp(since_us / 1e6, behind_us / 1e6)]

@@ -71,8 +71,8 @@ class _Verbs(click.Group):
 def legcurl(debug: bool) -> None:
     """Reps, holds and the failed rep of a leg curl, from the angle of the machine's lever.
 
-    ADDRESS names the way to a sensor: serial:/dev/ttyACM0, tcp:HOST:PORT, replay:FILE, or
-    sim: for one without hardware, with options as in 'sim:?seed=7&pace=fast'.
+    ADDRESS names the way to a sensor: serial:/dev/ttyACM0, ble:NAME, tcp:HOST:PORT,
+    replay:FILE, or sim: for one without hardware, with options as in 'sim:?seed=7&pace=fast'.
     """
     if debug:
         import logging

@@ -101,4 +101,7 @@ class TcpLink:
 
     def _lost(self, error: OSError | None) -> LinkLostError:
         why = f" ({error.strerror or error})" if error is not None else ""
-        return LinkLostError(f"{self._name}: the other side closed the connection{why}.")
+        return LinkLostError(
+            f"{self._name}: the other side closed the connection{why}. "
+            "Is another host using it? A sensor serves one at a time."
+        )

@@ -137,6 +137,17 @@ def test_a_host_that_is_behind_says_how_far_and_when_it_is_there():
     assert events.index(ended) == len(events) - 1
 
 
+def test_a_host_that_starts_is_behind_since_a_moment_of_the_sensors_clock():
+    """Between hello and start the log grows; where the clock ends, no sample can be before it."""
+    sensor = FakeSensor(LIFT, time_us=0)
+    early = sensor.hello(time_us=2_000_000, log={"first": 0, "next": 200, "bytes": 98304})
+    (began, *_) = only(CatchingUp, told(decoded([early, sensor.start()])))
+    assert began == CatchingUp(0.0, len(LIFT) * PERIOD_US / 1e6)
+    late = sensor.hello(time_us=1_990_000, log={"first": 0, "next": 200, "bytes": 98304})
+    (began, *_) = only(CatchingUp, told(decoded([late, sensor.start()])))
+    assert began.t_s == 0.0
+
+
 def test_a_loss_that_is_made_good_at_once_is_not_worth_a_word():
     sensor = FakeSensor(LIFT[:1000])
     packets = sensor.packets()
