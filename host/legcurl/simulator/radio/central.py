@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 
 from bumble import core, hci
 from bumble.device import Advertisement, ConnectionParametersPreferences, Device
-from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 
 from legcurl.simulator.radio.backend import client_backend, scanner_backend
 from legcurl.simulator.radio.controller import VirtualController
+from legcurl.simulator.radio.tolerant import TolerantDevice, TolerantHost
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -167,7 +167,7 @@ class Central:
 
 def power(controller: VirtualController, name: str) -> Device:
     """A Bumble device with that controller, not yet powered on."""
-    return Device(name=name, host=Host(controller, AsyncPipeSink(controller)))
+    return TolerantDevice(name=name, host=TolerantHost(controller, AsyncPipeSink(controller)))
 
 
 def plain(address: hci.Address) -> str:
