@@ -1,7 +1,7 @@
 """One station's events to many who want them, at the speed that each can take.
 
     hub = Hub(ViewState())
-    hub.attach("store", keep_sets)                    # gets everything
+    hub.attach("log", write_down)                     # gets everything
     hub.attach("page", show, everything=False)        # gets what it has time for
     await hub.run(station.events())
 
