@@ -6,6 +6,7 @@ import asyncio
 import logging
 
 import pytest
+from bumble.att import ATT_CID
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.radio.central import plain
 from radio_time import in_radio_time
@@ -36,7 +37,7 @@ async def test_the_answer_to_a_cancelled_request_breaks_nothing() -> None:
         while not pending.done():
             await asyncio.sleep(0)
         assert connection.gatt_client.pending_response is pending, "the moment between the two"
-        central.device.on_gatt_pdu(connection.handle, READ_RESPONSE)
+        central.device.l2cap_channel_manager.on_pdu(connection, ATT_CID, READ_RESPONSE)
         with pytest.raises(asyncio.CancelledError):
             await asked
         await connection.disconnect()

@@ -191,9 +191,10 @@ def test_a_picture_that_nobody_looks_at_holds_nobody_up(pipe: tuple[io.FileIO, T
     [
         ((), "legcurl serve --port 8080 "),
         (("PORT=8081",), "legcurl serve --port 8081 "),
-        (("LINK=ble",), "legcurl watch sim:?link=ble "),
-        (("LINK=tcp",), "legcurl watch sim:?link=tcp "),
-        (("ARGS=serial:/dev/ttyACM0",), "legcurl watch serial:/dev/ttyACM0 "),
+        (("LINK=ble",), "legcurl watch 'sim:?link=ble' "),
+        (("LINK=tcp",), "legcurl watch 'sim:?link=tcp' "),
+        (("ARGS=serial:/dev/ttyACM0",), "legcurl watch 'serial:/dev/ttyACM0' "),
+        (("ARGS=sim:?link=ble&loss=0.1",), "legcurl watch 'sim:?link=ble&loss=0.1' "),
     ],
 )
 def test_make_run_starts_the_page_or_watches_one_sensor(

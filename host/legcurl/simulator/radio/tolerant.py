@@ -36,14 +36,15 @@ class TolerantDevice(Device):
         if connection_handle in self.connections:
             super().on_disconnection(connection_handle, reason)
 
-    def on_gatt_pdu(self, connection_handle: int, pdu: bytes) -> None:
+    # Bumble's decorator turns the handle into the connection, which its types do not say.
+    def on_gatt_pdu(self, connection_handle: int, pdu: bytes) -> None:  # pyright: ignore
         """Take an attribute request, or the answer to one."""
         connection = self.connections.get(connection_handle)
         client = None if connection is None else connection.gatt_client
         pending = None if client is None else client.pending_response
         response = pdu[0] & 1 and pdu[0] not in UNASKED
         if not (response and pending is not None and pending.done()):
-            super().on_gatt_pdu(connection_handle, pdu)
+            super().on_gatt_pdu(connection_handle, pdu)  # pyright: ignore[reportArgumentType]
 
 
 UNASKED = (0x1B, 0x1D, 0x23)
