@@ -86,6 +86,7 @@ bench: $(STAMP)
 	$(BIN)/python tests/bench/bench_serial.py
 	$(BIN)/python tests/bench/bench_ble.py
 	$(BIN)/python tests/bench/bench_station_memory.py
+	$(BIN)/python tests/bench/bench_page.py
 	$(BIN)/python tests/bench/bench_clock.py
 	$(BIN)/python tests/bench/bench_hub.py
 	$(BIN)/python tests/bench/bench_many.py

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from typing import Any
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 PATIENCE_MS = 15_000  # on a computer that is busy with other tests
+POLL_MS = 30
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -67,3 +69,14 @@ def tablet(browser: Browser, **context_options: Any) -> Tablet:
         ),
     )
     return made
+
+
+def until(page: Page, expression: str, argument: object = None) -> None:
+    """Wait until an expression is true of the page.
+
+    Playwright's own `wait_for_function` evaluates text inside the page, which our policy forbids.
+    """
+    deadline_s = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < deadline_s, f"it did not come true: {expression}"
+        page.wait_for_timeout(POLL_MS)

@@ -118,9 +118,9 @@ class Stage:
         """Do something with the store."""
         return self._in_loop(self.service.keeper.ask(work))
 
-    def do(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+    def do(self, coroutine: Coroutine[Any, Any, _T], within_s: float = READY_S) -> _T:
         """Run something of the service in its own loop."""
-        return self._in_loop(coroutine)
+        return self._in_loop(coroutine, within_s)
 
     async def _play(self, name: str, played: Take, until: Moment) -> None:
         machine: Machine = self.service.gym.machines[name]
@@ -139,9 +139,9 @@ class Stage:
             raise LookupError(f"{name}: the take has no such moment")
         self._played[name] = at
 
-    def _in_loop(self, coroutine: Any) -> Any:
+    def _in_loop(self, coroutine: Any, within_s: float = READY_S) -> Any:
         future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        return future.result(READY_S)
+        return future.result(within_s)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 import legcurl.web
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from browsing import until
 from legcurl.store import SetQuery
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -148,9 +149,9 @@ def test_the_screen_reader_hears_counts_and_the_outcome_and_nothing_else(stage: 
           .observe(spoken, {childList: true, characterData: true, subtree: true}); }"""
     )
     stage.play("machine-1", EARLY, lambda state: state.completed_reps == 1)
-    page.wait_for_function("heard.length === 1")
+    until(page, "heard.length === 1")
     stage.play("machine-1", EARLY, lambda state: state.stage == "after")
-    page.wait_for_function("heard.at(-1).includes('Muscle Success')")
+    until(page, "heard.at(-1).includes('Muscle Success')")
     heard = page.evaluate("heard")
     assert heard[0] == "Left: 1 rep"
     assert heard[-1] == "Left: Muscle Success, 3 reps"

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from browsing import Tablet
+from browsing import Tablet, until
 from legcurl.events import LinkChanged, SensorTrouble
 from playwright.sync_api import Page, expect
 from stage import Stage
@@ -92,7 +92,7 @@ def test_the_trace_has_its_last_twenty_seconds_as_soon_as_it_is_opened(stage: St
           if (pixels[4 * (y * width + x) + 3] === 255) { columns += 1; break; }
       return columns / width;
     }"""
-    page.wait_for_function(f"({drawn})() > 0.95")
+    until(page, f"({drawn})() > 0.95")
 
 
 def test_the_trace_is_drawn_at_the_screens_own_resolution(stage: Stage, tablet: Make):
@@ -102,7 +102,7 @@ def test_the_trace_is_drawn_at_the_screens_own_resolution(stage: Stage, tablet: 
       const canvas = document.querySelector('.trace canvas');
       return canvas && Math.abs(canvas.width - 3 * canvas.getBoundingClientRect().width) < 2;
     }"""
-    page.wait_for_function(sharp)
+    until(page, sharp)
 
 
 def test_a_lost_link_says_so_and_why(stage: Stage, page: Page):

@@ -1,6 +1,7 @@
 """The room: every machine at a glance, sorted by who needs a coach, on any screen."""
 
 import pytest
+from browsing import until
 from playwright.sync_api import Page, expect
 from stage import Stage
 from states import QUITS, STEADY
@@ -60,10 +61,11 @@ def test_tiles_fill_any_screen_and_none_is_cut_off(stage_of, tablet, count: int)
     expect(page.locator(".tile")).to_have_count(count)
     for width, height in SCREENS:
         page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_function(
+        until(
+            page,
             "width => Math.abs(document.querySelector('.room').clientWidth + 28 - width) < 20"
             " && document.querySelector('.room').style.getPropertyValue('--row')",
-            arg=width,
+            width,
         )
         page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
         wide, high = page.evaluate(

@@ -4,6 +4,7 @@ import csv
 import io
 
 import pytest
+from browsing import until
 from legcurl.store import SetQuery
 from playwright.sync_api import Page, expect
 from stage import Stage
@@ -100,7 +101,7 @@ def test_a_client_is_found_by_a_part_of_the_name(stage: Stage, page: Page):
 def test_a_note_stays_with_the_set(stage: Stage, page: Page, a_set: str):
     page.get_by_label("Note").fill("left knee\nfelt well")
     page.get_by_label("Note").blur()
-    page.wait_for_function("document.querySelector('.after-set textarea').value.includes('knee')")
+    until(page, "document.querySelector('.after-set textarea').value.includes('knee')")
     expect(page.locator(".after-set .trouble:not([hidden])")).to_have_count(0)
     page.reload()
     expect(page.get_by_label("Note")).to_have_value("left knee\nfelt well")
@@ -147,7 +148,7 @@ def test_a_clients_history_has_lines_a_table_and_a_csv(stage: Stage, page: Page)
     for machine, lifter in (("machine-1", QUITS), ("machine-2", EARLY)):
         stage.play(machine, lifter, after)
     expect(page.locator(".after-set .outcome")).to_be_visible()
-    page.wait_for_function("async () => (await (await fetch('api/sets')).json()).sets.length === 2")
+    until(page, "async () => (await (await fetch('api/sets')).json()).sets.length === 2")
     for stored in stage.ask(lambda store: store.find_sets(SetQuery())).sets:
         changes = {"client_id": client.id, "load_kg": 40.0}
         stage.ask(lambda store, id=stored.id, changes=changes: store.change_set(id, changes))

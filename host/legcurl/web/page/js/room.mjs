@@ -30,7 +30,13 @@ export class Room {
     this.element = make("section", {}, make("h1", { class: "spoken" }, strings.room), this.grid, this.empty);
     this.sorted = "";
     this.sortAt = 0;
-    this.fitted = "";
+    this.waiting = false; // for an order to last
+    this.fitted = 0; // tiles that the columns were chosen for; 0: choose anew
+    this.observer = new ResizeObserver(() => {
+      this.fitted = 0;
+    });
+    this.observer.observe(document.documentElement);
+    this.observer.observe(this.grid);
     this.still = window.matchMedia("(prefers-reduced-motion: reduce)");
     for (const kind of ["pointermove", "pointerdown"]) {
       this.grid.addEventListener(kind, () => {
@@ -45,11 +51,13 @@ export class Room {
     for (const id of news) if (this.model.machines.has(id)) this.update(this.model.machines.get(id));
     for (const id of this.tiles.keys()) if (!this.model.machines.has(id)) this.tiles.delete(id);
     show(this.empty, this.model.greeted && this.model.machines.size === 0);
-    this.sort();
-    this.fit();
+    if (news.size || this.waiting) this.sort();
+    if (this.fitted !== this.tiles.size) this.fit();
   }
 
-  close() {}
+  close() {
+    this.observer.disconnect();
+  }
 
   update(machine) {
     let tile = this.tiles.get(machine.id);
@@ -65,7 +73,8 @@ export class Room {
     const order = [...this.model.machines.values()].map(asSeen).sort(byAttention).map((machine) => machine.id);
     const wanted = order.join("\n");
     const now = performance.now();
-    if (wanted === this.sorted) {
+    this.waiting = wanted !== this.sorted;
+    if (!this.waiting) {
       if (this.sortAt < now + SORT_MS) this.sortAt = now + SORT_MS;
       return;
     }
@@ -85,9 +94,8 @@ export class Room {
     const count = this.tiles.size;
     const width = this.grid.clientWidth;
     const height = window.innerHeight - this.grid.offsetTop - GAP;
-    const seen = `${count} ${width} ${height}`;
-    if (seen === this.fitted || !count || !width) return;
-    this.fitted = seen;
+    if (!count || !width) return;
+    this.fitted = count;
     const [columns, row] = largest(count, width, height);
     style(this.grid, "--columns", String(columns));
     style(this.grid, "--row", `${row}px`);

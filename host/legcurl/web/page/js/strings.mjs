@@ -7,7 +7,7 @@ export const strings = {
   room: "Room",
   toRoom: "‹ Room",
   lang: "en",
-  compareNames: (a, b) => a.localeCompare(b, "en", { numeric: true }),
+  compareNames: new Intl.Collator("en", { numeric: true }).compare,
   cancel: "Cancel",
   save: "Save",
   noMachines: "No machine is set up yet.",
