@@ -88,6 +88,7 @@ bench: $(STAMP)
 	$(BIN)/python tests/bench/bench_station_memory.py
 	$(BIN)/python tests/bench/bench_page.py
 	$(BIN)/python tests/bench/bench_clock.py
+	$(BIN)/python tests/bench/bench_web.py
 	$(BIN)/python tests/bench/bench_hub.py
 	$(BIN)/python tests/bench/bench_many.py
 

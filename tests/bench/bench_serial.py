@@ -5,7 +5,9 @@
 The real firmware at 200 Hz in real time, through a PTY and pyserial, into a station that records.
 Every recorded sample is compared with what the simulated encoder showed at that sample's time.
 Latency is the host's own: from the moment at which the bytes of a frame were read to that at
-which the reader of `station.events()` holds each event that they caused.
+which the reader of `station.events()` holds each event that they caused. Then, for who looks on:
+how old what a picture shows is, from the sample to the event in hand, with frames that wait until
+they are full and with a sensor that is asked to be prompt.
 """
 
 from __future__ import annotations
@@ -16,10 +18,11 @@ import tempfile
 from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
-from time import perf_counter, process_time
+from time import perf_counter, process_time, time
 
 from legcurl.address import SimAddress, parse
-from legcurl.feed import LiveFeed
+from legcurl.events import Progress
+from legcurl.feed import PROMPT_MS, LiveFeed
 from legcurl.frame import Samples
 from legcurl.intake import Intake
 from legcurl.links.simulated import SimulatedLink, SimulatedRoute
@@ -27,12 +30,14 @@ from legcurl.recording import Recording, RecordingWriter
 from legcurl.session import SensorSession
 from legcurl.simulator.options import SimOptions
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
-from legcurl.station import Station
+from legcurl.station import Station, open_station
 
 SECONDS = 60.0
 SENSOR_HZ = 200
 ADDRESS = f"sim:?rate={SENSOR_HZ}&seed=20001&sets=1000"
 GOAL_P99_MS = 10.0
+AGE_S = 20.0
+SETTLED_S = 4.0  # of the sensor: then the past is read and the clocks are compared
 TURN = 4096
 US_A_RECORD = 1_000_000 // RATE_HZ
 
@@ -56,6 +61,13 @@ def main() -> None:
         f"  median {median(ordered) * 1e3:.2f} ms, p99 {p99_ms:.2f} ms, "
         f"worst {ordered[-1] * 1e3:.2f} ms; host process busy {busy:.1%} of one core"
     )
+    print(f"sample to event in hand, {AGE_S:g} s each")
+    for prompt, what in ((False, "frames that fill"), (True, f"prompt, {PROMPT_MS} ms")):
+        ages_ms = sorted(age * 1e3 for age in asyncio.run(ages(AGE_S, prompt=prompt)))
+        print(
+            f"  {what}: median {median(ages_ms):.0f} ms, "
+            f"p99 {quantiles(ages_ms, n=100)[98]:.0f} ms, worst {ages_ms[-1]:.0f} ms"
+        )
     if lost or wrong or p99_ms > GOAL_P99_MS:
         sys.exit("a goal is missed")
 
@@ -99,6 +111,23 @@ async def stream(seconds: float, file: Path) -> list[float]:
         except TimeoutError:
             pass
     return latencies
+
+
+async def ages(seconds: float, *, prompt: bool) -> list[float]:
+    """How old each moving picture is when its reader has it, in s."""
+    found: list[float] = []
+    async with open_station(ADDRESS, prompt=prompt) as station:
+        try:
+            async with asyncio.timeout(seconds):
+                async for event in station.events():
+                    if not isinstance(event, Progress):
+                        continue
+                    at_s = station.wall_time_s(event.t_s)
+                    if at_s is not None and event.t_s > SETTLED_S:
+                        found.append(time() - at_s)
+        except TimeoutError:
+            pass
+    return found
 
 
 def compare(runs: list[Samples], simulated: SimOptions) -> tuple[int, int, int]:

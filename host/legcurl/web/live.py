@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from secrets import randbelow
 from typing import Any
 
@@ -91,7 +91,9 @@ class Broadcast:
         self._viewers: set[Viewer] = set()
         self._last_id = (1 + randbelow(RUNS)) << RUN_BITS
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
-        self._moved: dict[str, list[Any]] = {}
+        self._whole: dict[str, bytes] = {}  # each machine as it was last sent
+        self._figures: dict[str, list[Any]] = {}  # what has moved since, and before
+        self._moved: dict[str, None] = {}  # machines whose figures are not sent yet, in order
         self._moves = asyncio.Event()
         self._ended = False
 
@@ -111,12 +113,13 @@ class Broadcast:
 
     def moved(self, machine: str, figures: list[Any]) -> None:
         """A machine's moving figures; of several in a short while the newest are sent."""
-        self._moved[machine] = figures
+        self._figures[machine] = figures
+        self._moved.setdefault(machine)
         self._moves.set()
 
     def changed(self, machine: str) -> None:
         """Something else about a machine changed: it is sent whole, at once."""
-        self._keep("machine", self._snapshot(machine))
+        self._whole[machine] = self._keep("machine", self._snapshot(machine))
 
     def stored(self, payload: dict[str, Any]) -> None:
         """A set was stored."""
@@ -143,8 +146,8 @@ class Broadcast:
             else:
                 await asyncio.sleep(GATHER_S)
             if self._moved:
-                self._offer(encode("moving", {"m": self._moved}))
-                self._moved = {}
+                self._offer(self._moving(self._moved))
+                self._moved.clear()
                 self._moves.clear()
             if loop.time() >= alive_s:
                 self._offer(encode("alive", {}))
@@ -184,13 +187,22 @@ class Broadcast:
         return messages
 
     def _everything(self) -> list[bytes]:
-        return [encode("machine", self._snapshot(name), self._last_id) for name in self._machines]
+        """Every machine as it was last sent, and what has moved since: nothing is encoded anew."""
+        for name in self._machines:
+            if name not in self._whole:
+                self._whole[name] = encode("machine", self._snapshot(name), self._last_id)
+        now = self._moving(self._figures, self._last_id)
+        return [*(self._whole[name] for name in self._machines), now]
 
-    def _keep(self, event: str, payload: dict[str, Any]) -> None:
+    def _moving(self, machines: Iterable[str], number: int | None = None) -> bytes:
+        return encode("moving", {"m": {name: self._figures[name] for name in machines}}, number)
+
+    def _keep(self, event: str, payload: dict[str, Any]) -> bytes:
         self._last_id += 1
         message = encode(event, payload, self._last_id)
         self._kept.append((self._last_id, message))
         self._offer(message)
+        return message
 
     def _offer(self, message: bytes) -> None:
         for viewer in self._viewers:

@@ -159,6 +159,26 @@ async def test_a_sign_of_life_comes_when_nothing_moves_and_when_much_does(
     running.cancel()
 
 
+async def test_who_comes_later_is_given_what_has_moved_since_a_machine_was_last_sent() -> None:
+    told = Told()
+    told.change()
+    told.broadcast.moved("curl-1", [7])
+    messages = await heard(told.viewer())
+    assert states(messages) == [("curl-1", 1), ("curl-2", 0)]
+    assert messages[-1].event == "moving"
+    assert messages[-1].payload == {"m": {"curl-1": [7]}}
+
+
+async def test_a_hundred_pages_that_come_at_once_have_each_machine_encoded_once() -> None:
+    told = Told()
+    asked: list[str] = []
+    snapshot = told.broadcast._snapshot
+    told.broadcast._snapshot = lambda name: [asked.append(name), snapshot(name)][1]
+    for _ in range(100):
+        await heard(told.viewer())
+    assert sorted(asked) == list(MACHINES)
+
+
 async def test_a_trace_goes_to_those_who_watch_that_machine() -> None:
     told = Told()
     one, other, room_view = (told.viewer(machine=name) for name in (*MACHINES, None))
