@@ -155,9 +155,11 @@ async def test_a_sensor_that_was_off_is_found_with_whatever_firmware_it_has(
     address = await surroundings.start(STREAM_100)
     async with listening(address, record) as listener:
         await listener.hear(STREAM_100, BEFORE_S)
+        table = await surroundings.table(address)
         await surroundings.kill(address)
         figures["lost_s"] = round(await listener.until(lambda: listener.links() == ["lost"]), 2)
         await surroundings.start(STREAM_100, later_firmware=later_firmware)
+        assert (await surroundings.table(address) != table) == later_firmware
         restored = ["lost", "restored"]
         figures["restored_s"] = round(await listener.until(lambda: listener.links() == restored), 2)
         await listener.hear(STREAM_100, BEFORE_S)

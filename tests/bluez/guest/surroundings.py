@@ -34,6 +34,10 @@ class Surroundings:
         """MTU and parameters, as the sensor's side has them."""
         return await self._ask("connection", address)
 
+    async def table(self, address: str) -> list[int]:
+        """The handles of a sensor's characteristics."""
+        return await self._ask("table", address)
+
     async def clear(self) -> None:
         """Cut the power of all sensors; each must have been alive."""
         await self._ask("clear")

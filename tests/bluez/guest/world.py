@@ -22,7 +22,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from bumble.device import Connection
+from bumble.device import Connection, Device
+from bumble.gatt import Characteristic
 from bumble.transport import open_transport
 from legcurl.address import SimAddress, parse
 from legcurl.errors import SensorError
@@ -37,16 +38,20 @@ START_S = 60.0  # for a sensor to advertise; two processes start, at a tenth of 
 POLL_S = 0.05
 
 # A later firmware, as far as a host that remembers the earlier one is concerned: one more
-# characteristic (hardware revision, of Device Information) before ours moves all their handles.
+# characteristic in its first service (hardware revision) moves the handles of all that follow.
 LATER_FIRMWARE = """
+import bluetooth
 
-_earlier_services = _services
+_register = bluetooth.BLE.gatts_register_services
 
 
-def _services():
-    device, ours = _earlier_services()
+def _register_one_more(ble, services):
+    uuid, characteristics = services[0]
     revision = (bluetooth.UUID(0x2A27), bluetooth.FLAG_READ)
-    return (device[0], device[1] + (revision,)), ours
+    return _register(ble, ((uuid, characteristics + (revision,)),) + services[1:])
+
+
+bluetooth.BLE.gatts_register_services = _register_one_more
 """
 
 log = logging.getLogger("world")
@@ -114,11 +119,19 @@ class World:
             "timeout_ms": connection.parameters.supervision_timeout,
         }
 
+    async def table(self, address: str) -> list[int]:
+        """The handles of the sensor's characteristics."""
+        attributes = self._device(address).gatt_server.attributes
+        return [each.handle for each in attributes if isinstance(each, Characteristic)]
+
     def _connection(self, address: str) -> Connection:
+        (connection,) = self._device(address).connections.values()
+        return connection
+
+    def _device(self, address: str) -> Device:
         device = self._on_air(address).peripheral.device
         assert device is not None, "its radio is off"
-        (connection,) = device.connections.values()
-        return connection
+        return device
 
     def _on_air(self, address: str) -> OnAir:
         on_air = self._sensors[address].radio
@@ -131,8 +144,8 @@ class World:
             self._later_firmware = tempfile.TemporaryDirectory(prefix="later-firmware-")
             place = Path(self._later_firmware.name) / "firmware"
             shutil.copytree(firmware_directory(), place)
-            with (place / "sensor" / "links" / "ble.py").open("a") as file:
-                file.write(LATER_FIRMWARE)
+            main = place / "main.py"
+            main.write_text(LATER_FIRMWARE + main.read_text())
         return Path(self._later_firmware.name) / "firmware"
 
 
