@@ -79,7 +79,10 @@ def test_each_rep_is_a_bar_as_high_as_its_range_and_says_its_hold(stage: Stage, 
         assert abs(share - min(rep.rom_fraction, 1.1) / 1.1) < 0.001
 
 
-def test_the_trace_has_its_last_twenty_seconds_as_soon_as_it_is_opened(stage: Stage, page: Page):
+def test_the_trace_has_its_last_twenty_seconds_as_soon_as_it_is_opened(stage: Stage, tablet: Make):
+    made = tablet()
+    page = made.page
+    page.goto(stage.url)
     stage.play("machine-2", STEADY, lambda state: state.t_s > 45)
     page.evaluate("location.hash = '#/machine/machine-2'")
     drawn = """() => {
@@ -93,6 +96,7 @@ def test_the_trace_has_its_last_twenty_seconds_as_soon_as_it_is_opened(stage: St
       return columns / width;
     }"""
     until(page, f"({drawn})() > 0.95")
+    made.complaints.clear()  # the browser would rather not have its pixels read
 
 
 def test_the_trace_is_drawn_at_the_screens_own_resolution(stage: Stage, tablet: Make):

@@ -1,5 +1,6 @@
 """The page against the real service and the real firmware: what the lifter did is what it shows."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -69,14 +70,14 @@ def test_the_table_after_the_set_has_the_holds_of_the_lifter(gym: Serving, table
 
 
 def test_a_service_that_dies_in_mid_set_has_lost_nothing_of_it(tmp_path, tablet):
-    lifter = "sim:?seed=3&lifter=early&pace=4"
+    lifter = "sim:?seed=3&lifter=early&pace=3"
     expected = truth(lifter).completed_reps
     with SimulatedSensor(lifter) as sensor, Serving(tmp_path, [sensor.address]) as serving:
         made = tablet()
         page = made.page
         page.goto(f"{serving.url}#/machine/machine-1")
         count = page.locator(".counter .count")
-        expect(count).to_have_text("1", timeout=SET_TAKES_MS)
+        expect(count).to_have_text(re.compile("[12]"), timeout=SET_TAKES_MS)
 
         page.reload()
         expect(count).not_to_have_text("0")
