@@ -164,7 +164,8 @@ class Broadcast:
                 skipped = viewer.give_up()
                 if skipped:
                     self.skipped += skipped
-                    yield b"".join([encode("gone", {"skipped": skipped}), *self._everything()])
+                    gone = encode("gone", {"skipped": skipped})
+                    yield b"".join([gone, *self._everything(), *self._trace_for(machine)])
         finally:
             self._viewers.discard(viewer)
 
@@ -182,9 +183,13 @@ class Broadcast:
             messages += [message for number, message in self._kept if number > last_id]
         else:
             messages += self._everything()
-        if machine is not None:
-            messages += [encode("trace", piece) for piece in self._recent_trace(machine)]
-        return messages
+        return messages + self._trace_for(machine)
+
+    def _trace_for(self, machine: str | None) -> list[bytes]:
+        """The last of a machine's trace, for who watches it; a page drops what it has already."""
+        if machine is None:
+            return []
+        return [encode("trace", piece) for piece in self._recent_trace(machine)]
 
     def _everything(self) -> list[bytes]:
         """Every machine as it was last sent, and what has moved since: nothing is encoded anew."""

@@ -17,6 +17,7 @@ const keys = () => window.matchMedia("(pointer: fine)").matches;
 /** Resolves with a client's id. */
 export async function chooseClient() {
   const { clients } = await get("api/clients");
+  clients.sort((a, b) => strings.compareNames(nameOf(a), nameOf(b)));
   return dialog(strings.client, (choose) => {
     const field = make("input", { type: "text", maxlength: 80, id: "client-name", autocomplete: "off", autofocus: keys() });
     const trouble = make("p", { class: "trouble", role: "alert" });
