@@ -35,7 +35,7 @@ from legcurl.store import open_store
 from legcurl.web.access import Access
 from legcurl.web.app import Service, create_app
 from legcurl.web.server import listen, serve
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, CDPSession
 from stage import Samples, Stage, staged, take
 
 SECONDS = 20.0
@@ -145,9 +145,11 @@ def full_room(browser: Browser, seconds: float) -> list[str]:
         until(page, f"document.querySelectorAll('.tile').length === {MACHINES}")
         stage.do(lift_everywhere(stage, 2.0))
         page.evaluate(f"() => {{ {WATCH_FRAMES} }}")
-        before_s = thread_s(page)
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable", {"timeDomain": "threadTicks"})
+        before_s = thread_s(session)
         busy = stage.do(lift_everywhere(stage, seconds), seconds + READY_S)
-        page_busy = (thread_s(page) - before_s) / seconds
+        page_busy = (thread_s(session) - before_s) / seconds
         frames: list[float] = sorted(page.evaluate("window.frames"))
         long: list[float] = page.evaluate("window.long")
         page.close()
@@ -165,12 +167,9 @@ def full_room(browser: Browser, seconds: float) -> list[str]:
     ]
 
 
-def thread_s(page: Page) -> float:
+def thread_s(session: CDPSession) -> float:
     """What the page's main thread has had of a processor until now."""
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
     metrics = session.send("Performance.getMetrics")["metrics"]
-    session.detach()
     return next(one["value"] for one in metrics if one["name"] == "ThreadTime")
 
 
