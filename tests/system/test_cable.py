@@ -9,7 +9,7 @@ from pathlib import Path
 
 from legcurl.address import SerialAddress, SimAddress, parse
 from legcurl.errors import LinkLostError
-from legcurl.events import Event, LinkChanged, Progress, SetEnded, SetStarted, as_json
+from legcurl.events import CatchingUp, Event, LinkChanged, Progress, SetEnded, SetStarted, as_json
 from legcurl.links.serial import SerialLink, SerialRoute
 from legcurl.race import until_first
 from legcurl.simulator.runner import SimulatedSensor
@@ -71,7 +71,8 @@ class Cable:
 
 def without_link(events: list[Event]) -> list[dict]:
     """What a set is made of. The boot id is the first event's affair."""
-    return [as_json(event) for event in events if not isinstance(event, LinkChanged)][1:]
+    kept = [event for event in events if not isinstance(event, LinkChanged | CatchingUp)]
+    return [as_json(event) for event in kept][1:]
 
 
 async def test_a_cable_pulled_three_times_in_a_set_costs_nothing(tmp_path: Path) -> None:

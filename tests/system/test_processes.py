@@ -20,6 +20,7 @@ from legcurl.feed import LiveFeed
 from legcurl.intake import Intake
 from legcurl.links.simulated import SimulatedRoute
 from legcurl.session import SensorSession
+from legcurl.simulator.firmware_home import firmware_directory
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station import Station, open_station
 
@@ -186,7 +187,9 @@ async def test_firmware_that_crashes_is_quoted(
 ) -> None:
     broken = tmp_path / "firmware"
     (broken / "boards").mkdir(parents=True)
-    (broken / "boards" / "pico_w.json").write_text("{}")
+    (broken / "boards" / "pico_w.json").write_bytes(
+        (firmware_directory() / "boards" / "pico_w.json").read_bytes()
+    )
     (broken / "main.py").write_text("raise ValueError('no magnet in the drawer')")
     monkeypatch.setattr("legcurl.simulator.runner.firmware_directory", lambda: broken)
     station, _ = simulated("sim:")

@@ -184,6 +184,8 @@ class SimClock:
 
     def _linger(self, look):
         """The world is over, and the host may be about to find out what the link has lost of it."""
+        if not self._lingering:
+            self.world.mend_link()  # what it does now is of no world, and must come to an end
         self._lingering = self.frozen = True
         events = look(_LINGER_MS)
         if not events:
