@@ -84,7 +84,11 @@ async def examined(query: str) -> list[Finding]:
 
 @pytest.mark.parametrize("fault", FOUND)
 def test_the_doctor_finds_every_fault(fault: str):
-    result = legcurl("doctor", f"sim:?pace=fast&seed=7&fault={fault}", "--json")
+    # A link that goes on losing bytes at the end of a fast world leaves the doctor waiting there.
+    pace = "4" if fault == "drop" else "fast"
+    result = legcurl(
+        "doctor", f"sim:?pace={pace}&seed=7&fault={fault}", "--seconds", "10", "--json"
+    )
     assert result.returncode == EXIT_PROBLEM, result.stderr
     assert bad(document(result)) == [FOUND[fault][0]], "this one, and no other is invented"
     for found in document(result)["findings"]:
