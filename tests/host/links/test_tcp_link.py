@@ -62,7 +62,7 @@ async def test_a_server_that_closes_is_a_lost_link(server: OneClientServer) -> N
     reading = asyncio.create_task(link.read())
     await asyncio.sleep(0.01)
     writer.close()
-    with pytest.raises(LinkLostError, match="other side closed.*another host"):
+    with pytest.raises(LinkLostError, match=r"other side closed.*another host"):
         await reading
     await link.close()
 
