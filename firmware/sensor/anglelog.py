@@ -160,10 +160,6 @@ class AngleLog:
         cursor.position = at
         return first
 
-    def has_more(self, cursor):
-        """Whether `read` has something for this cursor."""
-        return cursor.index < self._end_index
-
     def read(self, cursor, body):
         """Copy the next frame's body into `body`: (frame type, length); (0, 0) if none is due."""
         if cursor.index >= self._end_index:
