@@ -37,7 +37,7 @@ $(STAMP): host/pyproject.toml constraints.txt
 	$(PY) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "legcurl needs Python 3.11 or later: make PYTHON=/path/to/python3.11 ...")'
 	$(PY) -m venv $(VENV)
 	$(PIP) install 'pip>=25.1'
-	$(PIP) install -c constraints.txt -e './host[ble,sim,install,serve]' --group host/pyproject.toml:dev --group host/pyproject.toml:bench
+	$(PIP) install -c constraints.txt -e './host[ble,sim,install,serve,postgres,mqtt,parquet]' --group host/pyproject.toml:dev --group host/pyproject.toml:bench
 	$(PIP) install -c constraints.txt --no-deps --upgrade --target $(ESP32_STUBS) --group host/pyproject.toml:esp32-stubs
 	touch $@
 

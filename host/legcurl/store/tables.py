@@ -25,6 +25,15 @@ metadata = MetaData()
 # SQLite counts rows by itself only in a column of exactly this type.
 _ROW_ID = BigInteger().with_variant(Integer(), "sqlite")
 
+# Of a store of many gyms. Its machines, clients and sets have ids that begin with the gym's: see
+# docs/mqtt.md. A gym's own store has no row here.
+gyms = Table(
+    "gyms",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", Text, nullable=False),
+)
+
 machines = Table(
     "machines",
     metadata,
@@ -33,6 +42,7 @@ machines = Table(
     Column("next_client_id", String(64), ForeignKey("clients.id", ondelete="SET NULL")),
     Column("next_load_kg", Float),
     Column("next_since_us", BigInteger),
+    Column("gym_id", String(64)),  # of gyms; None in a gym's own store
 )
 
 clients = Table(
@@ -70,6 +80,8 @@ sets = Table(
     Column("velocity_loss", Float),
     Column("rom_loss", Float),
     Column("incomplete", Boolean, nullable=False),
+    # Counts what is told of the set to others: as measured, and each change after that.
+    Column("revision", Integer, nullable=False, server_default="1"),
     Index("sets_by_machine", "machine_id", "started_us", "id"),
     Index("sets_by_client", "client_id", "started_us", "id"),
     Index("sets_by_time", "started_us", "id"),
@@ -121,4 +133,29 @@ traces = Table(
     metadata,
     Column("set_id", ForeignKey("sets.id", ondelete="CASCADE"), primary_key=True),
     Column("samples", LargeBinary, nullable=False),  # see traces.py
+)
+
+# What others shall be told and whether they have been. Sent rows stay for a while: an event that
+# happens again, because a journal was read again after a crash, is then known by its id.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("event_id", String(192), nullable=False, unique=True),
+    Column("machine_id", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("payload", Text, nullable=False),  # JSON
+    Column("made_us", BigInteger, nullable=False),
+    Column("sent_us", BigInteger),
+    Index("outbox_waiting", "machine_id", "sent_us", "id"),
+)
+
+# What a set was measured as before its trace was analysed again by newer rules.
+analyses = Table(
+    "analyses",
+    metadata,
+    Column("set_id", ForeignKey("sets.id", ondelete="CASCADE"), primary_key=True),
+    Column("detection", String(32), primary_key=True),  # the rules that measured it so
+    Column("replaced_us", BigInteger, nullable=False),
+    Column("result", Text, nullable=False),  # JSON
 )
