@@ -22,6 +22,11 @@ GRID_US = 10_000
 
 GRID_S = GRID_US / 1e6
 
+LATTICE_US = 4 * GRID_US
+"""The grid begins, and begins anew after a gap, at a multiple of this of sensor time, in µs: the
+distance of two looks at the lever. So what is seen does not depend on where the samples began, and
+a host that was restarted, with less of the past before the set, measures the set as before."""
+
 NEVER = -(2**62)
 """Before any time that a clock could show, in µs; times before zero are as good as others."""
 
@@ -261,10 +266,9 @@ class Grid:
         return seen[0] - self._angle - period * (before + after) / 2
 
     def _begin(self, t: int, raw: float) -> None:
-        self._origins = [(0, t)]
+        self._next_us = _on_lattice(t)
+        self._origins = [(0, self._next_us)]
         self._t_us, self._raw, self._angle = t, raw, raw
-        self.angles.append(raw)
-        self._next_us = t + GRID_US
 
     def _jump(self, t: int, raw: float) -> None:
         """The angle really is elsewhere now: bridge the time, not the angle."""
@@ -298,10 +302,14 @@ class Grid:
         """Go on after a gap too long to bridge."""
         step = self.end
         self.breaks.append(Break(step, bridged=False))
-        self._origins.append((step, t - step * GRID_US))
+        self._next_us = _on_lattice(t)
+        self._origins.append((step, self._next_us - step * GRID_US))
         self._t_us, self._raw, self._angle = t, raw, angle
-        self.angles.append(angle)
-        self._next_us = t + GRID_US
+
+
+def _on_lattice(t_us: int) -> int:
+    """The first moment from here on at which a grid may begin."""
+    return -(-t_us // LATTICE_US) * LATTICE_US
 
 
 def short_way(difference_deg: float) -> float:
