@@ -18,7 +18,8 @@ Four things can end a conversation, and each has its answer:
   is taken before it has.
 
 The first connection is not repeated: whoever opens a station wants to hear at once that the port
-does not exist, or that the sensor refuses.
+does not exist, or that the sensor refuses. With a journal it is: then the station begins with what
+the journal holds, and is there whether or not the sensor is.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from itertools import islice
 from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -57,13 +59,14 @@ from legcurl.exchange import REPEAT_S, Exchange, NoAnswerError
 from legcurl.frame import Answer, Frame, Samples
 from legcurl.intake import Intake
 from legcurl.links.route import Link, Route
-from legcurl.notes import LinkNote, RestartNote
+from legcurl.notes import ClockNote, LinkNote, RestartNote
 from legcurl.race import until_first
 from legcurl.recording import Recording, note_holes
 from legcurl.session import HEEDED_OPS, Item
 
 if TYPE_CHECKING:
     from legcurl.guard import Guard
+    from legcurl.journal import Journal
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +82,8 @@ QUICK_PING_S = 0.25
 # the host and the page need, well below what the eye takes for "at once". 25 frames a second of
 # four samples each are some 10 kbit/s more at 100 Hz, which a cable does not notice.
 PROMPT_MS = 40
-
+RESTORED_AT_ONCE = 64  # items of a journal before others have their turn in the event loop
+NOT_RUNNING = "legcurl was not running"  # why the link was lost, for who reads the journal
 
 # What may be over when it is tried again. Anything else ends the feed.
 RETRIED = (LinkError, NotASensorError, RequestRefusedError, UntrustedSensorError)
@@ -132,11 +136,14 @@ class LiveFeed:
         history: bool = True,
         prompt: bool = False,
         guard: Guard | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self.guard = None if route.wired else guard  # over a cable there is nothing to prove
         self.ready = asyncio.Event()
         self.clock: ClockModel | None = None
         self.exchange: Exchange | None = None
+        self.clock_then: ClockNote | None = None  # how the clocks lay when the journal was written
+        self._journal = journal
         self._route = route
         self._session = intake.session
         self._intake = intake
@@ -156,6 +163,8 @@ class LiveFeed:
 
     async def run(self) -> None:
         """Keep the items coming until the sensor has ended for good."""
+        if self._journal is not None:
+            await self._restore(self._journal)
         while True:
             try:
                 link = await self._route.connect()
@@ -173,6 +182,28 @@ class LiveFeed:
     async def close(self) -> None:
         """Let go of the route."""
         await self._route.close()
+
+    async def _restore(self, journal: Journal) -> None:
+        """Take what earlier stations took; to whoever waits, that is the sensor, not connected."""
+        self.ready.set()
+        items = journal.items()
+        restored = False
+        try:
+            while batch := list(islice(items, RESTORED_AT_ONCE)):
+                for item in batch:
+                    if isinstance(item, ClockNote):
+                        self.clock_then = item
+                self._intake.restore(batch)
+                last = batch[-1]
+                restored = not (isinstance(last, LinkNote) and last.state == "lost")
+                self._lost = True
+                await self._intake.room()
+                await asyncio.sleep(0)
+        except Exception:
+            journal.set_aside()  # or every station after this one would end as well
+            raise
+        if restored:
+            self._intake.take([LinkNote("lost", NOT_RUNNING)])
 
     async def _talk(self, link: Link) -> None:
         """Converse over one link; returns when the sensor has ended for good."""

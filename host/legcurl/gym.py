@@ -22,12 +22,14 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from legcurl.errors import ConfigError, LegCurlError, LinkLostError
-from legcurl.events import Event, LinkChanged
+from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
 from legcurl.feed import Backoff
 from legcurl.hub import Hub
+from legcurl.journal import Journal, Syncer
 from legcurl.motion import Calibration
 from legcurl.station import Station, open_station
 from legcurl.view.state import ViewState
@@ -35,6 +37,8 @@ from legcurl.view.state import ViewState
 log = logging.getLogger(__name__)
 
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # in addresses, file names and the store
+JOURNAL_KEPT_S = 600.0  # of a journal at least, whatever was lifted meanwhile
+JOURNAL_BEFORE_S = 60.0  # before what is needed: the longest first rep, and a rest before it
 BOOTS_KEPT = 16  # of a sensor, newest: a set that began before all of them is long over
 
 
@@ -71,15 +75,30 @@ class Follower(Protocol):
         """Samples of a machine, before the events that follow from them."""
         ...
 
+    def needs_from_s(self, machine: Machine) -> float | None:
+        """The time from which a restarted service would need a machine's samples; None: none."""
+        ...
+
 
 class Machine:
     """One machine: its picture now, and the task that keeps it so."""
 
-    def __init__(self, setup: MachineSetup, followers: Sequence[Follower]) -> None:
+    def __init__(
+        self, setup: MachineSetup, followers: Sequence[Follower], journals: Path | None = None
+    ) -> None:
         self.setup = setup
         self.hub = Hub(ViewState())
         self.station: Station | None = None
+        self.journal: Journal | None = None
         self._followers = followers
+        self._set_s: float | None = None  # the start of the set that is going on
+        self._last_set_s: float | None = None  # and of the one before it
+        if journals is not None and not setup.address.startswith("replay:"):
+            self.journal = Journal(
+                journals / setup.id, source=setup.address, calibration=setup.calibration
+            )
+            self.journal.needed_from_us = self._needed_from_us
+            self.hub.listen("journal", self._note_sets)
         self._boots: deque[Boot] = deque(maxlen=BOOTS_KEPT)
         for follower in followers:
             name = f"{setup.id}: {type(follower).__name__}"
@@ -148,6 +167,7 @@ class Machine:
         self.station = open_station(
             self.setup.address,
             calibration=self.setup.calibration,
+            journal=self.journal,
             prompt=True,
             on_samples=self._sampled,
         )
@@ -164,6 +184,23 @@ class Machine:
                     log.exception("%s failed at samples.", name)
                 self.hub.failures[name] = error
 
+    def _note_sets(self, event: Event) -> None:
+        if isinstance(event, SetStarted):
+            self._set_s = event.start_s
+        elif isinstance(event, SetEnded):
+            self._set_s, self._last_set_s = None, event.set.start_s
+
+    def _needed_from_us(self) -> int:
+        """The session time from which the journal is needed.
+
+        The set before the present one settles which way is up; a set is known when its first rep is
+        over; and the sensor's log, too, goes back some minutes.
+        """
+        starts_s = [follower.needs_from_s(self) for follower in self._followers]
+        starts_s += [self._set_s, self._last_set_s, self.state.t_s - JOURNAL_KEPT_S]
+        earliest_s = min(start_s for start_s in starts_s if start_s is not None)
+        return round((earliest_s - JOURNAL_BEFORE_S) * 1e6)
+
     def _note_boot(self) -> None:
         session = self.station.session if self.station is not None else None
         if session is None or session.hello is None or session.zero_us is None:
@@ -174,14 +211,24 @@ class Machine:
 
 
 class Gym:
-    """All machines; also an async context manager."""
+    """All machines; also an async context manager.
 
-    def __init__(self, setups: Sequence[MachineSetup], followers: Sequence[Follower] = ()) -> None:
+    `journals` is the folder for what each of them takes (journal.py); None: nothing is kept.
+    """
+
+    def __init__(
+        self,
+        setups: Sequence[MachineSetup],
+        followers: Sequence[Follower] = (),
+        journals: Path | None = None,
+    ) -> None:
         _check(setups)
-        self.machines = {setup.id: Machine(setup, followers) for setup in setups}
+        self.machines = {setup.id: Machine(setup, followers, journals) for setup in setups}
         self._tasks: list[asyncio.Task[None]] = []
+        self._syncer = Syncer(self._journals)
 
     async def __aenter__(self) -> Gym:
+        self._syncer.start()
         for machine in self.machines.values():
             task = asyncio.create_task(machine.run(), name=f"machine {machine.setup.id}")
             self._tasks.append(task)
@@ -192,6 +239,10 @@ class Gym:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        await asyncio.to_thread(self._syncer.end)
+
+    def _journals(self) -> list[Journal]:
+        return [machine.journal for machine in self.machines.values() if machine.journal]
 
 
 def _reason(trouble: Exception) -> str:

@@ -12,17 +12,28 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from legcurl.session import Item, SensorSession
 
 if TYPE_CHECKING:
     from legcurl.events import Event
-    from legcurl.recording import RecordingWriter
 
 # A minute and a half of a live set. What a single read from a link brings (links.READ_BYTES) may
 # come on top.
 EVENTS_WAITING = 1000
+
+
+class Recorder(Protocol):
+    """Keeps items: a recording, or a journal."""
+
+    def write(self, *items: Item) -> None:
+        """Keep a batch of items, in its order."""
+        ...
+
+    def close(self) -> None:
+        """No more will come from this station."""
+        ...
 
 
 class Intake:
@@ -31,12 +42,12 @@ class Intake:
     def __init__(
         self,
         session: SensorSession,
-        open_recorder: Callable[[], RecordingWriter] | None = None,
+        open_recorder: Callable[[], Recorder] | None = None,
         limit: int = EVENTS_WAITING,
     ) -> None:
         self.session = session
         self._open_recorder = open_recorder
-        self._recorder: RecordingWriter | None = None
+        self._recorder: Recorder | None = None
         self._limit = limit
         self._events: deque[Event] = deque()
         self._finished = False
@@ -57,15 +68,15 @@ class Intake:
         """Consume what came, in its order. Raises StoreError if it cannot be recorded."""
         if self._recorder is None and self._open_recorder is not None:
             self._recorder = self._open_recorder()
-        events: list[Event] = []
-        heeded: list[Item] = []
-        for item in items:
-            events += self.session.push(item)
-            if self.session.heeded:
-                heeded.append(item)
-        if self._recorder is not None:
+        events, heeded = self._push(items)
+        if self._recorder is not None and heeded:
             self._recorder.write(*heeded)
         self._events.extend(events)
+        self._tell()
+
+    def restore(self, items: list[Item]) -> None:
+        """Consume what is on record already."""
+        self._events.extend(self._push(items)[0])
         self._tell()
 
     def finish(self) -> None:
@@ -91,6 +102,16 @@ class Intake:
         if len(self._events) <= self._limit // 2:
             self._room.set()
         return event
+
+    def _push(self, items: list[Item]) -> tuple[list[Event], list[Item]]:
+        """What items mean, and those of them that meant something."""
+        events: list[Event] = []
+        heeded: list[Item] = []
+        for item in items:
+            events += self.session.push(item)
+            if self.session.heeded:
+                heeded.append(item)
+        return events, heeded
 
     def _tell(self) -> None:
         if len(self._events) >= self._limit:

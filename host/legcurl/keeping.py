@@ -117,6 +117,11 @@ class SetKeeper:
             machine.state.t_s - (LONGEST_SET_S if machine.state.stage == "during" else FIRST_REP_S)
         )
 
+    def needs_from_s(self, machine: GymMachine) -> float | None:
+        """Where the first set of a machine begins that is not stored yet."""
+        starts_s = [new.result.start_s for whose, new in self._waiting if whose is machine]
+        return min(starts_s, default=None)
+
     def happened(self, machine: GymMachine, event: Event) -> None:
         """Take a set that has ended."""
         if not isinstance(event, SetEnded):

@@ -43,4 +43,19 @@ class DamageNote:
     """Bytes of a recording could not be read here; frames may be missing for good."""
 
 
-Note = LinkNote | RestartNote | DamageNote
+@dataclass(frozen=True, slots=True)
+class ClockNote:
+    """How session time lies to the sensor's clock and to the wall's.
+
+    A session that has not begun takes `zero_us` for its own, so that its times go on from those of
+    the session that wrote this. The rest bears on no event: it says when things happened, for who
+    reads the record while no sensor is there to compare clocks with.
+    """
+
+    zero_us: int  # session time of the boot's zero
+    t_us: int  # a moment of session time
+    wall_us: int  # what wall clocks showed then, in µs since 1970
+    rate: float  # wall seconds in one of the session's
+
+
+Note = LinkNote | RestartNote | DamageNote | ClockNote

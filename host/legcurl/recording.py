@@ -7,6 +7,7 @@ were received, byte for byte, with notes of the link between them:
     0x70  header   JSON: format, legcurl, started, source, calibration, in_order
     0x71  note     JSON: {"note": "link", "state": …, "reason": …}
                          {"note": "restart", "boot_id": …, "zero_us": …}
+                         {"note": "clock", "zero_us": …, "t_us": …, "wall_us": …, "rate": …}
 
 Who the sensor is stands in its answer to hello, which is kept as a frame, again after every
 reconnect; so the header repeats nothing that a frame says. Of the answers only those to hello
@@ -26,6 +27,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -41,7 +43,7 @@ from legcurl.frame import (
     encode_frame,
 )
 from legcurl.motion import Calibration
-from legcurl.notes import DamageNote, LinkNote, RestartNote
+from legcurl.notes import ClockNote, DamageNote, LinkNote, RestartNote
 from legcurl.session import HEEDED_OPS, PROGRESS_S, Item, SampleReader, SensorSession
 
 FORMAT = 1  # changes when an old reader would misread something; additions do not change it
@@ -106,6 +108,15 @@ class RecordingWriter:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def size(self) -> int:
+        """The file's length in bytes."""
+        return self._file.tell()
+
+    def fileno(self) -> int:
+        """The file's descriptor, for who brings it to the disk."""
+        return self._file.fileno()
 
     def write(self, *items: Item) -> None:
         """Append what the session consumed: a batch of items in its order, then flush."""
@@ -328,6 +339,8 @@ def _packet_of(item: Item) -> bytes:
         return _json_packet(NOTE, {"note": "link", **asdict(item)})
     if isinstance(item, RestartNote):
         return _json_packet(NOTE, {"note": "restart", **asdict(item)})
+    if isinstance(item, ClockNote):
+        return _json_packet(NOTE, {"note": "clock", **asdict(item)})
     if isinstance(item, DamageNote):
         return DAMAGE_PACKET
     if not item.wire:
@@ -378,7 +391,7 @@ def _header_of(body: bytes, name: str) -> RecordingHeader:
         raise InputError(f"{name} has a header that cannot be meant: {error}") from error
 
 
-def _note_of(body: bytes) -> LinkNote | RestartNote | None:
+def _note_of(body: bytes) -> LinkNote | RestartNote | ClockNote | None:
     record = _json_of(body)
     kind, state = record.get("note"), record.get("state")
     if kind == "link" and (state == "lost" or state == "restored"):
@@ -386,6 +399,11 @@ def _note_of(body: bytes) -> LinkNote | RestartNote | None:
     boot_id, zero_us = record.get("boot_id"), record.get("zero_us")
     if kind == "restart" and type(boot_id) is int and type(zero_us) is int:
         return RestartNote(boot_id, zero_us)
+    t_us, wall_us, rate = record.get("t_us"), record.get("wall_us"), record.get("rate")
+    if kind != "clock" or not isinstance(rate, float) or not 0 < rate < inf:
+        return None
+    if type(zero_us) is int and type(t_us) is int and type(wall_us) is int:
+        return ClockNote(zero_us, t_us, wall_us, rate)
     return None
 
 

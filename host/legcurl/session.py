@@ -49,7 +49,7 @@ from legcurl.frame import (
     Status,
 )
 from legcurl.motion import Calibration, SetTracker
-from legcurl.notes import DamageNote, LinkNote, Note, RestartNote
+from legcurl.notes import ClockNote, DamageNote, LinkNote, Note, RestartNote
 
 Item = Frame | Note
 SampleReader = Callable[[Sequence[int], Sequence[float]], None]
@@ -195,19 +195,17 @@ class SensorSession:
             self._link_broke |= item.state == "lost"
             return [LinkChanged(item.state, item.reason)]
         elif isinstance(item, RestartNote):
-            if (
-                item.boot_id == self._boot_id
-                and not self._restarted
-                and self.next_index is not None
-            ):
-                self._leave_boot(
-                    item.boot_id
-                )  # under the id that it had: only the host's clock told
+            same = item.boot_id == self._boot_id
+            if same and not self._restarted and self.next_index is not None:
+                # Under the id that it had: only the host's clock told.
+                self._leave_boot(item.boot_id)
             self._enter_boot(item.boot_id)
             if self._restarted and self._previous_zero_us is not None:
                 self._zero_us = self._previous_zero_us + item.zero_us
         elif isinstance(item, DamageNote):
             self.log.skip_damage()
+        elif isinstance(item, ClockNote) and self._last_us is None:
+            self._zero_us = item.zero_us
         return []
 
     def finish(self) -> list[Event]:

@@ -30,12 +30,15 @@ from legcurl.frame import Answer, encode_request
 from legcurl.guard import CHANGES, Guard, Keys
 from legcurl.intake import Intake
 from legcurl.links import route_to
+from legcurl.notes import ClockNote
 from legcurl.recording import Recording, RecordingHeader, RecordingWriter, session_for
 from legcurl.session import SensorSession
 from legcurl.trust import KeyRing
 
 if TYPE_CHECKING:
     from legcurl.events import Event
+    from legcurl.intake import Recorder
+    from legcurl.journal import Journal
     from legcurl.motion import Calibration
     from legcurl.session import SampleReader
 
@@ -45,6 +48,7 @@ def open_station(
     *,
     calibration: Calibration | None = None,
     record: str | Path | None = None,
+    journal: Journal | None = None,
     history: bool = True,
     prompt: bool = False,
     keys: Keys | None = None,
@@ -61,17 +65,22 @@ def open_station(
     that we have a key for has to prove that it is that sensor (guard.py). `on_samples` is given all
     samples, just before the events that follow from them.
 
+    With a `journal` the station begins with what earlier ones took and keeps what it takes; it is
+    there whether or not the sensor is, and tells of a first connection that fails as of any other.
+
     Entering raises LinkError, SensorError, StoreError or InputError if that cannot be.
     """
     address = parse(address) if isinstance(address, str) else address
 
-    def open_recorder() -> RecordingWriter:
-        assert record is not None
+    def open_recorder() -> Recorder:
+        if record is None:
+            assert journal is not None
+            return journal
         started = datetime.now().astimezone()
         header = RecordingHeader(started, str(address), calibration, in_order=True)
         return RecordingWriter(record, header)
 
-    recorder = None if record is None else open_recorder
+    recorder = None if record is None and journal is None else open_recorder
     if isinstance(address, ReplayAddress):
         recording = Recording(address.path)
         session = session_for(recording, calibration, on_samples=on_samples)
@@ -80,8 +89,11 @@ def open_station(
     intake = Intake(SensorSession(calibration, on_samples=on_samples), recorder)
     route = route_to(address)
     guard = Guard(str(address), KeyRing() if keys is None else keys)
-    feed = LiveFeed(route, intake, history=history, prompt=prompt, guard=guard)
-    return Station(str(address), feed, intake)
+    feed = LiveFeed(route, intake, history=history, prompt=prompt, guard=guard, journal=journal)
+    station = Station(str(address), feed, intake)
+    if journal is not None:
+        journal.clock = station.clock_note
+    return station
 
 
 class Station:
@@ -171,16 +183,25 @@ class Station:
         t_us = round(t_s * 1e6)
         return self._wall_times.at(t_us, self._wall_line(t_us))
 
+    def clock_note(self) -> ClockNote | None:
+        """How the clocks lie now; None before there is a sample."""
+        zero_us, t_us = self.session.zero_us, self.session.time_us
+        if zero_us is None or t_us is None:
+            return None
+        line = self._wall_line(t_us) or WallLine(t_us, time.time(), 1.0)
+        return ClockNote(zero_us, t_us, round(line.at(t_us) * 1e6), line.rate)
+
     def _wall_line(self, t_us: int) -> WallLine | None:
-        """What the clocks say now of a moment."""
-        clock = self._feed.clock if isinstance(self._feed, LiveFeed) else None
-        zero_us = self.session.zero_us
-        if clock is None or zero_us is None:
+        """What the clocks say now of a moment; before they were compared, what they said."""
+        if not isinstance(self._feed, LiveFeed):
             return None
-        host_s = clock.host_s(t_us - zero_us)
-        if host_s is None:
-            return None
-        return WallLine(t_us, host_s + time.time() - time.monotonic(), clock.rate)
+        clock, zero_us = self._feed.clock, self.session.zero_us
+        if clock is not None and zero_us is not None:
+            host_s = clock.host_s(t_us - zero_us)
+            if host_s is not None:
+                return WallLine(t_us, host_s + time.time() - time.monotonic(), clock.rate)
+        then = self._feed.clock_then
+        return None if then is None else WallLine(then.t_us, then.wall_us / 1e6, then.rate)
 
     def _note(self, event: Event) -> None:
         """An event is read: give the set that it begins or ends its place in wall time."""

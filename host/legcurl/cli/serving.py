@@ -78,11 +78,12 @@ def serve(
         raise ConfigError(
             f"legcurl serve needs more packages ({error.name}): pip install 'legcurl[serve]'"
         ) from error
+    url = store or f"sqlite:///{_own_store()}"
     with (
-        open_store(store or f"sqlite:///{_own_store()}") as opened,
+        open_store(url) as opened,
         listen(host, port) as opened_port,
     ):
-        service = Service(setups, opened, access)
+        service = Service(setups, opened, access, _journals_of(url))
         run_until_ended(_serve(service, sorted(hosts), opened_port, quiet=quiet))
 
 
@@ -171,10 +172,20 @@ def _setups(stations: tuple[str, ...]) -> list[MachineSetup]:
 
 
 def _own_store() -> Path:
+    return _own_folder() / "legcurl.db"
+
+
+def _own_folder() -> Path:
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     folder = Path(base) / "legcurl"
     folder.mkdir(parents=True, exist_ok=True)
-    return folder / "legcurl.db"
+    return folder
+
+
+def _journals_of(store: str) -> Path:
+    """The folder for the machines' journals: beside the database, or with the user's own things."""
+    kind, _, path = store.partition(":///")
+    return Path(f"{path}.journal") if kind == "sqlite" and path else _own_folder() / "journal"
 
 
 def _own_names() -> set[str]:

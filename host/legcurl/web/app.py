@@ -46,11 +46,17 @@ PICTURES_KEPT = 32  # some 60 kB each
 class Service:
     """Everything that runs while the service does; an async context manager."""
 
-    def __init__(self, setups: Sequence[MachineSetup], store: Store, access: Access) -> None:
+    def __init__(
+        self,
+        setups: Sequence[MachineSetup],
+        store: Store,
+        access: Access,
+        journals: Path | None = None,
+    ) -> None:
         self.access = access
         self.store = store
         self.keeper = SetKeeper(store, self._kept)
-        self.gym = Gym(setups, (self.keeper, self))
+        self.gym = Gym(setups, (self.keeper, self), journals)
         self.broadcast = Broadcast(tuple(self.gym.machines), self.snapshot, self.recent_trace)
         self.last_sets: dict[str, str] = {}
         self.client_names: dict[str, str] = {}  # for the machines' pictures, by id
@@ -94,6 +100,9 @@ class Service:
         piece = self._pacers[name].push(machine, t_us, angle_deg)
         if piece is not None and self.broadcast.watched(name):
             self.broadcast.traced(name, {"machine": name, **piece})
+
+    def needs_from_s(self, machine: Machine) -> None:
+        """Viewers are shown the present: nothing."""
 
     def recent_trace(self, machine: str) -> list[dict[str, Any]]:
         """What a viewer who has just opened a machine's trace should see at once."""

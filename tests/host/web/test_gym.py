@@ -113,6 +113,9 @@ async def test_a_follower_that_fails_harms_no_machine() -> None:
         def happened(self, machine: Machine, event: object) -> None:
             raise ValueError("not today")
 
+        def needs_from_s(self, machine: Machine) -> None:
+            pass
+
         def sampled(self, machine: Machine, t_us: object, angle_deg: object) -> None:
             raise ValueError("nor this")
 
