@@ -156,6 +156,14 @@ def test_calibrate_puts_right_what_was_mounted_the_other_way():
     assert told["calibration"]["direction"] == world.scenario.encoder.direction
 
 
+def test_calibrate_tells_of_an_old_firmware_and_goes_on():
+    told = document(legcurl("calibrate", "sim:?pace=fast&seed=7&fault=old_firmware", "--json"))
+    [about] = [found for found in told["findings"] if found["subject"] == "firmware"]
+    assert about["state"] == "note"
+    assert "legcurl flash" in about["remedy"]
+    assert told["written"]
+
+
 def test_a_dry_run_changes_nothing():
     result = legcurl("calibrate", "sim:?pace=fast&seed=7", "--dry-run", "--json")
     assert result.returncode == 0
