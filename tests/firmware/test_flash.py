@@ -274,7 +274,7 @@ def test_a_board_that_is_refused_goes_on_with_what_it_did(pico):
         put_on(pico)
         with pytest.raises(ConfigError, match="does not fit"):
             put_on(pico, Wish(load_board("esp32")))
-        sensor = asyncio.run(hello_within(pico.port, 10))
+        sensor = asyncio.run(hello_within(pico.port, LONG_S))
         assert sensor.board == "pico"
 
 

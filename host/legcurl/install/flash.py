@@ -61,8 +61,9 @@ from legcurl.simulator.firmware_home import ENTRY
 
 MAINTENANCE_SINCE = (1, 1)  # protocol version
 PROMPT = b"\r\n>>> "  # the byte 0x02 in a hello is what MicroPython answers with it
-PROMPT_S = 15.0  # from a restart, with the port's return, to the prompt
-HELLO_S = 20.0  # from the restart to the first hello; an ESP32 boots for two seconds
+# Boards need a few seconds for each of these, and a computer that is busy as many more.
+PROMPT_S = 30.0  # from a restart, with the port's return, to the prompt
+HELLO_S = 30.0  # from the restart to the first hello; an ESP32 boots for two seconds
 FAREWELL_S = 1.0  # from the answer to maintenance to the end of a sensor's last words
 
 
@@ -221,11 +222,12 @@ class _PromptSpotter:
 def _enter(candidate: Candidate, wish: Wish, *, restarting: bool) -> Prompt:
     """The prompt; while the board restarts, or its port is away, tried again and again."""
     deadline = time.monotonic() + (PROMPT_S if restarting else RETURN_S)
+    patience_s = ENTER_AGAIN_S if restarting else ENTER_S
     if restarting:
         time.sleep(FAREWELL_S)
     while True:
         try:
-            return _enter_once(find_again(candidate), ENTER_AGAIN_S if restarting else ENTER_S)
+            return _enter_once(find_again(candidate), patience_s)
         except (PortBusyError, PortPermissionError):
             raise
         except (LinkError, NotASensorError) as error:
@@ -233,6 +235,8 @@ def _enter(candidate: Candidate, wish: Wish, *, restarting: bool) -> Prompt:
                 if isinstance(error, PortNotFoundError):
                     raise
                 raise NotASensorError(_about_silence(candidate, wish, error)) from error
+        # Each attempt resets the interpreter: impatient ones would never let it finish.
+        patience_s = min(patience_s + ENTER_AGAIN_S, ENTER_S)
         time.sleep(LOOK_AGAIN_S)
 
 
