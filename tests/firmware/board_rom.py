@@ -9,7 +9,9 @@ directory then is, so what fills up, tears or survives does so as on a board. ST
     list           print what is on it, as JSON: path → hexadecimal content
     look           print what a start would run: prompt, foreign or firmware
     prompt         come up at the prompt (run with -i)
-    foreign        run main.py, and end at the prompt (run with -i)
+    foreign        run main.py, and end at the prompt (run with -i); while there is a file
+                   STATE/interruptible, a SIGINT is a Ctrl-C to it, and before that it would be
+                   the end of the process
     firmware DIR   run our firmware out of the flash, in front of the simulator's shims
 
 A chip runs machine code of its own kind only, and so does this VM, which is another. So for
@@ -175,6 +177,7 @@ def power_up(what, state, *more):
         with open(state + "/about.json") as file:
             dress(json.load(file))
         if what == "foreign":
+            open(state + "/interruptible", "w").close()
             try:  # noqa: SIM105
                 exec(read("main.py"), {"__name__": "__main__"})
             except KeyboardInterrupt:

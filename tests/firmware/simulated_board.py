@@ -7,7 +7,8 @@ board would run: main.py if it is there. Ctrl-C, soft reset, machine.reset() and
 they do on a board: a reset takes the port away for a moment, because the USB port is the chip's.
 
 While MicroPython runs a program, a byte 0x03 interrupts it, and other bytes wait until somebody
-reads; at the prompt and under our firmware (which disarms it) it is a byte like any other.
+reads, as all of them do while it starts; at the prompt and under our firmware (which disarms it)
+0x03 is a byte like any other.
 """
 
 from __future__ import annotations
@@ -99,6 +100,7 @@ class SimulatedBoard:
         (self._state / "flash").write_bytes(b"\xff" * flash_kb * 1024)
         about = micropython or Micropython.of(board)
         (self._state / "about.json").write_text(about.as_json())
+        self._interruptible = self._state / "interruptible"  # see board_rom.py
         self._board = board
         self._mute = mute
         self._cut_at: int | None = None
@@ -194,9 +196,10 @@ class SimulatedBoard:
         while self._waiting:
             busy = self._mode != "firmware" and self._program_runs()
             if busy:
-                if CTRL_C not in self._waiting:
+                if CTRL_C not in self._waiting or not self._interruptible.exists():
                     return
                 del self._waiting[: self._waiting.index(CTRL_C) + 1]
+                self._interruptible.unlink()  # what comes after it is the prompt
                 assert self._vm is not None
                 self._vm.send_signal(signal.SIGINT)
                 return
@@ -275,6 +278,7 @@ class SimulatedBoard:
 
     def _spawn(self, mode: str) -> None:
         self._mode = mode
+        self._interruptible.unlink(missing_ok=True)
         self._vm_master, self._vm_slave = os.openpty()
         tty.setraw(self._vm_slave)
         if mode != "firmware":

@@ -42,6 +42,7 @@ PICO = load_board("pico")
 SETTINGS = {"settings.json": b"mine", "calibration.json": b"mine too", "key.json": b"secret"}
 FOREIGN = b"import time\nwhile True:\n    time.sleep_ms(10)\n"
 NOBODY = 65_534
+LONG_S = 60.0
 SOME_BYTES = 40_000  # of about 110 kB that go to the board as text: in the middle of the copy
 
 
@@ -273,7 +274,7 @@ def test_a_board_that_is_refused_goes_on_with_what_it_did(pico):
         put_on(pico)
         with pytest.raises(ConfigError, match="does not fit"):
             put_on(pico, Wish(load_board("esp32")))
-        sensor = asyncio.run(hello_within(pico.port, 10))
+        sensor = asyncio.run(hello_within(pico.port, LONG_S))
         assert sensor.board == "pico"
 
 
@@ -340,9 +341,47 @@ def test_a_port_that_one_may_not_open_is_told(pico):
                 os.seteuid(0)
 
 
-def test_a_port_that_is_not_there_is_told(tmp_path: Path):
+def test_a_port_that_is_not_there_is_told(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(flashing, "RETURN_S", 0.5)
     with pytest.raises(PortNotFoundError, match="no such port"):
         flash(Candidate(str(tmp_path / "ttyACM9")), Wish(), Person())
+
+
+def test_a_board_that_restarts_just_now_is_waited_for(pico, monkeypatch):
+    monkeypatch.setattr(flashing, "RETURN_S", LONG_S)
+
+    class PlugsIn(Person):
+        def step(self, what: str) -> None:
+            super().step(what)
+            if what == f"Waiting for {pico.port} to be there":
+                pico.plug_in()
+
+    person = PlugsIn()
+    assert put_on(pico, person=person).hello.board == "pico"
+    assert "Waiting" in person.steps[1]
+
+
+def test_a_sensor_that_restarts_while_it_is_asked_is_asked_again(pico, monkeypatch):
+    """Its port goes away in mid-question, as after a reset: it is a sensor for all that."""
+    monkeypatch.setattr(flashing, "RETURN_S", LONG_S)
+    with pico:
+        put_on(pico)
+        pico.unplug_after(1)
+
+        class PlugsIn(Person):
+            def step(self, what: str) -> None:
+                super().step(what)
+                if what.startswith("Waiting for /"):
+                    pico.unplug()
+                    pico.plug_in()
+
+        person = PlugsIn()
+        again = put_on(pico, person=person)
+    assert again.written == ()
+    assert person.steps[1:3] == [
+        f"Waiting for {pico.port} to be there",
+        "Waiting for the prompt",
+    ], "asked, not stopped with Ctrl-C"
 
 
 def test_firmware_that_does_not_start_is_told_with_its_last_words(pico, monkeypatch):

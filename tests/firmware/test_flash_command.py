@@ -43,6 +43,7 @@ def plugged_in(monkeypatch: pytest.MonkeyPatch) -> list[UsbDevice]:
     ports: list[UsbDevice] = []
     monkeypatch.setattr(list_ports, "comports", lambda: ports)
     monkeypatch.setattr(detect, "BOOT_DRIVES", ())
+    monkeypatch.setattr(detect, "RETURN_S", 0.5)  # nobody is on the way
     return ports
 
 
@@ -119,7 +120,8 @@ def test_another_program_is_replaced_by_a_script_only_with_yes(tmp_path: Path):
         assert "holds another program (main.py, 21 bytes)" in refused.stderr
         assert "--yes" in refused.stderr
         assert len(refused.stderr.splitlines()) == 1
-        assert command(board.port, "--yes").returncode == 0
+        consented = command(board.port, "--yes")
+    assert (consented.returncode, consented.stderr) == (0, "")
 
 
 def test_a_person_at_a_terminal_is_asked_and_sees_how_far_it_is(tmp_path: Path):
@@ -181,6 +183,26 @@ def test_a_sensor_that_comes_back_under_another_number_is_found_again(
     assert errors == ""
     assert code == 0
     assert "ttyACM1" in said
+
+
+def test_the_only_board_is_waited_for_while_it_restarts(
+    plugged_in, tmp_path: Path, monkeypatch, capsys
+):
+    monkeypatch.setattr(detect, "RETURN_S", PATIENCE_S)
+    looked = 0
+
+    def comports() -> list[UsbDevice]:
+        nonlocal looked
+        looked += 1
+        return plugged_in if looked > 2 else []
+
+    monkeypatch.setattr(list_ports, "comports", comports)
+    with SimulatedBoard(tmp_path, PICO) as board:
+        plugged_in.append(UsbDevice(board.port))
+        code, said, errors = here(capsys=capsys)
+    assert errors == ""
+    assert code == 0
+    assert "Raspberry Pi Pico with as5600" in said
 
 
 def test_without_a_board_it_says_what_to_plug_in(plugged_in, capsys):

@@ -25,6 +25,8 @@ from legcurl.trust import KeyRing, key_id
 
 LEGCURL = Path(sys.executable).parent / "legcurl"
 PATIENCE_S = 100.0
+RATE_HZ = 100  # of a sensor that was not told another one
+FRAME_SAMPLES = 25  # the most in a frame of that sensor
 
 # fault: subjects of the problems that the doctor sees, and calibrate
 FOUND = {
@@ -84,11 +86,7 @@ async def examined(query: str) -> list[Finding]:
 
 @pytest.mark.parametrize("fault", FOUND)
 def test_the_doctor_finds_every_fault(fault: str):
-    # A link that goes on losing bytes at the end of a fast world leaves the doctor waiting there.
-    pace = "4" if fault == "drop" else "fast"
-    result = legcurl(
-        "doctor", f"sim:?pace={pace}&seed=7&fault={fault}", "--seconds", "10", "--json"
-    )
+    result = legcurl("doctor", f"sim:?pace=fast&seed=7&fault={fault}", "--json")
     assert result.returncode == EXIT_PROBLEM, result.stderr
     assert bad(document(result)) == [FOUND[fault][0]], "this one, and no other is invented"
     for found in document(result)["findings"]:
@@ -98,6 +96,12 @@ def test_the_doctor_finds_every_fault(fault: str):
 def test_the_doctor_finds_a_host_that_stalls_where_there_is_a_clock():
     result = legcurl("doctor", "sim:?pace=4&fault=host_stall", "--seconds", "20", "--json")
     assert "stream" in bad(document(result))
+
+
+def test_the_doctor_watches_for_as_long_as_it_was_told_however_far_the_sensor_runs_ahead():
+    """Every sample of that time, to the end of its frame, and none after it."""
+    told = document(legcurl("doctor", "sim:?pace=fast&seed=7", "--seconds", "10", "--json"))
+    assert 10 * RATE_HZ < told["stream"]["samples"] <= 10 * RATE_HZ + FRAME_SAMPLES
 
 
 @pytest.mark.parametrize("first", range(201, 222, 3))
@@ -150,6 +154,14 @@ def test_calibrate_puts_right_what_was_mounted_the_other_way():
     assert told["written"]
     world = World(parse_address("sim:?lifter=installer&pace=fast&seed=7"))
     assert told["calibration"]["direction"] == world.scenario.encoder.direction
+
+
+def test_calibrate_tells_of_an_old_firmware_and_goes_on():
+    told = document(legcurl("calibrate", "sim:?pace=fast&seed=7&fault=old_firmware", "--json"))
+    [about] = [found for found in told["findings"] if found["subject"] == "firmware"]
+    assert about["state"] == "note"
+    assert "legcurl flash" in about["remedy"]
+    assert told["written"]
 
 
 def test_a_dry_run_changes_nothing():

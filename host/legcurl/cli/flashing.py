@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -95,14 +96,14 @@ def _show_plan(board: BoardFile | None, as_json: bool) -> None:
 def _find(port: str | None, board: BoardFile | None, person: _Person) -> Candidate:
     """The port to use; a person is asked where more than one would do, or none surely does."""
     from legcurl.address import SerialAddress, parse
-    from legcurl.install.detect import boot_drive, candidate_at, candidates
+    from legcurl.install.detect import boot_drive, candidate_at
 
     if port is not None:
         address = parse(port if ":" in port else f"serial:{port}")
         if not isinstance(address, SerialAddress):
             raise click.UsageError(f"{port} is no serial port: a sensor is flashed over its cable.")
         return candidate_at(address.port)
-    found = candidates()
+    found = _await_candidates(person)
     if board is not None:
         found = [one for one in found if board.board in [fit.board for fit in one.boards]] or found
     if not found:
@@ -125,6 +126,20 @@ def _find(port: str | None, board: BoardFile | None, person: _Person) -> Candida
             yes_will_do=False,
         )
     return chosen
+
+
+def _await_candidates(person: _Person) -> list[Candidate]:
+    """The ports that may do. One that restarts just now is waited for; none may come."""
+    from legcurl.install.detect import LOOK_AGAIN_S, RETURN_S, boot_drive, candidates
+
+    deadline = monotonic() + RETURN_S
+    told = False
+    while not (found := candidates()) and boot_drive() is None and monotonic() < deadline:
+        if not told:
+            told = True
+            person.step("Waiting for a board to be there")
+        sleep(LOOK_AGAIN_S)
+    return found
 
 
 def _about_absence(board: BoardFile | None, drive: str | None) -> str:

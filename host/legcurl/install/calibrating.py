@@ -8,7 +8,7 @@ the conversation with the installer is in cli/calibrating.py, what goes over the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -17,6 +17,7 @@ from legcurl.install.findings import Finding, problems
 from legcurl.install.judging import (
     LinkFigures,
     of_angle,
+    of_firmware,
     of_link,
     of_magnet,
     of_samples,
@@ -54,6 +55,8 @@ class Measured:
     stored: Mapping[str, Any] | None
     address: str
     rate_hz: float
+    firmware: str  # the sensor's version
+    own_firmware: str  # the version that this package carries
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ def judge(measured: Measured) -> Calibrated:
     figures = measured.stream.figures
     noise = [rest.noise_deg for rest in survey.rests]
     findings = [
+        *_of_firmware(measured),
         *of_samples(figures, slower(measured.address, measured.rate_hz)),
         *of_link(measured.link),
         *of_magnet(figures, measured.magnet, bins),
@@ -121,6 +125,12 @@ def judge(measured: Measured) -> Calibrated:
 def hopeless(figures: StreamFigures, blind_s: float) -> bool:
     """Whether to stop at once: the sensor has had no angle for too long, or it restarted."""
     return blind_s >= BLIND_NOW_S or figures.restarts > 0
+
+
+def _of_firmware(measured: Measured) -> list[Finding]:
+    """Another version is worth a word, and no more: the calibration outlives an update."""
+    found = of_firmware(measured.firmware, measured.own_firmware)
+    return [] if found.state == "ok" else [replace(found, state="note")]
 
 
 def _unfinished(survey: RangeSurvey, *, explained: bool) -> Finding:

@@ -15,6 +15,8 @@ from legcurl.install.boards import BoardFile, all_boards
 from legcurl.install.build import MICROPYTHON_MIN
 
 MICROPYTHON_USB = ("2e8a:0005", "303a:4001")  # given by MicroPython itself on RP2 and ESP32-S3
+RETURN_S = 5.0  # a board that restarts has its port back: USB takes a second, a desktop some more
+LOOK_AGAIN_S = 0.3  # until then
 # Where a Pico's boot drive (BOOTSEL) appears, by its name: Linux with and without a desktop, macOS.
 BOOT_DRIVES = tuple(
     f"{place}/{label}"

@@ -24,6 +24,7 @@ from legcurl.install.judging import (
     STUCK_S,
     LinkFigures,
     of_angle,
+    of_firmware,
     of_link,
     of_magnet,
     of_samples,
@@ -85,7 +86,7 @@ def diagnose(evidence: Evidence) -> list[Finding]:
     figures = evidence.stream.figures
     return [
         _of_identity(evidence.hello),
-        _of_firmware(evidence.hello.firmware, evidence.own_firmware),
+        of_firmware(evidence.hello.firmware, evidence.own_firmware),
         _of_boot(evidence),
         *_of_crashes(evidence),
         *_of_trust(evidence),
@@ -120,24 +121,6 @@ def _of_identity(hello: Hello) -> Finding:
         "ok",
         f"{name}: {hello.board} with {hello.encoder}, {hello.rate_hz:g} Hz, "
         f"MicroPython {hello.micropython}, id {hello.sensor_id}.",
-    )
-
-
-def _of_firmware(theirs: str, ours: str) -> Finding:
-    if theirs == ours:
-        return Finding("firmware", "ok", f"The firmware is {theirs}, as this program brings it.")
-    if _version(theirs) < _version(ours):
-        return Finding(
-            "firmware",
-            "problem",
-            f"The firmware is {theirs}, older than the {ours} that this program brings.",
-            "Put the new one on it, by cable: legcurl flash. Its calibration stays.",
-        )
-    return Finding(
-        "firmware",
-        "note",
-        f"The firmware is {theirs}, newer than the {ours} that this program knows.",
-        "Update legcurl on this computer: pip install --upgrade legcurl.",
     )
 
 
@@ -406,11 +389,6 @@ def heap_of(statistics: Mapping[str, Any] | None) -> int:
 def _count(statistics: Mapping[str, Any] | None, name: str) -> int | None:
     value = None if statistics is None else statistics.get(name)
     return value if type(value) is int else None
-
-
-def _version(text: str) -> tuple[int, ...]:
-    """The numbers of a version, for comparison; what is no number counts as 0."""
-    return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))
 
 
 def _ago(seconds: float) -> str:

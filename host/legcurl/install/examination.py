@@ -22,19 +22,25 @@ _UNANSWERED = (LinkLostError, RequestRefusedError, FrameError)
 async def examine(
     visit: SensorVisit, seconds: float, progress: Callable[[float], None]
 ) -> Evidence:
-    """Watch for so many seconds of sensor time, or to its end; `progress` is told how many."""
+    """Watch for so many seconds of sensor time, or to its end; `progress` is told how many.
+
+    They count from the first sample of the visit, and what comes after them is not looked at: a
+    sensor that is simulated faster than it can be watched runs ahead, the farther the busier this
+    computer is, and nothing that is found may depend on that.
+    """
+    visit.watch_s = seconds
     stored = await _or_none(visit.stored_calibration)
     before = latest = await _or_none(visit.statistics)
     free_heap = heap_of(latest)
     crash_log = await _crash_log(visit)
     pings: list[Ping] = []
-    watched_s = 0.0
-    asked_s = last_s = visit.stream.seconds
+    asked_s = visit.stream.seconds
     pinged_s = 0.0
     boot_id = visit.hello.boot_id
-    while watched_s < seconds and not visit.ended:
+    while visit.stream.watched_s < seconds and not visit.ended:
         now_s = monotonic()
-        if now_s - pinged_s >= PINGS_APART_S:
+        # A world without a clock has none to compare, and lasts for as long as anybody asks.
+        if visit.pace is not None and now_s - pinged_s >= PINGS_APART_S:
             pinged_s = now_s
             await _ping(visit, pings)
         if visit.hello.boot_id != boot_id:
@@ -45,9 +51,7 @@ async def examine(
             asked_s = visit.stream.seconds
             latest = await _or_none(visit.statistics) or latest
             free_heap = max(free_heap, heap_of(latest))
-        watched_s += max(visit.stream.seconds - last_s, 0.0)
-        last_s = visit.stream.seconds
-        progress(min(watched_s, seconds))
+        progress(min(visit.stream.watched_s, seconds))
         await visit.wait(LOOK_S)
         visit.raise_failure()
     return Evidence(

@@ -22,6 +22,7 @@ from legcurl.commands import Hello, Op
 from legcurl.errors import (
     ConfigError,
     LinkError,
+    LinkLostError,
     NotASensorError,
     PortBusyError,
     PortNotFoundError,
@@ -30,7 +31,7 @@ from legcurl.errors import (
     RequestRefusedError,
     SensorError,
 )
-from legcurl.exchange import Exchange, probe
+from legcurl.exchange import Exchange, NoAnswerError, probe
 from legcurl.frame import encode_request
 from legcurl.install.boards import ON_SENSOR, BoardFile, board_names, load_board, read_board
 from legcurl.install.build import SensorFile, build_files
@@ -43,7 +44,13 @@ from legcurl.install.change import (
     Stored,
     plan_change,
 )
-from legcurl.install.detect import Candidate, find_again, how_to_get_micropython
+from legcurl.install.detect import (
+    LOOK_AGAIN_S,
+    RETURN_S,
+    Candidate,
+    find_again,
+    how_to_get_micropython,
+)
 from legcurl.install.fitting import check_build, check_native, check_version, choose_board
 from legcurl.install.prompt import ENTER_AGAIN_S, ENTER_S, About, BoardFullError, Prompt
 from legcurl.install.watcher import Watcher
@@ -54,10 +61,10 @@ from legcurl.simulator.firmware_home import ENTRY
 
 MAINTENANCE_SINCE = (1, 1)  # protocol version
 PROMPT = b"\r\n>>> "  # the byte 0x02 in a hello is what MicroPython answers with it
-PROMPT_S = 15.0  # from a restart, with the port's return, to the prompt
-HELLO_S = 20.0  # from the restart to the first hello; an ESP32 boots for two seconds
+# Boards need a few seconds for each of these, and a computer that is busy as many more.
+PROMPT_S = 30.0  # from a restart, with the port's return, to the prompt
+HELLO_S = 30.0  # from the restart to the first hello; an ESP32 boots for two seconds
 FAREWELL_S = 1.0  # from the answer to maintenance to the end of a sensor's last words
-TRY_AGAIN_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,7 @@ class Flashed:
 def flash(candidate: Candidate, wish: Wish, watcher: Watcher) -> Flashed:
     """Make a sensor of the board behind a port."""
     watcher.step("Looking who is there")
-    ours = asyncio.run(_leave_for_prompt(candidate.port))
+    ours = asyncio.run(_leave_for_prompt(candidate, watcher))
     watcher.step("Waiting for the prompt" if ours else "Stopping what runs there")
     with _enter(candidate, wish, restarting=ours) as prompt:
         try:
@@ -141,8 +148,27 @@ def _plan(prompt: Prompt, wish: Wish, watcher: Watcher) -> _Plan:
     return _Plan(about, there, board, files, change)
 
 
-async def _leave_for_prompt(port: str) -> bool:
-    """Ask a sensor of ours to leave for its prompt; False if there is none that could."""
+async def _leave_for_prompt(candidate: Candidate, watcher: Watcher) -> bool:
+    """Ask a sensor of ours to leave for its prompt; False if there is none that could.
+
+    A board that was reset a moment ago, by our own refusal to change it for one, has no port yet.
+    """
+    deadline = time.monotonic() + RETURN_S
+    told = False
+    while True:
+        try:
+            return await _ask_for_prompt(find_again(candidate))
+        except (PortNotFoundError, LinkLostError):
+            if time.monotonic() >= deadline:
+                raise
+        if not told:
+            told = True
+            watcher.step(f"Waiting for {candidate.port} to be there")
+        await asyncio.sleep(LOOK_AGAIN_S)
+
+
+async def _ask_for_prompt(port: str) -> bool:
+    """The same, once; LinkLostError if the port goes away meanwhile."""
     route = SerialRoute(SerialAddress(port))
     link = await route.connect()
     exchange = Exchange(_PromptSpotter(link), name=port, patience_s=route.patience_s)
@@ -164,7 +190,7 @@ async def _leave_for_prompt(port: str) -> bool:
         await until_first(receive(), ask())
     except (ProtocolVersionError, RequestRefusedError):
         raise
-    except (SensorError, LinkError):
+    except (SensorError, NoAnswerError):
         return False  # a stranger, a prompt, or nobody: Ctrl-C will tell
     finally:
         await link.close()
@@ -194,13 +220,14 @@ class _PromptSpotter:
 
 
 def _enter(candidate: Candidate, wish: Wish, *, restarting: bool) -> Prompt:
-    """The prompt; while the board restarts, tried again and again."""
-    deadline = time.monotonic() + (PROMPT_S if restarting else 0)
+    """The prompt; while the board restarts, or its port is away, tried again and again."""
+    deadline = time.monotonic() + (PROMPT_S if restarting else RETURN_S)
+    patience_s = ENTER_AGAIN_S if restarting else ENTER_S
     if restarting:
         time.sleep(FAREWELL_S)
     while True:
         try:
-            return _enter_once(find_again(candidate), ENTER_AGAIN_S if restarting else ENTER_S)
+            return _enter_once(find_again(candidate), patience_s)
         except (PortBusyError, PortPermissionError):
             raise
         except (LinkError, NotASensorError) as error:
@@ -208,7 +235,9 @@ def _enter(candidate: Candidate, wish: Wish, *, restarting: bool) -> Prompt:
                 if isinstance(error, PortNotFoundError):
                     raise
                 raise NotASensorError(_about_silence(candidate, wish, error)) from error
-        time.sleep(TRY_AGAIN_S)
+        # Each attempt resets the interpreter: impatient ones would never let it finish.
+        patience_s = min(patience_s + ENTER_AGAIN_S, ENTER_S)
+        time.sleep(LOOK_AGAIN_S)
 
 
 def _enter_once(port: str, patience_s: int) -> Prompt:
@@ -345,7 +374,7 @@ async def _await_hello(candidate: Candidate, board: BoardFile) -> Hello:
                     f"{candidate.port}: everything was copied, but the sensor does not say hello. "
                     f"{_last_words(candidate) or error}"
                 ) from error
-        await asyncio.sleep(TRY_AGAIN_S)
+        await asyncio.sleep(LOOK_AGAIN_S)
     if (hello.board, hello.encoder) != (board.board, board.encoder):
         raise SensorError(
             f"{candidate.port}: says it is {hello.board} with {hello.encoder}, but {board.board} "

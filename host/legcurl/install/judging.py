@@ -48,6 +48,25 @@ def slower(address: str, rate_hz: float) -> str:
     return command("settings", address, f"--rate {max(round(rate_hz / 2), SLOWEST_HZ)}")
 
 
+def of_firmware(theirs: str, ours: str) -> Finding:
+    """Whether the sensor's firmware is the one that this program brings."""
+    if theirs == ours:
+        return Finding("firmware", "ok", f"The firmware is {theirs}, as this program brings it.")
+    if _version(theirs) < _version(ours):
+        return Finding(
+            "firmware",
+            "problem",
+            f"The firmware is {theirs}, older than the {ours} that this program brings.",
+            "Put the new one on it, by cable: legcurl flash. Its calibration stays.",
+        )
+    return Finding(
+        "firmware",
+        "note",
+        f"The firmware is {theirs}, newer than the {ours} that this program knows.",
+        "Update legcurl on this computer: pip install --upgrade legcurl.",
+    )
+
+
 def of_samples(figures: StreamFigures, slower: str) -> list[Finding]:
     """What came, and what did not; `slower` is the command that lowers the rate."""
     findings: list[Finding] = []
@@ -253,6 +272,11 @@ def of_angle(figures: StreamFigures, noise_deg: float | None) -> list[Finding]:
             )
         )
     return findings
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """The numbers of a version, for comparison; what is no number counts as 0."""
+    return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))
 
 
 def _everywhere(parts: list[tuple[float, float]]) -> bool:

@@ -101,6 +101,7 @@ class StreamSurvey:
         self.status = 0  # of the last run
         self.lowest_deg = inf
         self.highest_deg = -inf
+        self._before_s = 0.0  # of earlier boots
         self._boot_id: int | None = None
         self._seen_us: int | None = None
         self._same_since_us = 0
@@ -116,6 +117,11 @@ class StreamSurvey:
         return (self.last_us - self.first_us) / 1e6
 
     @property
+    def watched_s(self) -> float:
+        """Sensor time from first to last sample, of all boots together."""
+        return self._before_s + self.seconds
+
+    @property
     def rate_hz(self) -> float | None:
         """Ticks in a second of the sensor's clock, None until there are some."""
         return self.ticks / self.seconds if self.ticks and self.seconds else None
@@ -125,6 +131,7 @@ class StreamSurvey:
         if self._boot_id is not None and boot_id != self._boot_id:
             self.figures.restarts += 1
             self.log.reset()
+            self._before_s = self.watched_s
             self.first_us = self.last_us = self._seen_us = None
             self.ticks = 0
             self._quiet.clear()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
@@ -50,7 +51,7 @@ class SensorVisit:
         self.magnet = MagnetSurvey()
         self.on_run: Callable[[Run], None] | None = None
         self.on_restart: Callable[[], None] | None = None
-        self.lags_s: list[float] = []  # from a frame's last sample to its arrival, where known
+        self.watch_s = inf  # sensor time after which nothing is looked at any more
         self.news = asyncio.Event()  # something came
         self.heard_s = 0.0  # host's monotonic time at which a frame last came
         self.longest_silence_s = 0.0
@@ -164,25 +165,23 @@ class SensorVisit:
         self.news.set()
 
     def _see(self, item: Item) -> None:
+        if self.stream.watched_s >= self.watch_s:
+            return
         now_s = monotonic()
         if isinstance(item, Samples | Gap):
             if self.heard_s:
                 self.longest_silence_s = max(self.longest_silence_s, now_s - self.heard_s)
             self.heard_s = now_s
             for run in self.stream.push(item):
-                self._measure(run, now_s)
+                self._measure(run)
         elif isinstance(item, Answer):
             self._see_answer(item)
         elif isinstance(item, LinkNote):
             self._lost += item.state == "lost"
         self.news.set()
 
-    def _measure(self, run: Run, now_s: float) -> None:
+    def _measure(self, run: Run) -> None:
         self.magnet.push(run)
-        clock = self._feed.clock
-        sampled_s = None if clock is None else clock.host_s(run.t_us[-1])
-        if sampled_s is not None:
-            self.lags_s.append(now_s - sampled_s)
         if self.on_run is not None:
             self.on_run(run)
 

@@ -15,6 +15,7 @@ from legcurl.commands import Op, read_json
 from legcurl.errors import LinkLostError, RequestRefusedError, SensorError
 from legcurl.install.calibrating import Measured, hopeless
 from legcurl.install.range_survey import RangeSurvey, Rest
+from legcurl.simulator.firmware_home import firmware_version
 
 if TYPE_CHECKING:
     from legcurl.install.stream import Run
@@ -80,6 +81,8 @@ async def walk(visit: SensorVisit, rounds: int, show: Callable[[Walk], None]) ->
         stored,
         address=str(visit.address),
         rate_hz=visit.hello.rate_hz,
+        firmware=visit.hello.firmware,
+        own_firmware=firmware_version(),
     )
 
 

@@ -19,11 +19,18 @@ from legcurl.install.judging import LinkFigures
 
 WELL = LinkFigures(frames=200)
 ADDRESS = "serial:/dev/ttyACM7"
+OWN_FIRMWARE = "1.2.10"
 
 
-def judged(watched: Watched, link: LinkFigures = WELL, stored=None) -> Calibrated:
+def judged(
+    watched: Watched, link: LinkFigures = WELL, stored=None, firmware: str = OWN_FIRMWARE
+) -> Calibrated:
     return judge(
-        Measured(watched.survey, watched.stream, watched.magnet, link, stored, ADDRESS, 100.0)
+        Measured(
+            *(watched.survey, watched.stream, watched.magnet, link, stored, ADDRESS, 100.0),
+            firmware=firmware,
+            own_firmware=OWN_FIRMWARE,
+        )
     )
 
 
@@ -47,6 +54,16 @@ def test_a_good_walk_gives_the_record(direction: int):
         "direction": direction,
     }
     assert {finding.state for finding in calibrated.findings} == {"ok"}
+
+
+@pytest.mark.parametrize(("firmware", "remedy"), [("1.2.9", "flash"), ("1.3.0", "pip install")])
+def test_another_firmware_is_told_and_spoils_nothing(firmware: str, remedy: str):
+    calibrated = judged(walked(), firmware=firmware)
+    [about] = [finding for finding in calibrated.findings if finding.subject == "firmware"]
+    assert about.state == "note"
+    assert firmware in about.said
+    assert remedy in about.remedy
+    assert calibrated.record is not None
 
 
 @pytest.mark.parametrize("seed", range(101, 121))

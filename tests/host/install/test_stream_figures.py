@@ -85,6 +85,7 @@ def test_another_boot_is_a_restart_and_another_clock():
     watched.watch(frames(Led().rests(1).flexion))
     assert watched.stream.figures.samples == 301 + 101
     assert watched.stream.seconds == pytest.approx(1.0)
+    assert watched.stream.watched_s == pytest.approx(3.0 + 1.0)
 
 
 def test_the_same_boot_started_again_is_none():

@@ -102,8 +102,7 @@ class World:
 
     def mend_link(self):
         """From here on every byte arrives as it was sent."""
-        self.corrupt_bytes = 0
-        self.drop_bytes = 0
+        self.corrupt_bytes = self.drop_bytes = self.double_chunks = 0
 
     def angle(self):
         """The magnet's angle now, 65536 to the turn."""
