@@ -12,7 +12,7 @@ from random import Random
 import pytest
 from fake_sensor import FakeSensor, counted, decoded, leg_curls, lines, only, told
 from legcurl.events import SamplesMissing
-from legcurl.frame import Samples
+from legcurl.frame import Answer, Samples
 from legcurl.journal import ASIDE, Journal
 from legcurl.notes import ClockNote, DamageNote, LinkNote
 from legcurl.recording import Recording, replay
@@ -250,7 +250,9 @@ def test_a_session_goes_on_in_the_time_of_the_one_before(tmp_path: Path):
     """The sensor restarted an hour ago: its clock is not the session's."""
     writer = Writer(opened(tmp_path))
     writer.session._zero_us = 3_600_000_000
-    writer.journal._hello = decoded([FakeSensor(ANGLES).hello()])[0]
+    (hello,) = decoded([FakeSensor(ANGLES).hello()])
+    assert isinstance(hello, Answer)
+    writer.journal._hello = hello
     writer.session.log.started(0)
     writer.take(*FRAMES[2:40])
     session, _ = restored(tmp_path)
