@@ -130,7 +130,7 @@ class ServiceMissingError(NotASensorError):
 
 
 class UntrustedSensorError(SensorError):
-    """This computer has a key for the sensor of that id, and what answers has not shown it."""
+    """This computer has a key for the sensor that is meant, and what answers has not shown it."""
 
 
 class WrongKeyError(UntrustedSensorError):
@@ -138,7 +138,7 @@ class WrongKeyError(UntrustedSensorError):
 
 
 class ImpostorError(UntrustedSensorError):
-    """What answers names the right key and cannot prove that it has it."""
+    """What answers cannot prove that it has the key, or comes under an id without one."""
 
 
 class ProtocolVersionError(SensorError):

@@ -6,9 +6,11 @@ the key of a sensor has it prove, on every connection and before anything else o
 it has the same one: with a nonce that was never used, so that what was overheard proves nothing.
 A computer without the key takes what comes, and says so, because reading is open to everybody.
 
-The key is found by the id that the sensor claims. So this shows that what claims to be *this*
-sensor is it, not that it is the one that somebody wanted: a neighbour's sensor has an id of its
-own, and the address names which one is meant.
+The key is found by the id that the sensor claims, and an impostor may claim one that nobody has a
+key for. So a device without a key of ours is taken only where none is expected: not in the place of
+a sensor that has proved itself to this station, and not under a name or an id by which the key ring
+knows a sensor. A Bluetooth address is on no ring; whoever gives one in place of a name does
+without the second.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from __future__ import annotations
 import hmac
 import logging
 import os
+from collections.abc import Iterable
 from typing import Protocol
 
 from legcurl.commands import Hello, Op
 from legcurl.errors import ImpostorError, RequestRefusedError, WrongKeyError
 from legcurl.exchange import Exchange
 from legcurl.frame import Answer, encode_request
-from legcurl.trust import NONCE_BYTES, authorized_request, key_id, proof
+from legcurl.trust import NONCE_BYTES, PairedSensor, authorized_request, key_id, proof
 
 log = logging.getLogger(__name__)
 
@@ -37,25 +40,39 @@ class Keys(Protocol):
         """The key of that sensor, or None if this computer has none."""
         ...
 
+    def sensors(self) -> Iterable[PairedSensor]:
+        """All sensors that this computer has a key for."""
+        ...
+
 
 class Guard:
-    """Looks after one station's sensor."""
+    """Looks after one station's sensor, which its address calls `target` if it says so at all."""
 
-    def __init__(self, name: str, keys: Keys) -> None:
+    def __init__(self, name: str, keys: Keys, target: str = "") -> None:
         self._name = name
         self._keys = keys
+        self._target = target
         self._noted = False
+        self._proved: str | None = None  # id of the sensor that last proved itself
 
     async def check(self, exchange: Exchange, hello: Hello) -> None:
-        """Return if this is the sensor whose key we have, or if we have none for it.
+        """Return if this is the sensor whose key we have, or if we have none for who is meant.
 
         Raises WrongKeyError or ImpostorError, and what asking may raise.
         """
         key = self._keys.key(hello.sensor_id)
+        who = f"{self._name}: sensor {hello.sensor_id} ({hello.name or 'no name'})"
         if key is None:
+            expected = self._expected()
+            if expected is not None:
+                raise ImpostorError(
+                    f"{who} answers in the place of sensor {expected}, and this computer has no "
+                    "key for it: another device poses as that sensor. Nothing of it was used. If "
+                    "you have replaced the board, connect it by USB and run: legcurl pair "
+                    "serial:PORT"
+                )
             self._note(hello)
             return
-        who = f"{self._name}: sensor {hello.sensor_id} ({hello.name or 'no name'})"
         if hello.key_id != key_id(key):
             theirs = f"the key {hello.key_id}" if hello.key_id else "no key"
             raise WrongKeyError(
@@ -73,6 +90,7 @@ class Guard:
                 f"{who} cannot prove that it has its key: another device poses as it. Nothing of "
                 "it was used. Look for it, or connect the true sensor by USB."
             )
+        self._proved = hello.sensor_id
 
     async def granted(self, exchange: Exchange, hello: Hello, op: Op, payload: bytes) -> Answer:
         """Have something changed, with the key. Raises RequestRefusedError without one."""
@@ -98,6 +116,13 @@ class Guard:
                 "legcurl pair serial:PORT"
             )
         return key
+
+    def _expected(self) -> str | None:
+        """Id of a sensor that this one, which has no key of ours, is in the place of."""
+        if self._proved is not None:
+            return self._proved
+        meant = (sensor for sensor in self._keys.sensors() if sensor.is_meant_by(self._target))
+        return next((sensor.sensor_id for sensor in meant), None)
 
     def _note(self, hello: Hello) -> None:
         if self._noted:

@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from legcurl.address import Address, ReplayAddress, parse
+from legcurl.address import Address, BleAddress, ReplayAddress, parse
 from legcurl.clock import WallLine, WallTimes
 from legcurl.commands import Hello, Op, read_json
 from legcurl.errors import ConfigError, LinkLostError
@@ -88,7 +88,8 @@ def open_station(
         return Station(str(address), ReplayFeed(recording, address.pace, intake), intake)
     intake = Intake(SensorSession(calibration, on_samples=on_samples), recorder)
     route = route_to(address)
-    guard = Guard(str(address), KeyRing() if keys is None else keys)
+    target = address.target if isinstance(address, BleAddress) else ""
+    guard = Guard(str(address), KeyRing() if keys is None else keys, target)
     feed = LiveFeed(route, intake, history=history, prompt=prompt, guard=guard, journal=journal)
     station = Station(str(address), feed, intake)
     if journal is not None:

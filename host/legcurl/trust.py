@@ -32,6 +32,7 @@ from legcurl.frame import encode_request
 KEY_BYTES = 32
 NONCE_BYTES = 16
 KEY_ID_DIGITS = 8
+ID_DIGITS_LEAST = 4  # of a sensor's id, that name it
 RING_ENVIRONMENT = "LEGCURL_KEYS"  # path of the ring, for a service without a home
 RING_VERSION = 1
 PRIVATE = 0o600
@@ -76,6 +77,14 @@ class PairedSensor:
     sensor_id: str
     name: str  # of the machine, when it was paired
     key: bytes = field(repr=False)
+
+    def is_meant_by(self, target: str) -> bool:
+        """Whether this is what an address calls `target`: its name, or its id or the end of it."""
+        wanted = target.casefold()
+        if not wanted:
+            return False
+        is_id = len(wanted) >= ID_DIGITS_LEAST and self.sensor_id.casefold().endswith(wanted)
+        return is_id or wanted == self.name.casefold()
 
 
 class KeyRing:

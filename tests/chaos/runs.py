@@ -5,6 +5,9 @@ runs, what its chip suffers; and what becomes of the link: how many outages, whe
 in between, and when the host is restarted. `watch_whole` leaves the second part out. The sensor is
 the real firmware on the MicroPython VM, the host is a station, and what joins them are the
 simulation's faults (legcurl/simulator/outages.py).
+
+All outages of a set together are at most a fifth of it, and one is at most a minute: so a minute
+is reached in sets of five minutes and more alone. Some of the runs are such sets.
 """
 
 from __future__ import annotations
@@ -37,6 +40,10 @@ MTUS = (23, 50, 185, 247, 517)
 LIFTERS = ("early", "early", "steady", "sloppy", "quits", "partials")
 CHIP_FAULTS = ("", "", "", "no_magnet", "bus_error", "stuck", "weak_magnet")
 RATES_HZ = (50, 100, 100, 200)
+# Every so many runs, one with a weight so light that the set takes six to ten minutes.
+LONG_EVERY = 25
+LONG_LOAD = 0.35
+LONG_OUTAGES = (1, 1, 2)
 # At pace=fast the world runs on without a host until the port's buffer is full: up to 40 s at
 # 50 Hz, and outages on top. It is over 30 s after the set.
 RUNS_ON_S = 25.0
@@ -66,11 +73,20 @@ class Run:
         rough = rng.random() < 0.7
         broken = replace(whole, link=link, outages=rng.randint(1, 6))
         if link == "ble":
-            broken = replace(broken, **_air(rough, seed))
+            stall = ("host_stall",) if rough else ()
+            broken = replace(broken, fault=(*whole.fault, *stall), **_air(rough, seed))
         elif rough:
             broken = replace(broken, fault=(*whole.fault, "rough_link"))
         deaths = rng.choice((0, 0, 1, 1, 2))
+        if seed % LONG_EVERY == LONG_EVERY - 1:
+            whole, broken = (replace(o, lifter="early", load=LONG_LOAD) for o in (whole, broken))
+            return cls(whole, replace(broken, outages=rng.choice(LONG_OUTAGES)), ())
         return cls(whole, broken, _mid_set(whole, deaths, rng) if deaths else ())
+
+    @property
+    def is_long(self) -> bool:
+        """Whether its outages may last for up to a minute."""
+        return self.whole.load == LONG_LOAD
 
     @property
     def hosts(self) -> int:
@@ -79,7 +95,10 @@ class Run:
 
 
 def _air(rough: bool, seed: int) -> dict[str, Any]:
-    """Bluetooth lets no wrong byte through; what it has instead of a rough link."""
+    """Bluetooth lets no wrong byte through; what it has instead of a rough link.
+
+    The MTU is the first connection's: each later one has another (_SharedRoute).
+    """
     rng = Random(f"air/{seed}")
     return {
         "interval_ms": rng.choice(INTERVALS_MS),
@@ -106,6 +125,12 @@ class Watched:
     @property
     def sets(self) -> list[SetResult]:
         return [event.set for event in self.events if isinstance(event, SetEnded)]
+
+    @property
+    def longest_behind_s(self) -> float:
+        """How far the host was behind the sensor when a link was back, at the most."""
+        behind_s = [event.behind_s for event in self.events if isinstance(event, CatchingUp)]
+        return max(behind_s, default=0.0)
 
     @property
     def said(self) -> list[Event]:
@@ -167,10 +192,11 @@ async def _follow_once(
 
 
 class _SharedRoute:
-    """A simulated sensor that outlives its host."""
+    """A simulated sensor that outlives its host; by radio, no two connections have the same MTU."""
 
     def __init__(self, route: SimulatedRoute) -> None:
         self.sensor = route
+        self._rng = Random(f"mtu/{route.name}")
         self.name = route.name
         self.pace = route.pace
         self.silence_s = route.silence_s
@@ -178,6 +204,10 @@ class _SharedRoute:
         self.wired = route.wired
 
     async def connect(self) -> Link:
+        on_air = self.sensor.sensor.radio
+        if on_air is not None:  # not the first time
+            others = [mtu for mtu in MTUS if mtu != on_air.peripheral.mtu]
+            on_air.peripheral.mtu = self._rng.choice(others)
         return await self.sensor.connect()
 
     async def close(self) -> None:

@@ -15,11 +15,14 @@ from legcurl.view.state import ViewState
 from runs import LINKS, Run, Watched, watch_broken, watch_whole
 
 RUNS = 200
+LONG_SEED = 24  # the first of the long sets
 ALL = os.environ.get("LEGCURL_CHAOS") == "all"
 # The sample: short sets, on every link; between them outages, a rough link, restarts of the host,
-# faults of the chip, and drift both ways.
-SAMPLE = ((1, "serial"), (2, "tcp"), (2, "ble"), (0, "serial"))
+# faults of the chip, and drift both ways; and one long set with an outage of a minute.
+SAMPLE = ((1, "serial"), (2, "tcp"), (2, "ble"), (0, "serial"), (LONG_SEED, "tcp"))
 CASES = [(seed, link) for seed in range(RUNS) for link in LINKS] if ALL else SAMPLE
+TIMEOUT_S = 600  # the longest sets are ten minutes of sensor time, and are watched twice
+A_MINUTE_S = 60.0
 
 _whole: dict[int, Watched] = {}
 
@@ -38,6 +41,7 @@ def case_of(seed: int, link: str) -> Run:
     return Run.of(seed, link)
 
 
+@pytest.mark.timeout(TIMEOUT_S)
 @pytest.mark.parametrize(("seed", "link"), CASES)
 async def test_a_broken_link_gives_the_set_of_a_whole_one(seed, link, tmp_path) -> None:
     run = case_of(seed, link)
@@ -48,6 +52,8 @@ async def test_a_broken_link_gives_the_set_of_a_whole_one(seed, link, tmp_path) 
     assert broken.sets == whole.sets, "all fields, to the last bit"
     assert broken.said == whole.said, "and so is all that was said of it on the way"
     assert not any(isinstance(event, SamplesMissing) for event in broken.events)
+    if seed == LONG_SEED:
+        assert broken.longest_behind_s >= A_MINUTE_S, "there was an outage as long as they get"
     if run.hosts == 1:
         assert broken.outages == run.broken.outages, "each outage was noticed, and told"
     assert shown(broken) == shown(whole), "a screen that followed it shows the same at the end"
@@ -67,5 +73,7 @@ def test_the_sample_holds_one_of_everything() -> None:
     assert {run.broken.link for run in runs} == set(LINKS)
     assert any(run.hosts > 1 for run in runs)
     assert any("rough_link" in run.broken.fault for run in runs)
+    assert any("host_stall" in run.broken.fault for run in runs)
+    assert any(run.is_long for run in runs)
     assert any(run.whole.drift_ppm > 50 for run in runs)
     assert any(run.whole.drift_ppm < -20 for run in runs)

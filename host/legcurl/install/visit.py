@@ -15,7 +15,7 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-from legcurl.address import ReplayAddress
+from legcurl.address import BleAddress, ReplayAddress
 from legcurl.commands import Op, Result, read_hello, read_json, read_ping, read_start
 from legcurl.errors import ConfigError, FrameError, LegCurlError, LinkLostError
 from legcurl.feed import LiveFeed
@@ -57,7 +57,8 @@ class SensorVisit:
         self.longest_silence_s = 0.0
         self._route = route_to(address)
         intake = _Overlooked(SensorSession(progress_s=None), self._see)
-        guard = Guard(self._route.name, KeyRing())
+        target = address.target if isinstance(address, BleAddress) else ""
+        guard = Guard(self._route.name, KeyRing(), target)
         self._feed = LiveFeed(self._route, intake, history=False, guard=guard)
         self._station = Station(self._route.name, self._feed, intake)
         self._reader: asyncio.Task[None] | None = None

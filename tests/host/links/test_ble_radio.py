@@ -32,7 +32,7 @@ from legcurl.simulator.options import SimOptions
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station import Station, open_station
-from legcurl.trust import new_key
+from legcurl.trust import PairedSensor, new_key
 
 PACE = 12.0
 SET = SimOptions(seed=7, lifter="early", pace=PACE, link="ble")
@@ -48,6 +48,9 @@ class Ring:
 
     def key(self, sensor_id: str) -> bytes | None:
         return self.keys.get(sensor_id)
+
+    def sensors(self) -> list[PairedSensor]:
+        return [PairedSensor(sensor_id, "", key) for sensor_id, key in self.keys.items()]
 
 
 class Gym:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from fake_bluetooth import FakeBluetooth, Peripheral
 from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
+from legcurl import trust
 from legcurl.address import BleAddress
 from legcurl.errors import ImpostorError, RequestRefusedError, WrongKeyError
 from legcurl.events import Event, LinkChanged
@@ -78,11 +79,18 @@ class Impostor(PairedSensor):
 
 
 class Ring:
+    """Keys by sensor id; of sensors that had the name `name` when they were paired."""
+
+    name = "Leg curl 1"
+
     def __init__(self, **keys: bytes) -> None:
         self.keys = keys
 
     def key(self, sensor_id: str) -> bytes | None:
         return self.keys.get(sensor_id)
+
+    def sensors(self) -> list[trust.PairedSensor]:
+        return [trust.PairedSensor(each, self.name, key) for each, key in self.keys.items()]
 
 
 @pytest.fixture(autouse=True)
@@ -98,11 +106,11 @@ def leg_curl(sensor: LiveSensor) -> Peripheral:
     return Peripheral("Leg curl 1", "E6:01", sensor=sensor)
 
 
-def station_on(bluetooth: FakeBluetooth, ring: Ring) -> Station:
-    address = BleAddress("Leg curl 1")
+def station_on(bluetooth: FakeBluetooth, ring: Ring, target: str = "Leg curl 1") -> Station:
+    address = BleAddress(target)
     route = BleRoute(address, scanner=bluetooth.scanner, client=bluetooth.client)
     intake = Intake(SensorSession())
-    guard = Guard(route.name, ring)
+    guard = Guard(route.name, ring, target)
     return Station(route.name, LiveFeed(route, intake, guard=guard), intake)
 
 
@@ -112,7 +120,7 @@ async def events_until(station: Station, enough: Callable[[], bool]) -> list[Eve
             await asyncio.sleep(0.01)
         await station.stop()
 
-    async with asyncio.timeout(20.0), station:
+    async with asyncio.timeout(60.0), station:
         stopping = asyncio.create_task(stop_then())
         events = [event async for event in station.events()]
         await stopping
@@ -170,12 +178,50 @@ async def test_a_sensor_with_another_key_or_none_is_refused_and_named(key: bytes
     assert caught.value.exit_code == 5
 
 
-async def test_an_impostor_in_mid_set_is_waited_out() -> None:
+@pytest.mark.parametrize("target", ["Leg curl 1", "leg CURL 1", SENSOR_ID, SENSOR_ID[-4:]])
+async def test_who_comes_under_an_id_without_a_key_is_no_paired_sensor(target: str) -> None:
+    """It answers to the name, and as its id says one that is not on the ring."""
+    stranger = LiveSensor(FakeSensor(ANGLES, sensor_id="0123456789abcdef"))
+    peripheral = leg_curl(stranger)
+    peripheral.id_tail = SENSOR_ID[-8:]
+    ring = Ring(**{SENSOR_ID: KEY})
+    station = station_on(FakeBluetooth(peripheral), ring, target)
+    with pytest.raises(ImpostorError, match=f"0123456789abcdef .* in the place of .*{SENSOR_ID}"):
+        async with station:
+            pass
+    assert station.hello is None
+    assert START not in [op for op, _ in stranger.requests]
+
+
+async def test_a_sensor_that_nobody_has_paired_is_read_beside_one_that_is() -> None:
+    neighbour = LiveSensor(FakeSensor(ANGLES, sensor_id="0123456789abcdef"))
+    ring = Ring(**{SENSOR_ID: KEY})
+    ring.name = "Leg curl 2"
+    async with station_on(FakeBluetooth(leg_curl(neighbour)), ring) as station:
+        assert station.hello is not None
+
+
+async def test_a_board_that_was_replaced_is_taken_once_it_is_paired() -> None:
+    ring = Ring(**{SENSOR_ID: KEY})
+    board = PairedSensor(FakeSensor(ANGLES, sensor_id="0123456789abcdef"), OTHER_KEY)
+    bluetooth = FakeBluetooth(leg_curl(board))
+    with pytest.raises(ImpostorError, match="legcurl pair serial:PORT"):
+        async with station_on(bluetooth, ring):
+            pass
+    ring.keys["0123456789abcdef"] = OTHER_KEY
+    async with station_on(bluetooth, ring) as station:
+        assert station.hello is not None
+
+
+@pytest.mark.parametrize("claims", [SENSOR_ID, "0123456789abcdef"], ids=["its id", "another"])
+async def test_an_impostor_in_mid_set_is_waited_out(claims: str) -> None:
     """It cannot end, spoil or restart the set: that goes on when the true sensor is back."""
     true = PairedSensor(FakeSensor(ANGLES))
     bluetooth = FakeBluetooth(leg_curl(true))
-    station = station_on(bluetooth, Ring(**{SENSOR_ID: KEY}))
-    impostor = Impostor(FakeSensor(ANGLES[::-1], boot_id=4711), true.proofs)
+    ring = Ring(**{SENSOR_ID: KEY})
+    ring.name = "as it was called when it was paired"
+    station = station_on(bluetooth, ring)
+    impostor = Impostor(FakeSensor(ANGLES[::-1], boot_id=4711, sensor_id=claims), true.proofs)
 
     async def interlude() -> None:
         while (station.session.next_index or 0) < 500:
@@ -183,7 +229,7 @@ async def test_an_impostor_in_mid_set_is_waited_out() -> None:
         peripheral = bluetooth.peripherals[0]
         peripheral.sensor = impostor
         peripheral.drop()
-        while [op for op, _ in impostor.requests].count(PROVE) < 2:
+        while [op for op, _ in impostor.requests].count(HELLO) < 3:
             await asyncio.sleep(0.01)
         peripheral.sensor = true
         peripheral.drop()
@@ -229,9 +275,13 @@ async def test_an_authorized_request_is_sent_once(monkeypatch: pytest.MonkeyPatc
     bluetooth = FakeBluetooth(leg_curl(sensor))
     async with station_on(bluetooth, Ring(**{SENSOR_ID: KEY})) as station:
         sensor.deaf_to = {AUTHORIZED: 1}
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.5):
-                await station.change_settings(name="Leg curl 2")
+        changing = asyncio.create_task(station.change_settings(name="Leg curl 2"))
+        while AUTHORIZED not in [op for op, _ in sensor.requests]:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.5)  # ten times what any other request is repeated after
+        changing.cancel()
+        await asyncio.wait({changing})
+        assert changing.cancelled(), "it still waits for its answer"
     assert [op for op, _ in sensor.requests].count(AUTHORIZED) == 1
 
 

@@ -198,6 +198,26 @@ async def test_the_mtu_is_the_least_of_what_all_three_allow() -> None:
 
 
 @in_radio_time
+async def test_a_change_of_the_mtu_is_the_next_connection_s() -> None:
+    async with pair(mtu=185) as (firmware, central):
+        client = await connected(central, firmware)
+        assert await firmware.event(MTU) == [firmware.connection, 185]
+        firmware.peripheral.mtu = 50
+        got: list[bytes] = []
+        await client.start_notify(VALUE, lambda _, value: got.append(bytes(value)))
+        await firmware.notify(bytes(100))
+        await asyncio.sleep(1.0)
+        assert list(map(len, got)) == [100], "this one keeps what was agreed"
+        await client.disconnect()
+        await firmware.event(DISCONNECT)
+        await firmware.advertise()
+        await connected(central, firmware)
+        assert await firmware.event(MTU) == [firmware.connection, 50]
+        with pytest.raises(ValueError, match="23 to 517"):
+            firmware.peripheral.mtu = 22
+
+
+@in_radio_time
 async def test_a_process_that_ends_vanishes_without_a_word() -> None:
     radio = VirtualRadio(timeout_s=2.0)
     async with Central(radio, address="F0:F0:F0:00:00:22") as central:

@@ -76,17 +76,14 @@ class FirmwarePeripheral:
         seed: int = 0,
         patient: bool = False,
     ) -> None:
-        low, high = MTU_RANGE
-        if not low <= mtu <= high:
-            raise ValueError(f"an MTU is {low} to {high}, not {mtu}")
         self.radio = radio
         self.address = address
         self.device: Device | None = None
         self.controller: VirtualController | None = None
         self.firmware_end, self._own_end = socket.socketpair()
         self.refused_at_random = 0  # notifications refused because of `no_memory`
-        self._largest_mtu = mtu
         self._preferred_mtu = DEFAULT_MTU
+        self.mtu = mtu
         self._gap_name = b"MPY"
         self._buffers = buffers
         self._no_memory = no_memory
@@ -115,6 +112,19 @@ class FirmwarePeripheral:
             "notify": self._notify,
             "indicate": self._indicate,
         }
+
+    @property
+    def mtu(self) -> int:
+        """The most that it agrees to. A change holds for connections that are made after it."""
+        return self._largest_mtu
+
+    @mtu.setter
+    def mtu(self, mtu: int) -> None:
+        low, high = MTU_RANGE
+        if not low <= mtu <= high:
+            raise ValueError(f"an MTU is {low} to {high}, not {mtu}")
+        self._largest_mtu = mtu
+        self._limit_mtu()
 
     @property
     def connections(self) -> int:
