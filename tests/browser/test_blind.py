@@ -72,6 +72,18 @@ def test_a_tablet_that_slept_says_what_it_missed_and_shows_the_truth(stage: Stag
     expect(page.locator("#blind")).to_have_text(SAW)
 
 
+def test_a_sleep_is_told_though_the_service_is_heard_before_the_clock_is_looked_at(
+    stage: Stage, made: Tablet
+):
+    page = made.page
+    stage.play("machine-1", STEADY, lambda state: state.completed_reps == 1)
+    expect(count(page)).to_have_text("1")
+    page.clock.set_system_time(page.evaluate("Date.now() + 60_000"))
+    stage.play("machine-1", STEADY, lambda state: state.completed_reps == 2)
+    expect(count(page)).to_have_text("2")
+    expect(page.locator("#blind")).to_have_text(SAW)
+
+
 def test_a_page_that_sees_is_not_marked_blind(stage: Stage, made: Tablet):
     for reps in (1, 2, 3):
         made.page.clock.fast_forward(4_000)
