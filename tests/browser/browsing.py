@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,6 +69,14 @@ def tablet(browser: Browser, **context_options: Any) -> Tablet:
         ),
     )
     return made
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    """Wait until something outside of the page has come true."""
+    deadline_s = time.monotonic() + PATIENCE_MS / 1000
+    while not true():
+        assert time.monotonic() < deadline_s, "it did not come true"
+        time.sleep(POLL_MS / 1000)
 
 
 def until(page: Page, expression: str, argument: object = None) -> None:
