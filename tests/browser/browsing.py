@@ -71,6 +71,20 @@ def tablet(browser: Browser, **context_options: Any) -> Tablet:
     return made
 
 
+def frames(page: Page) -> None:
+    """Wait until what has just changed is laid out and painted, however busy the computer is.
+
+    One frame sees the change, one lays out what follows from its size, one shows it.
+    """
+    page.evaluate(
+        """async () => {
+          for (let frame = 0; frame < 3; frame += 1)
+            await new Promise((done) => requestAnimationFrame(done));
+          await new Promise((done) => setTimeout(done));
+        }"""
+    )
+
+
 def wait_for(true: Callable[[], bool]) -> None:
     """Wait until something outside of the page has come true."""
     deadline_s = time.monotonic() + PATIENCE_MS / 1000

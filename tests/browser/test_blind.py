@@ -8,7 +8,7 @@ import pytest
 from browsing import Tablet
 from cable import Cable
 from playwright.sync_api import Page, expect
-from stage import Stage
+from stage import Stage, take
 from states import STEADY
 
 BLIND = re.compile(r"^No connection to the service since \d")
@@ -26,6 +26,7 @@ def cable(stage: Stage) -> Iterator[Cable]:
 @pytest.fixture
 def made(cable: Cable, tablet) -> Iterator[Tablet]:
     """A tablet behind the cable, whose time a test can let pass."""
+    take(STEADY)  # seconds of work that must not pass while a page waits to hear something
     one = tablet()
     one.page.clock.install()
     one.page.goto(f"{cable.url}#/machine/machine-1")

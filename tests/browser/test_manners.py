@@ -9,7 +9,7 @@ from pathlib import Path
 import legcurl.web
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import until
+from browsing import frames, until
 from legcurl.store import SetQuery
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -24,7 +24,7 @@ GRAVE = ("serious", "critical")
 
 def show(page: Page, address: str) -> None:
     page.evaluate("address => { location.hash = address; }", address)
-    page.wait_for_timeout(60)  # two frames and what they paint
+    frames(page)
 
 
 def grave_findings(page: Page) -> list[str]:
@@ -95,7 +95,7 @@ def test_nothing_in_a_tile_is_cut_off_in_any_state(every_state, tablet):
     expect(page.locator(".tile")).to_have_count(len(STATES))
     for width, height in TILE_SCREENS:
         page.set_viewport_size({"width": width, "height": height})
-        page.wait_for_timeout(100)  # the tiles are laid out anew
+        frames(page)
         outside = page.locator(".tile").evaluate_all(
             """all => all.flatMap((tile) => {
               const bottom = tile.getBoundingClientRect().bottom;

@@ -77,9 +77,8 @@ def test_a_service_that_began_anew_takes_what_a_coach_enters(tmp_path, tablet):
         lamp = page.locator(".lamp")
         expect(lamp).to_have_text("sensor ok", timeout=SET_TAKES_MS)
         serving.kill()
-        serving.start_again()
         with page.expect_response("**/api/events*", timeout=SET_TAKES_MS):
-            pass
+            serving.start_again()
         page.locator("button.load").click()
         page.get_by_label("Load in kg").fill("42.5")
         page.get_by_role("button", name="Save").click()
