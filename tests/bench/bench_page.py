@@ -5,7 +5,8 @@
 - From the encoder to the screen: a simulated sensor on a pseudo-terminal in real time, the service,
   and the page with the trace open. Each sample counts from the wall time at which the encoder was
   read (the host's estimate of the sensor's clock: bench_clock.py says how good that is) to the end
-  of the animation frame that draws it. A screen at 60 Hz adds up to 17 ms.
+  of the animation frame that draws it. A pseudo-terminal takes no time, so all of it is ours; a
+  real line's adapter comes on top, and a screen at 60 Hz adds up to 17 ms.
 - Sixty machines with ten updates a second on one page: the time between animation frames, tasks
   that held the page up, and what the service's event loop costs, the feeding of it included.
 - First paint on loopback in a browser that has never seen the page, and the bytes that it took.
@@ -39,7 +40,8 @@ from playwright.sync_api import Browser, CDPSession
 from stage import Samples, Stage, staged, take
 
 SECONDS = 20.0
-LATENCY_GOAL_MS = 150.0
+LATENCY_GOAL_MS = 150.0  # over a serial line, its adapter included
+OURS_GOAL_MS = 60.0  # of it: frame span, decoding, push and paint
 FRAME_GOAL_MS = 50.0
 CPU_GOAL = 0.20
 PAINT_GOAL_MS = 300.0
@@ -131,9 +133,9 @@ def screen_latency(browser: Browser, seconds: float) -> list[str]:
     print(f"encoder to screen over a PTY, {len(late_ms)} samples shown in {len(drawn)} frames")
     print(
         f"  median {median(late_ms):.0f} ms, p99 {p99_ms:.0f} ms, worst {max(late_ms):.0f} ms "
-        f"(goal: p99 ≤ {LATENCY_GOAL_MS:g} ms)"
+        f"(goal: p99 ≤ {OURS_GOAL_MS:g} ms for what is ours, ≤ {LATENCY_GOAL_MS:g} ms in all)"
     )
-    return ["latency"] if p99_ms > LATENCY_GOAL_MS else []
+    return ["latency"] if p99_ms > OURS_GOAL_MS else []
 
 
 def full_room(browser: Browser, seconds: float) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -69,6 +69,28 @@ def tablet(browser: Browser, **context_options: Any) -> Tablet:
         ),
     )
     return made
+
+
+def frames(page: Page) -> None:
+    """Wait until what has just changed is laid out and painted, however busy the computer is.
+
+    One frame sees the change, one lays out what follows from its size, one shows it.
+    """
+    page.evaluate(
+        """async () => {
+          for (let frame = 0; frame < 3; frame += 1)
+            await new Promise((done) => requestAnimationFrame(done));
+          await new Promise((done) => setTimeout(done));
+        }"""
+    )
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    """Wait until something outside of the page has come true."""
+    deadline_s = time.monotonic() + PATIENCE_MS / 1000
+    while not true():
+        assert time.monotonic() < deadline_s, "it did not come true"
+        time.sleep(POLL_MS / 1000)
 
 
 def until(page: Page, expression: str, argument: object = None) -> None:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from browsing import frames
 from legcurl.web.access import Access, hashed
 from playwright.sync_api import Page, expect
 from stage import Stage
@@ -94,7 +95,7 @@ def test_a_machines_name_is_text_and_breaks_nothing(stage_of, tablet, kind: str)
     assert set(shown) == {HOSTILE[kind], "Right"}
     for address in ("#/", "#/machine/machine-1"):
         page.evaluate("address => { location.hash = address; }", address)
-        page.wait_for_timeout(100)
+        frames(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
     assert page.evaluate("document.querySelector('.head').offsetHeight") < 400
     assert page.title() == "legcurl"

@@ -8,7 +8,7 @@ import pytest
 from browsing import Tablet
 from cable import Cable
 from playwright.sync_api import Page, expect
-from stage import Stage
+from stage import Stage, take
 from states import STEADY
 
 BLIND = re.compile(r"^No connection to the service since \d")
@@ -26,6 +26,7 @@ def cable(stage: Stage) -> Iterator[Cable]:
 @pytest.fixture
 def made(cable: Cable, tablet) -> Iterator[Tablet]:
     """A tablet behind the cable, whose time a test can let pass."""
+    take(STEADY)  # seconds of work that must not pass while a page waits to hear something
     one = tablet()
     one.page.clock.install()
     one.page.goto(f"{cable.url}#/machine/machine-1")
@@ -69,6 +70,18 @@ def test_a_tablet_that_slept_says_what_it_missed_and_shows_the_truth(stage: Stag
     session.send("Page.setWebLifecycleState", {"state": "active"})
     page.clock.fast_forward(60_000)
     expect(page.locator(".now .word")).to_have_text("MUSCLE SUCCESS")
+    expect(page.locator("#blind")).to_have_text(SAW)
+
+
+def test_a_sleep_is_told_though_the_service_is_heard_before_the_clock_is_looked_at(
+    stage: Stage, made: Tablet
+):
+    page = made.page
+    stage.play("machine-1", STEADY, lambda state: state.completed_reps == 1)
+    expect(count(page)).to_have_text("1")
+    page.clock.set_system_time(page.evaluate("Date.now() + 60_000"))
+    stage.play("machine-1", STEADY, lambda state: state.completed_reps == 2)
+    expect(count(page)).to_have_text("2")
     expect(page.locator("#blind")).to_have_text(SAW)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import legcurl.web
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browsing import until
+from browsing import frames, until
 from legcurl.store import SetQuery
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -24,7 +24,7 @@ GRAVE = ("serious", "critical")
 
 def show(page: Page, address: str) -> None:
     page.evaluate("address => { location.hash = address; }", address)
-    page.wait_for_timeout(60)  # two frames and what they paint
+    frames(page)
 
 
 def grave_findings(page: Page) -> list[str]:
@@ -83,6 +83,61 @@ def test_nothing_is_wider_than_the_screen_in_any_state(every_state, tablet):
                 "all => all.filter(w => w.scrollWidth > w.clientWidth + 1).length"
             )
             assert cut == 0, f"a word is cut off: {state} at {width}"
+
+
+TILE_SCREENS = ((320, 640), (360, 740), (820, 1180), (1180, 820), (1920, 1080), (3840, 2160))
+
+
+def test_nothing_in_a_tile_is_cut_off_in_any_state(every_state, tablet):
+    stage, _ = every_state
+    page = tablet(reduced_motion="reduce").page
+    page.goto(stage.url)
+    expect(page.locator(".tile")).to_have_count(len(STATES))
+    for width, height in TILE_SCREENS:
+        page.set_viewport_size({"width": width, "height": height})
+        frames(page)
+        outside = page.locator(".tile").evaluate_all(
+            """all => all.flatMap((tile) => {
+              const bottom = tile.getBoundingClientRect().bottom;
+              return [...tile.querySelectorAll('.word, .remark, .count-word')]
+                .filter((part) => part.getBoundingClientRect().bottom > bottom)
+                .map((part) => part.textContent);
+            })"""
+        )
+        assert outside == [], f"at {width} × {height}"
+
+
+@pytest.mark.parametrize("size", [(820, 1180), (1180, 820), (768, 1024), (1920, 1080)])
+def test_on_a_tablet_and_on_a_wall_a_set_is_seen_without_scrolling(
+    every_state, tablet, size: tuple[int, int]
+):
+    stage, machines = every_state
+    page = tablet(viewport={"width": size[0], "height": size[1]}).page
+    page.goto(stage.url)
+    for state in ("before", "lift", "hold", "held", "lower", "rest", "doubt"):
+        show(page, f"#/machine/{machines[state]}")
+        expect(page.locator(".machine h1")).to_be_visible()
+        high = page.evaluate("document.documentElement.scrollHeight")
+        assert high <= size[1], state
+
+
+def test_the_heads_of_a_table_are_whole_words(every_state, tablet):
+    stage, machines = every_state
+    page = tablet(viewport={"width": 820, "height": 1180}).page
+    page.goto(f"{stage.url}#/day/{machines['ended']}")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    for width in (360, 820):
+        page.set_viewport_size({"width": width, "height": 1180})
+        broken = page.locator("th").evaluate_all(
+            """all => all.filter((head) => {
+              const text = document.createRange();
+              text.selectNodeContents(head);
+              return text.getClientRects().length > head.textContent.split(' ').length;
+            }).map((head) => head.textContent)"""
+        )
+        assert broken == [], f"at {width}"
+    page.set_viewport_size({"width": 820, "height": 1180})
+    expect(page.locator("td", has_text="Muscle Success")).to_be_in_viewport(ratio=1)
 
 
 def test_on_a_wall_the_count_is_read_from_five_metres(every_state, tablet):

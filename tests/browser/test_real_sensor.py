@@ -69,6 +69,24 @@ def test_the_table_after_the_set_has_the_holds_of_the_lifter(gym: Serving, table
             assert float(shown.removesuffix(" s")) == pytest.approx(rep.hold_s, abs=0.11)
 
 
+def test_a_service_that_began_anew_takes_what_a_coach_enters(tmp_path, tablet):
+    with Serving(tmp_path, ["Left=sim:?seed=7"]) as serving:
+        made = tablet()
+        page = made.page
+        page.goto(f"{serving.url}#/machine/machine-1")
+        lamp = page.locator(".lamp")
+        expect(lamp).to_have_text("sensor ok", timeout=SET_TAKES_MS)
+        serving.kill()
+        with page.expect_response("**/api/events*", timeout=SET_TAKES_MS):
+            serving.start_again()
+        page.locator("button.load").click()
+        page.get_by_label("Load in kg").fill("42.5")
+        page.get_by_role("button", name="Save").click()
+        expect(page.locator("button.load")).to_contain_text("42.5 kg")
+        page.close()
+        made.complaints.clear()  # the browser complains of the service that died, and of the 403
+
+
 def test_a_service_that_dies_in_mid_set_has_lost_nothing_of_it(tmp_path, tablet):
     lifter = "sim:?seed=3&lifter=early&pace=3"
     expected = truth(lifter).completed_reps

@@ -3,7 +3,7 @@
 import pytest
 from browsing import until
 from playwright.sync_api import Page, expect
-from stage import Stage
+from stage import Stage, take
 from states import QUITS, STEADY
 
 ORDER_SETTLES_MS = 6_000
@@ -25,13 +25,16 @@ def test_who_needs_a_coach_comes_first(stage: Stage, tablet):
 
 
 def test_tiles_do_not_move_under_a_finger(stage: Stage, tablet):
+    take(STEADY)  # seconds of work that must not pass while a finger rests
     page = tablet().page
     page.goto(stage.url)
     expect(page.locator(".tile")).to_have_count(3)
     page.locator(".tile").first.hover()
     stage.play("machine-3", STEADY, lambda state: state.doubt is not None)
     expect(page.locator(".tile").nth(2)).to_have_attribute("data-tone", "doubt")
-    page.wait_for_timeout(1800)  # longer than an order has to last, shorter than a finger is heeded
+    for step in range(6):  # together longer than an order has to last
+        page.locator(".tile").first.hover(position={"x": 20 + step, "y": 20})
+        page.wait_for_timeout(300)
     assert names(page) == ["Left", "Middle", "Right"]
     expect(page.locator(".tile h2").first).to_have_text("Right", timeout=ORDER_SETTLES_MS)
 

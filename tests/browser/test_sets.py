@@ -4,7 +4,7 @@ import csv
 import io
 
 import pytest
-from browsing import until
+from browsing import until, wait_for
 from legcurl.store import SetQuery
 from playwright.sync_api import Page, expect
 from stage import Stage
@@ -42,7 +42,7 @@ def choose_client(page: Page, within: str, name: str) -> None:
 def choose_load(page: Page, within: str, kg: str) -> None:
     page.locator(f"{within} button.load").click()
     page.get_by_label("Load in kg").fill(kg)
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
     expect(page.locator(f"{within} button.load")).to_contain_text(f"{kg} kg")
 
 
@@ -105,6 +105,42 @@ def test_a_note_stays_with_the_set(stage: Stage, page: Page, a_set: str):
     expect(page.locator(".after-set .trouble:not([hidden])")).to_have_count(0)
     page.reload()
     expect(page.get_by_label("Note")).to_have_value("left knee\nfelt well")
+
+
+def note_of(stage: Stage, set_id: str) -> str | None:
+    return stage.ask(lambda store: store.get_set(set_id)).note
+
+
+def test_a_note_is_kept_though_the_next_lifter_begins_while_it_is_written(
+    stage: Stage, page: Page, a_set: str
+):
+    page.get_by_label("Note").press_sequentially("went up too fa")
+    stage.play("machine-1", QUITS, lambda state: state.stage == "during")
+    expect(page.locator(".after-set")).to_have_count(0)
+    wait_for(lambda: note_of(stage, a_set) == "went up too fa")
+
+
+def test_a_note_is_kept_when_the_page_is_left(stage: Stage, page: Page, a_set: str):
+    page.get_by_label("Note").press_sequentially("felt well")
+    page.get_by_role("link", name="Room").click()
+    expect(page.locator(".tile")).to_have_count(3)
+    wait_for(lambda: note_of(stage, a_set) == "felt well")
+
+
+def test_a_slow_finger_gets_its_button_after_a_note(page: Page, a_set: str):
+    page.get_by_label("Note").press_sequentially("felt well")
+    page.locator(".after-set button.load").click(delay=300)
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def test_no_count_is_not_taken_for_none(stage: Stage, page: Page, a_set: str):
+    page.locator("summary", has_text="Correct this set").click()
+    count = page.get_by_label("Reps", exact=True)
+    count.fill("")
+    page.locator("details").get_by_role("button", name="Save").click()
+    expect(count).to_be_focused()
+    assert page.evaluate("document.activeElement.validity.valueMissing")
+    assert stage.ask(lambda store: store.get_set(a_set)).corrections == ()
 
 
 def test_a_corrected_set_tells_who_and_why_and_keeps_what_was_measured(
@@ -178,6 +214,17 @@ def test_a_set_is_shared_as_table_and_as_picture(page: Page, a_set: str):
     with page.expect_download() as picture:
         page.locator(".after-set").get_by_role("link", name="Picture").click()
     assert picture.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_correction_is_seen_on_the_other_tablet(stage: Stage, page: Page, a_set: str, tablet):
+    other = tablet().page
+    other.goto(f"{stage.url}#/set/{a_set}")
+    expect(other.get_by_role("heading", level=1)).to_have_text("Muscle Success")
+    page.locator("summary", has_text="Correct this set").click()
+    page.get_by_role("button", name="Delete this set").click()
+    expect(other.locator(".after-set .summary")).to_contain_text("deleted")
+    choose_load(page, ".after-set", "30")
+    expect(other.locator(".after-set button.load")).to_contain_text("30 kg")
 
 
 def test_two_tablets_see_the_same(stage: Stage, page: Page, tablet):

@@ -258,7 +258,12 @@ async def _change_set(request: Request) -> Response:
     body = await body_of(request)
     changes = {"client_id" if name == "client" else name: value for name, value in body.items()}
     set_id = request.path_params["id"]
-    await service_of(request).keeper.ask(lambda store: store.change_set(set_id, changes))
+    service = service_of(request)
+    await service.keeper.ask(lambda store: store.change_set(set_id, changes))
+    if changes.keys() - {
+        "note"
+    }:  # it is kept while somebody types: no page wants it letter by letter
+        service.broadcast.corrected(set_id)
     return await _set(request)
 
 
@@ -268,9 +273,11 @@ async def _correct(request: Request) -> Response:
     who = session.who if session is not None else ""
     set_id = request.path_params["id"]
     kind, value, reason = body.get("kind"), body.get("value"), body.get("reason", "")
-    await service_of(request).keeper.ask(
+    service = service_of(request)
+    await service.keeper.ask(
         lambda store: store.correct(set_id, kind, value, who=who, reason=reason)  # type: ignore[arg-type]
     )
+    service.broadcast.corrected(set_id)
     return await _set(request)
 
 

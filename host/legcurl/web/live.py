@@ -5,10 +5,10 @@ moving figures, and whole states. A whole state says everything about its machin
 that lost some is told how many (`gone`) and given the newest state of every machine: it is
 behind for a moment and never wrong.
 
-Ids count whole states and stored sets. A viewer that comes back with the id of the last one that
-it saw gets what it missed, as long as that is kept; otherwise the newest state of every machine,
-which is as good. Each run of the service counts from a random number of its own, so that a viewer
-of another run is never taken for one of this.
+Ids count whole states, stored sets and corrections. A viewer that comes back with the id of the
+last one that it saw gets what it missed, as long as that is kept; otherwise the newest state of
+every machine, which is as good. Each run of the service counts from a random number of its own, so
+that a viewer of another run is never taken for one of this.
 """
 
 from __future__ import annotations
@@ -124,6 +124,10 @@ class Broadcast:
     def stored(self, payload: dict[str, Any]) -> None:
         """A set was stored."""
         self._keep("set", payload)
+
+    def corrected(self, set_id: str) -> None:
+        """A stored set is not what it was: who shows it asks again."""
+        self._keep("corrected", {"set_id": set_id})
 
     def traced(self, machine: str, payload: dict[str, Any]) -> None:
         """New samples of a machine, for those who watch it."""

@@ -27,7 +27,7 @@ def moving(state: ViewState) -> list[Any]:
         round(state.t_s, 3),
         _rounded(state.rom_fraction, 4),
         state.phase,
-        round(state.hold_s, 2),
+        round(state.hold_s, 3),
         round(state.rest_s, 1),
         round(state.set_s, 1),
         state.completed_reps,

@@ -3,7 +3,7 @@
 
 import { get, patch, post } from "./api.mjs";
 import { make, replace, say, set, show } from "./dom.mjs";
-import { UNKNOWN, clock, dayAndTime, kilograms, percent, tenths } from "./format.mjs";
+import { UNKNOWN, clock, dayAndTime, held, kilograms, percent, rounded } from "./format.mjs";
 import { RepsRow, repWord } from "./bars.mjs";
 import { Entry, Entered, nameOf } from "./choosing.mjs";
 import { praise } from "./praise.mjs";
@@ -11,22 +11,39 @@ import { strings } from "./strings.mjs";
 
 const CORRECTABLE = ["muscle_success", "stopped", "interrupted"];
 const REPS_MAX = 200;
+const TYPED_MS = 800; // of quiet, and a note is kept: the next lifter may begin while somebody writes
 
 /** The page of one stored set; `below` the large view of its machine, which has shown its reps. */
 export class AfterSet {
   constructor(id, mayChange, { below = false } = {}) {
+    this.id = id;
     this.path = `api/sets/${encodeURIComponent(id)}`;
     this.may = mayChange;
     this.below = below;
+    this.note = make("textarea", { rows: 2, maxlength: 2000, oninput: () => this.typed(), onchange: () => this.keepNote() });
+    this.unsaved = null; // what was typed and the service does not know yet
+    this.pause = 0;
+    this.writing = false;
     this.element = make("section", { class: "after-set", "aria-label": strings.afterSet }, make("p", { class: "muted" }, strings.loading));
     this.load();
   }
 
-  close() {}
+  /** Leaves the page: what was just typed is kept. */
+  close() {
+    this.keepNote();
+  }
+
+  /** Somebody changed a set. While one is being corrected here, nothing is taken from under the hand. */
+  corrected(setId) {
+    if (setId === this.id && !this.writing && !this.element.querySelector("form :focus")) this.load();
+  }
 
   async load() {
     try {
-      this.show(await get(this.path));
+      const stored = await get(this.path);
+      const at = this.focusable().indexOf(document.activeElement);
+      this.show(stored);
+      this.focusable()[at]?.focus({ preventScroll: true }); // the new element where the old one was
     } catch (error) {
       this.element.replaceChildren(make("p", { class: "trouble", role: "alert" }, strings.failedRequest(error.message)));
     }
@@ -48,7 +65,7 @@ export class AfterSet {
       make("div", { class: "columns" }, list(strings.good, good), list(strings.workOn, work), comparison(stored)),
       this.entry(stored),
       this.trouble,
-      make("img", { src: `${this.path}.png?${stored.corrections.length}`, alt: strings.pictureOf(strings.outcomes[result.outcome], result.completed_reps), width: 1200, height: 560 }),
+      this.picture(stored),
       make("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": strings.table }, table(result)),
       this.may ? this.corrections(stored, opened) : history(stored),
       make(
@@ -60,18 +77,23 @@ export class AfterSet {
     );
   }
 
+  /** On a phone it keeps the size at which its words can be read, and is moved sideways. */
+  picture(stored) {
+    const alt = strings.pictureOf(strings.outcomes[stored.set.outcome], stored.set.completed_reps);
+    const image = make("img", { src: `${this.path}.png?${stored.corrections.length}`, alt, width: 1200, height: 560 });
+    return make("div", { class: "picture scroll", tabindex: 0, role: "region", "aria-label": strings.picture }, image);
+  }
+
   entry(stored) {
     const shown = this.may ? new Entry((fields) => this.change(fields)) : new Entered();
     shown.update(stored.client, stored.load_kg);
     if (!this.may) return make("div", { class: "card" }, shown.element, stored.note ? make("p", {}, stored.note) : null, make("p", { class: "muted" }, strings.viewOnly));
-    const note = make("textarea", { rows: 2, maxlength: 2000 });
-    note.value = stored.note ?? "";
-    note.addEventListener("change", () => this.change({ note: note.value }));
-    return make("div", { class: "card fields" }, shown.element, make("label", { class: "note" }, strings.note, note));
+    if (this.unsaved === null) this.note.value = stored.note ?? "";
+    return make("div", { class: "card fields" }, shown.element, make("label", { class: "note" }, strings.note, this.note));
   }
 
   corrections(stored, opened) {
-    const count = make("input", { type: "number", min: 0, max: REPS_MAX, inputmode: "numeric" });
+    const count = make("input", { type: "number", min: 0, max: REPS_MAX, step: 1, required: true, inputmode: "numeric" });
     count.value = String(stored.set.completed_reps);
     const outcome = make("select", {}, ...CORRECTABLE.map((name) => make("option", { value: name }, strings.outcomes[name])));
     outcome.value = stored.set.outcome;
@@ -105,15 +127,37 @@ export class AfterSet {
     return this.write(() => patch(this.path, fields));
   }
 
-  async write(request) {
-    const at = this.focusable().indexOf(document.activeElement);
+  typed() {
+    this.unsaved = this.note.value;
+    clearTimeout(this.pause);
+    this.pause = setTimeout(() => this.keepNote(), TYPED_MS);
+  }
+
+  /** Nothing else on the page depends on a note: it is kept without being shown anew. */
+  async keepNote() {
+    clearTimeout(this.pause);
+    const note = this.unsaved;
+    if (note === null) return;
     try {
-      await request();
-      await this.load();
-      this.focusable()[at]?.focus({ preventScroll: true }); // the new element where the old one was
+      await patch(this.path, { note });
+      if (this.unsaved === note) this.unsaved = null;
+      show(this.trouble, false);
     } catch (error) {
       say(this.trouble, strings.failedRequest(error.message));
       show(this.trouble, true);
+    }
+  }
+
+  async write(request) {
+    this.writing = true;
+    try {
+      await request();
+      await this.load();
+    } catch (error) {
+      say(this.trouble, strings.failedRequest(error.message));
+      show(this.trouble, true);
+    } finally {
+      this.writing = false;
     }
   }
 }
@@ -162,9 +206,9 @@ function table(result) {
   const row = (rep) => make(
     "tr", {},
     make("th", { scope: "row" }, String(rep.number)), make("td", {}, repWord(rep)),
-    make("td", {}, strings.seconds(tenths(rep.concentric_s))), make("td", {}, rep.completed ? strings.seconds(tenths(rep.hold_s)) : UNKNOWN),
-    make("td", {}, strings.seconds(tenths(rep.eccentric_s))), make("td", {}, strings.percent(percent(rep.rom_fraction))),
-    make("td", {}, strings.seconds(tenths(rep.rest_before_s))),
+    make("td", {}, strings.seconds(rounded(rep.concentric_s))), make("td", {}, rep.completed ? strings.seconds(held(rep.hold_s)) : UNKNOWN),
+    make("td", {}, strings.seconds(rounded(rep.eccentric_s))), make("td", {}, strings.percent(percent(rep.rom_fraction))),
+    make("td", {}, strings.seconds(rounded(rep.rest_before_s))),
   );
   return make(
     "table", {},

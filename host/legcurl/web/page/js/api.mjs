@@ -18,8 +18,21 @@ export async function session() {
 }
 
 export const get = (path) => request("GET", path);
-export const post = (path, body) => request("POST", path, body);
-export const patch = (path, body) => request("PATCH", path, body);
+export const post = (path, body) => write("POST", path, body);
+export const patch = (path, body) => write("PATCH", path, body);
+
+// A service that was started anew has a token of its own: ask for it, once, before giving up.
+async function write(method, path, body) {
+  const before = csrf;
+  try {
+    return await request(method, path, body);
+  } catch (error) {
+    if (error.status !== 403) throw error;
+    await session();
+    if (csrf === before) throw error;
+    return request(method, path, body);
+  }
+}
 
 async function request(method, path, body) {
   let answer;

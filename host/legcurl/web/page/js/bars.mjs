@@ -2,7 +2,7 @@
 // row of reps. Plain elements that the style sheet draws; the figures go in as custom properties.
 
 import { make, say, set, style } from "./dom.mjs";
-import { UNKNOWN, clock, percent, tenths } from "./format.mjs";
+import { UNKNOWN, clock, held, percent } from "./format.mjs";
 import { strings } from "./strings.mjs";
 
 const RANGE_TOP = 1.1; // the bar's right end: some reps go beyond the range known so far
@@ -97,11 +97,11 @@ function sign(rep) {
 }
 
 function bar(rep) {
-  const hold = strings.seconds(tenths(rep.hold_s));
+  const hold = strings.seconds(held(rep.hold_s));
   const label = strings.repLabel(rep.number, strings.percent(percent(rep.rom_fraction)), hold, repWord(rep));
   const element = make(
     "li", { title: label, "data-hold": rep.hold_met ? "met" : "short", "data-result": rep.failed ? "failed" : rep.completed ? "done" : "partial" },
-    make("i", { "aria-hidden": "true" }, rep.completed ? make("b", {}, tenths(rep.hold_s)) : null),
+    make("i", { "aria-hidden": "true" }, rep.completed ? make("b", {}, held(rep.hold_s)) : null),
     make("span", { "aria-hidden": "true" }, sign(rep)),
     make("span", { class: "spoken" }, label),
   );

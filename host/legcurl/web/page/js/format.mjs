@@ -1,11 +1,25 @@
 // Numbers and times as they are shown. A figure that is not known is a dash, never a zero.
 
+const HOLD_TARGET_S = 3; // of the method; a live machine tells its own
+
 /** What is not known. */
 export const UNKNOWN = "–";
 
 /** Seconds with one decimal, cut rather than rounded: 2.96 s has not reached 3 s. */
 export function tenths(seconds) {
   return seconds === null || seconds === undefined ? UNKNOWN : (Math.floor(seconds * 10 + 1e-6) / 10).toFixed(1);
+}
+
+/** Seconds of something that is over, with one decimal, as the set's picture and the terminal round it. */
+export function rounded(seconds) {
+  return seconds.toFixed(1);
+}
+
+/** How long a hold was that is over: rounded, but one that was too short never reads as long enough. */
+export function held(seconds, target = HOLD_TARGET_S) {
+  const text = rounded(seconds);
+  const flatters = seconds < target && text === rounded(target);
+  return flatters ? (Math.floor(seconds * 100) / 100).toFixed(2) : text;
 }
 
 /** A fraction in whole per cent, cut. */

@@ -16,7 +16,7 @@ export class ClientHistory {
   constructor(id) {
     const path = `api/clients/${encodeURIComponent(id)}`;
     this.element = make("section", { class: "history" }, make("p", { class: "muted" }, strings.loading));
-    fill(this.element, `${path}/history`, `${path}/sets.csv`, (found) => nameOf(found.client), lines);
+    fill(this.element, `${path}/history`, `${path}/sets.csv`, (found) => nameOf(found.client), lines, "client");
   }
 
   close() {}
@@ -27,13 +27,14 @@ export class MachineDay {
   constructor(id) {
     const path = `api/stations/${encodeURIComponent(id)}/day`;
     this.element = make("section", { class: "history" }, make("p", { class: "muted" }, strings.loading));
-    fill(this.element, path, `${path}.csv`, (found) => strings.dayOf(found.machine.name), () => null);
+    fill(this.element, path, `${path}.csv`, (found) => strings.dayOf(found.machine.name), () => null, "machine");
   }
 
   close() {}
 }
 
-async function fill(element, path, csv, title, above) {
+// `known` is the column that the title says already.
+async function fill(element, path, csv, title, above, known) {
   try {
     const found = await get(path);
     replace(
@@ -41,7 +42,7 @@ async function fill(element, path, csv, title, above) {
       make("div", { class: "summary" }, make("h1", {}, title(found)), make("a", { class: "button", href: csv, download: "" }, strings.csv)),
       above(found.sets.filter((row) => !row.deleted)),
       found.sets.length
-        ? make("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": strings.table }, table(found.sets))
+        ? make("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": strings.table }, table(found.sets, known))
         : make("p", { class: "muted" }, strings.noSets),
     );
   } catch (error) {
@@ -49,19 +50,24 @@ async function fill(element, path, csv, title, above) {
   }
 }
 
-function table(sets) {
+function table(sets, known) {
   const c = strings.historyColumns;
+  const other = {
+    client: [c.machine, (stored) => stored.machine.name],
+    machine: [c.client, (stored) => (stored.client ? nameOf(stored.client) : UNKNOWN)],
+  };
+  const [otherHead, otherText] = other[known];
   const row = (stored) => make(
     "tr", { "data-deleted": stored.deleted },
     make("td", {}, make("a", { href: `#/set/${encodeURIComponent(stored.id)}` }, dayAndTime(stored.started))),
-    make("td", {}, stored.machine.name), make("td", {}, stored.client ? nameOf(stored.client) : UNKNOWN),
+    make("td", {}, otherText(stored)),
     make("td", {}, stored.load_kg === null ? UNKNOWN : strings.kg(kilograms(stored.load_kg))),
     make("td", {}, String(stored.completed_reps)), make("td", {}, clock(stored.time_under_load_s)),
     make("td", {}, strings.ofAll(stored.holds_met, stored.completed_reps)),
     make("td", {}, stored.velocity_loss === null ? UNKNOWN : strings.percent(percent(Math.max(stored.velocity_loss, 0)))),
-    make("td", {}, stored.deleted ? strings.deleted : strings.outcomes[stored.outcome]),
+    make("td", { class: "words" }, stored.deleted ? strings.deleted : strings.outcomes[stored.outcome]),
   );
-  const head = [c.when, c.machine, c.client, c.load, c.reps, c.time, c.holds, c.loss, c.outcome];
+  const head = [c.when, otherHead, c.load, c.reps, c.time, c.holds, c.loss, c.outcome];
   return make(
     "table", {},
     make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),

@@ -20,6 +20,7 @@ export class MachineView {
     this.id = id;
     this.may = mayChange;
     this.shownSet = null;
+    this.below = null; // its page, below the figures
     this.build();
     this.trace = new Trace(this.canvas);
     this.still = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -45,7 +46,13 @@ export class MachineView {
     if (kept.machine === this.id) this.showSet(kept.set_id);
   }
 
+  /** A stored set is not what it was. */
+  corrected(setId) {
+    this.below?.corrected(setId);
+  }
+
   close() {
+    this.below?.close();
     this.trace.close();
     this.scheme.removeEventListener("change", this.recolour);
     this.model.follow(null);
@@ -127,7 +134,9 @@ export class MachineView {
   showSet(id) {
     if (id === this.shownSet) return;
     this.shownSet = id;
-    this.after.replaceChildren(...(id ? [new AfterSet(id, this.may, { below: true }).element] : []));
+    this.below?.close();
+    this.below = id ? new AfterSet(id, this.may, { below: true }) : null;
+    this.after.replaceChildren(...(id ? [this.below.element] : []));
   }
 
   async expect(fields) {

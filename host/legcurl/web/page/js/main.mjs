@@ -34,6 +34,7 @@ const stream = new Stream(
     moving: (figures) => take(() => model.takeMoving(figures)),
     trace: (samples) => model.takeTrace(samples),
     set: (stored) => view?.stored?.(stored),
+    corrected: (stored) => view?.corrected?.(stored.set_id),
     gone: () => {
       if (blindLine.hidden) tell(strings.skipped);
     },
@@ -134,8 +135,12 @@ function buildBar(away) {
 }
 
 async function signOut() {
-  await post("api/logout", {});
-  location.reload();
+  try {
+    await post("api/logout", {});
+    location.reload();
+  } catch (error) {
+    tell(strings.failedRequest(error.message));
+  }
 }
 
 function frame() {
@@ -152,7 +157,10 @@ async function begin() {
     main.focus();
   });
   who = await signIn(session, main);
-  window.addEventListener("hashchange", route);
+  window.addEventListener("hashchange", () => {
+    route();
+    main.focus({ preventScroll: true }); // the link that was followed is gone: go on from the new view
+  });
   route();
   stayAwake();
   requestAnimationFrame(frame);

@@ -2,7 +2,7 @@
 // what is held beyond it runs on as a second, thinner ring outside, so that more is visibly more.
 
 import { draw, say, set } from "./dom.mjs";
-import { tenths } from "./format.mjs";
+import { held, tenths } from "./format.mjs";
 import { strings } from "./strings.mjs";
 
 const RADIUS = 43;
@@ -32,7 +32,7 @@ export class Ring {
     set(this.element, "data-met", seconds >= target);
     set(this.element, "data-active", active);
     set(this.element, "data-empty", seconds === 0);
-    say(this.number, empty ? "" : tenths(seconds));
+    say(this.number, empty ? "" : active ? tenths(seconds) : held(seconds, target));
     say(this.caption, empty ? strings.holdTarget(target) : strings.holdUnit);
     set(this.caption, "y", empty ? 54 : 71);
   }

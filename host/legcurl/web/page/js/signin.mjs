@@ -26,7 +26,7 @@ export async function signIn(session, place) {
 
 function ask(place) {
   return new Promise((resolve) => {
-    const pin = make("input", { type: "password", name: "pin", inputmode: "numeric", autocomplete: "current-password", required: true, id: "pin" });
+    const pin = make("input", { type: "password", name: "pin", autocomplete: "current-password", required: true, id: "pin" });
     const trouble = make("p", { class: "trouble", role: "alert" });
     const submit = async (event) => {
       event.preventDefault();

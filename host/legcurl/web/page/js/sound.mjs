@@ -60,6 +60,7 @@ export class Sound {
 
   tone(hz, seconds, delay = 0) {
     const { context } = this;
+    if (context.state !== "running") context.resume(); // a tablet that slept has stopped it
     const at = context.currentTime + delay;
     const oscillator = context.createOscillator();
     const gain = context.createGain();

@@ -51,11 +51,12 @@ export class Stream {
   }
 
   hear() {
-    this.heard = Date.now();
-    if (this.blindSince !== null) {
-      this.blind(this.blindSince, this.heard);
-      this.blindSince = null;
-    }
+    const now = Date.now();
+    // After a sleep, what waited on the line may be heard before anybody has looked at the clock.
+    const since = this.blindSince ?? (now - this.heard > QUIET_MS ? this.heard : null);
+    this.heard = now;
+    this.blindSince = null;
+    if (since !== null) this.blind(since, now);
   }
 
   look() {

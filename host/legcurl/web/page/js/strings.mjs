@@ -114,6 +114,7 @@ export const strings = {
   deleted: "deleted",
   incomplete: "samples are missing in this set",
   table: "Table",
+  picture: "Picture of the set",
   pictureOf: (outcome, n) => `The set as a picture: ${outcome}, ${n === 1 ? "1 rep" : `${n} reps`}`,
   csv: "CSV",
   png: "Picture",

@@ -7,7 +7,8 @@
 const SPAN_S = 20;
 const MARGIN = 8; // on the right: room for the dot of the newest sample
 const TOP = 1.12;
-const BOTTOM = -0.06;
+const BOTTOM = -0.14; // at rest the weight hangs lower than where reps begin
+const INSIDE = 6; // pixels: what lies beyond is drawn at the edge, and the dot is whole
 const BREAK_S = 0.3; // a hole in the samples is a hole in the line
 const UNKNOWN_SPAN_DEG = 60; // shown at least, while nobody knows the lifter's range
 
@@ -50,7 +51,8 @@ export class Trace {
     const end = Math.max(newest, Math.min(flowing, newest + 0.5));
     const x = (t) => (width - MARGIN) * (1 - (end - t) / SPAN_S);
     this.shade(trace, x, height);
-    this.line(trace, x, y, scale(trace));
+    const inside = (fraction) => Math.min(Math.max(y(fraction), INSIDE), height - INSIDE);
+    this.line(trace, x, inside, scale(trace));
   }
 
   shade(trace, x, height) {
