@@ -41,6 +41,7 @@ EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
 _HOMES = {  # verb -> module that defines a click command of that name
     "analyze": "legcurl.cli.analyzing",
     "calibrate": "legcurl.cli.calibrating",
+    "config": "legcurl.cli.configuring",
     "doctor": "legcurl.cli.diagnosing",
     "flash": "legcurl.cli.flashing",
     "pair": "legcurl.cli.pairing",
