@@ -160,6 +160,13 @@ class LiveFeed:
         self._lost = False  # told, and not yet restored
         self._streaming = False
         self._heard_s = 0.0
+        self._damaged_before = 0  # packets, on connections that are over
+
+    @property
+    def damaged_frames(self) -> int:
+        """Packets of which no frame came, on all connections."""
+        now = 0 if self.exchange is None else self.exchange.decoder.counts.dropped
+        return self._damaged_before + now
 
     async def run(self) -> None:
         """Keep the items coming until the sensor has ended for good."""
@@ -227,6 +234,7 @@ class LiveFeed:
                 else:
                     ended = True
         finally:
+            self._damaged_before += exchange.decoder.counts.dropped
             self.exchange = None
             exchange.abandon()
 

@@ -30,8 +30,9 @@ from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
 from legcurl.feed import Backoff
 from legcurl.hub import Hub
 from legcurl.journal import Journal, Syncer
+from legcurl.logs import about_machine
 from legcurl.motion import Calibration
-from legcurl.station import Station, open_station
+from legcurl.station import Station, StationCounts, open_station
 from legcurl.view.state import ViewState
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,7 @@ class Machine:
             self.journal.needed_from_us = self._needed_from_us
             self.hub.listen("journal", self._note_sets)
         self._boots: deque[Boot] = deque(maxlen=BOOTS_KEPT)
+        self._counts_before = StationCounts()  # of stations that are over
         for follower in followers:
             name = f"{setup.id}: {type(follower).__name__}"
             self.hub.listen(name, partial(follower.happened, self))
@@ -115,8 +117,15 @@ class Machine:
         sensor = self.state.sensor
         return self.setup.name or (sensor.name if sensor is not None else "") or self.setup.id
 
+    @property
+    def counts(self) -> StationCounts:
+        """What went beside the plan since the machine was set up."""
+        now = StationCounts() if self.station is None else self.station.counts
+        return self._counts_before + now
+
     async def run(self) -> None:
         """Follow the sensor for ever; ends only for an address that cannot be meant."""
+        about_machine(self.setup.id)
         async with aclosing(self._events()) as events:
             await self.hub.run(events)
 
@@ -155,6 +164,7 @@ class Machine:
                 log.exception("%s failed", self.setup.id)
                 trouble = error
             finally:
+                self._counts_before = self.counts
                 self.station = None
             lost = LinkChanged("lost", _reason(trouble))
             if (self.state.link, self.state.link_reason) != ("lost", lost.reason):

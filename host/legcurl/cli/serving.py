@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.ending import run_until_ended
+from legcurl.cli.ending import ENDS_WITHIN_S, run_until_ended
 from legcurl.cli.output import Picture, PlainLines, can_draw, logged_warnings_to, write_line
+from legcurl.logs import LEVELS, LOGGERS, hide, json_lines
 
 if TYPE_CHECKING:
     import socket
@@ -24,12 +27,29 @@ if TYPE_CHECKING:
     from legcurl.cli.output import EventOutput
     from legcurl.gym import Machine, MachineSetup
     from legcurl.hub import Reader
+    from legcurl.logs import LogFormat
+    from legcurl.notify import Notifier
     from legcurl.web.access import Access
     from legcurl.web.app import Service
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PIN_VARIABLE = "LEGCURL_PIN"
 VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
+METRICS_TOKEN_VARIABLE = "LEGCURL_METRICS_TOKEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Logging:
+    """How the service logs."""
+
+    format: LogFormat
+    level: str
+
+    def to(self, output: EventOutput) -> AbstractContextManager[None]:
+        """Log while this is entered: through the output, or past it as JSON."""
+        if self.format == "json":
+            return json_lines(self.level)
+        return logged_warnings_to(output, *LOGGERS, level=self.level)
 
 
 @click.command(short_help="Run the coach's page.")
@@ -46,6 +66,20 @@ VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
 @click.option(
     "--allow-host", "names", metavar="NAME", multiple=True, help="A name that browsers may use."
 )
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Of what is logged to stderr: sentences, or one JSON object a line.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(LEVELS),
+    default="warning",
+    show_default=True,
+    help="What is logged: this and what is worse.",
+)
 @click.option("--quiet", is_flag=True, help="Print nothing but the page's address.")
 def serve(
     stations: tuple[str, ...],
@@ -53,6 +87,8 @@ def serve(
     port: int,
     store: str | None,
     names: tuple[str, ...],
+    log_format: LogFormat,
+    log_level: str,
     quiet: bool,
 ) -> None:
     """Show every machine live in the browser, and keep every set.
@@ -62,7 +98,9 @@ def serve(
     is drawn live; elsewhere a line is printed for each event that matters. Ctrl-C ends it.
     """
     from legcurl.errors import ConfigError
+    from legcurl.notify import Notifier
 
+    notifier = Notifier.from_environment()
     access = _access(host)
     setups = _setups(stations)
     if not setups:
@@ -84,12 +122,21 @@ def serve(
         listen(host, port) as opened_port,
     ):
         service = Service(setups, opened, access, _journals_of(url))
-        run_until_ended(_serve(service, sorted(hosts), opened_port, quiet=quiet))
+        log = Logging(log_format, log_level)
+        work = _serve(service, sorted(hosts), opened_port, notifier, log, quiet=quiet)
+        run_until_ended(work, ENDS_WITHIN_S)
 
 
 async def _serve(
-    service: Service, hosts: list[str], listener: socket.socket, *, quiet: bool
+    service: Service,
+    hosts: list[str],
+    listener: socket.socket,
+    notifier: Notifier,
+    log: Logging,
+    *,
+    quiet: bool,
 ) -> None:
+    from legcurl.cli.supervised import supervised
     from legcurl.web.app import create_app
     from legcurl.web.server import serve as serve_app
 
@@ -106,8 +153,9 @@ async def _serve(
     elif not quiet:
         settle = _say_what_matters(machines)
     try:
-        with output, logged_warnings_to(output, "legcurl", "uvicorn"):
-            await serve_app(create_app(service, hosts=hosts), listener)
+        with output, log.to(output):
+            async with supervised(service, notifier):
+                await serve_app(create_app(service, hosts=hosts), listener)
     finally:
         if settle is not None:
             settle()
@@ -149,12 +197,15 @@ def _access(host: str) -> Access:
         "change": os.environ.pop(PIN_VARIABLE, None),
         "view": os.environ.pop(VIEW_PIN_VARIABLE, None),
     }
+    token = os.environ.pop(METRICS_TOKEN_VARIABLE, "")
+    hide(*pins.values(), token)
     if host not in LOOPBACK and not pins["change"]:
         raise ConfigError(
             f"Beyond this computer ({host}) a PIN is needed: put one into the environment as "
             f"{PIN_VARIABLE}."
         )
-    return Access({right: hashed(pin) for right, pin in pins.items() if pin})  # type: ignore[misc]
+    hashes = {right: hashed(pin) for right, pin in pins.items() if pin}
+    return Access(hashes, metrics_token=token)  # type: ignore[arg-type]
 
 
 def _setups(stations: tuple[str, ...]) -> list[MachineSetup]:

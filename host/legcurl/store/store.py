@@ -101,6 +101,18 @@ class Store:
         """Let go of the database."""
         self._engine.dispose()
 
+    @property
+    def file(self) -> Path | None:
+        """The database's file, where it is one."""
+        name = self._engine.url.database
+        return Path(name) if name and self._engine.dialect.name == "sqlite" else None
+
+    def probe(self) -> None:
+        """Find out whether a change would be taken, without one. StoreError says why not."""
+        nothing = sa.update(tables.machines).where(sa.false()).values(name=tables.machines.c.name)
+        with self._transaction() as connection:
+            connection.execute(nothing)
+
     def migrate(self) -> None:
         """Bring the database to this version; refuse one that is newer."""
         config = Config()
