@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +15,9 @@ from typing import TYPE_CHECKING
 import click
 
 from legcurl.cli.ending import ENDS_WITHIN_S, run_until_ended
-from legcurl.cli.output import Picture, PlainLines, can_draw, logged_warnings_to, write_line
-from legcurl.logs import LEVELS, LOGGERS, hide, json_lines
+from legcurl.cli.logged import Logging, log_options
+from legcurl.cli.output import Picture, PlainLines, can_draw, write_line
+from legcurl.logs import hide
 
 if TYPE_CHECKING:
     import socket
@@ -38,20 +37,6 @@ VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
 METRICS_TOKEN_VARIABLE = "LEGCURL_METRICS_TOKEN"
 
 
-@dataclass(frozen=True, slots=True)
-class Logging:
-    """How the service logs."""
-
-    format: LogFormat
-    level: str
-
-    def to(self, output: EventOutput) -> AbstractContextManager[None]:
-        """Log while this is entered: through the output, or past it as JSON."""
-        if self.format == "json":
-            return json_lines(self.level)
-        return logged_warnings_to(output, *LOGGERS, level=self.level)
-
-
 @click.command(short_help="Run the coach's page.")
 @click.option(
     "--station",
@@ -66,20 +51,7 @@ class Logging:
 @click.option(
     "--allow-host", "names", metavar="NAME", multiple=True, help="A name that browsers may use."
 )
-@click.option(
-    "--log-format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Of what is logged to stderr: sentences, or one JSON object a line.",
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(LEVELS),
-    default="warning",
-    show_default=True,
-    help="What is logged: this and what is worse.",
-)
+@log_options
 @click.option("--quiet", is_flag=True, help="Print nothing but the page's address.")
 def serve(
     stations: tuple[str, ...],
@@ -97,10 +69,27 @@ def serve(
     LEGCURL_PIN, and as LEGCURL_VIEW_PIN one that may only look. On a terminal the first machine
     is drawn live; elsewhere a line is printed for each event that matters. Ctrl-C ends it.
     """
-    from legcurl.errors import ConfigError
     from legcurl.notify import Notifier
 
     notifier = Notifier.from_environment()
+    log = Logging(log_format, log_level)
+    with log.errors():
+        _serve_all(stations, host, port, store, names, notifier, log, quiet=quiet)
+
+
+def _serve_all(
+    stations: tuple[str, ...],
+    host: str,
+    port: int,
+    store: str | None,
+    names: tuple[str, ...],
+    notifier: Notifier,
+    log: Logging,
+    *,
+    quiet: bool,
+) -> None:
+    from legcurl.errors import ConfigError
+
     access = _access(host)
     setups = _setups(stations)
     if not setups:
@@ -122,7 +111,6 @@ def serve(
         listen(host, port) as opened_port,
     ):
         service = Service(setups, opened, access, _journals_of(url))
-        log = Logging(log_format, log_level)
         work = _serve(service, sorted(hosts), opened_port, notifier, log, quiet=quiet)
         run_until_ended(work, ENDS_WITHIN_S)
 
@@ -194,10 +182,10 @@ def _access(host: str) -> Access:
 
     # Taken out of the environment: no process that we start needs to know them.
     pins = {
-        "change": os.environ.pop(PIN_VARIABLE, None),
-        "view": os.environ.pop(VIEW_PIN_VARIABLE, None),
+        "change": _secret(PIN_VARIABLE),
+        "view": _secret(VIEW_PIN_VARIABLE),
     }
-    token = os.environ.pop(METRICS_TOKEN_VARIABLE, "")
+    token = _secret(METRICS_TOKEN_VARIABLE) or ""
     hide(*pins.values(), token)
     if host not in LOOPBACK and not pins["change"]:
         raise ConfigError(
@@ -206,6 +194,21 @@ def _access(host: str) -> Access:
         )
     hashes = {right: hashed(pin) for right, pin in pins.items() if pin}
     return Access(hashes, metrics_token=token)  # type: ignore[arg-type]
+
+
+def _secret(variable: str) -> str | None:
+    """A secret from the environment, or from the file that VARIABLE_FILE names there."""
+    from legcurl.errors import ConfigError
+
+    said = os.environ.pop(variable, None)
+    file = os.environ.pop(f"{variable}_FILE", None)
+    if said or not file:
+        return said
+    try:
+        return Path(file).read_text().strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigError(f"{variable}_FILE: {file} cannot be read ({reason}).") from error
 
 
 def _setups(stations: tuple[str, ...]) -> list[MachineSetup]:

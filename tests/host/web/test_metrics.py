@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from room import URL, Room, room
 
 SET = "sim:?seed=5&pace=fast"
 PIN, TOKEN = "2468-coach", "a token of a monitor"
-LINE = re.compile(r'[a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? \S+')
 
 
 @pytest.fixture
@@ -146,7 +144,7 @@ async def test_with_a_pin_figures_are_for_who_may_look_and_for_the_monitor(tmp_p
         assert refused.headers["www-authenticate"] == "Bearer"
         assert "legcurl_" not in refused.text
         for wrong in ("Bearer", "Bearer ", f"Basic {TOKEN}", f"Bearer {TOKEN}x", "Bearer \xe9"):
-            headers = {"authorization": wrong.encode("latin-1")}
+            headers = {b"authorization": wrong.encode("latin-1")}
             assert (await here.client.get("/metrics", headers=headers)).status_code == 401, wrong
         headers = {"authorization": f"Bearer {TOKEN}"}
         assert (await here.get("/metrics", headers=headers)).status_code == 200
