@@ -2,8 +2,9 @@
 
 The simulator runs the firmware and the installer flashes it, so it travels inside the package as
 legcurl/_firmware; what an operator installs beside the program as legcurl/_deploy; the licence goes
-with both kinds of archive. In a checkout firmware and licence stand beside host/. An sdist holds them where hatchling finds them by itself, so that a wheel built from it
-needs nothing from here. An editable install runs the checkout's own files.
+with both kinds of archive. In a checkout firmware and licence stand beside host/. An sdist holds
+them where hatchling finds them by itself, so that a wheel built from it needs nothing from here. An
+editable install runs the checkout's own files.
 """
 
 from __future__ import annotations
