@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from legcurl.commands import Hello
 from legcurl.errors import ConfigError, LegCurlError, LinkLostError
 from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
 from legcurl.feed import Backoff
@@ -101,6 +102,7 @@ class Machine:
             self.journal.needed_from_us = self._needed_from_us
             self.hub.listen("journal", self._note_sets)
         self._boots: deque[Boot] = deque(maxlen=BOOTS_KEPT)
+        self._noted: tuple[Hello, int] | None = None  # of the newest boot
         self._counts_before = StationCounts()  # of stations that are over
         for follower in followers:
             name = f"{setup.id}: {type(follower).__name__}"
@@ -174,6 +176,7 @@ class Machine:
 
     def _open_station(self) -> Station:
         self._boots.clear()
+        self._noted = None
         self.station = open_station(
             self.setup.address,
             calibration=self.setup.calibration,
@@ -215,6 +218,10 @@ class Machine:
         session = self.station.session if self.station is not None else None
         if session is None or session.hello is None or session.zero_us is None:
             return
+        known = (session.hello, session.zero_us)
+        if self._noted is not None and known[0] is self._noted[0] and known[1] == self._noted[1]:
+            return  # as with every frame but the first
+        self._noted = known
         boot = Boot(session.hello.sensor_id, session.hello.boot_id, session.zero_us)
         if not self._boots or self._boots[-1] != boot:
             self._boots.append(boot)

@@ -103,8 +103,11 @@ class Service:
     def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
         """Tell those viewers that draw this machine's trace; keep some for those who come later."""
         name = machine.setup.id
+        if not self.broadcast.watched(name):
+            self._pacers[name].put_aside(machine, t_us, angle_deg)
+            return
         piece = self._pacers[name].push(machine, t_us, angle_deg)
-        if piece is not None and self.broadcast.watched(name):
+        if piece is not None:
             self.broadcast.traced(name, {"machine": name, **piece})
 
     def needs_from_s(self, machine: Machine) -> None:
