@@ -270,10 +270,15 @@ class LiveFeed:
             if not (self._streaming and self._listening):
                 await asyncio.sleep(silence_s / SILENCE_LOOKS)
                 continue
-            left_s = self._heard_s + silence_s - loop.time()
-            if left_s <= 0:
+            heard_s = self._heard_s
+            left_s = heard_s + silence_s - loop.time()
+            if left_s > 0:
+                await asyncio.sleep(left_s)
+                continue
+            # It may be us who were busy: let what has come meanwhile be read first.
+            await asyncio.sleep(silence_s / SILENCE_LOOKS)
+            if self._listening and self._heard_s == heard_s:
                 raise SilenceError(f"{self._route.name} has been silent for {silence_s:g} s.")
-            await asyncio.sleep(left_s)
 
     def _accept(self, frames: list[Frame], exchange: Exchange) -> None:
         items: list[Item] = []

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from time import monotonic
 
-
 SOON_S = 2.0  # what is done by then needs no bar
 
 
