@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -25,9 +25,10 @@ from legcurl.report.sheet import (
 from legcurl.store.records import Client, StoredSet
 from legcurl.view.method import SET_WINDOW_S
 
-CHART_IN = 1.22
+CHART_IN = 0.95
 CHART_LEFT_IN = 0.45  # for the axis' figures
-BETWEEN_IN = 0.62
+BETWEEN_IN = 0.48
+LONG_DAYS = 300  # beyond it a tick is a month of a year
 MANY = 120  # sets: beyond it the marks are small
 
 Value = Callable[[StoredSet], float | None]
@@ -48,14 +49,14 @@ def client_page(client: Client, sets: Sequence[StoredSet], last: SetChart | None
     count = f"{len(sets)} set" + ("" if len(sets) == 1 else "s")
     sheet.head(name_of(client), period, f"{count} on {', '.join(machines)}")
     sheet.tiles(1.92, _tiles(sets))
-    y_in = _draw_charts(sheet, sets, 2.66)
+    y_in = _draw_charts(sheet, sets, 2.6)
     sheet.text(LEFT_IN, y_in, "The last set", size=TEXT_PT + 2, bold=True)
     stored = sets[-1]
     load = f", {stored.load_kg:g} kg" if stored.load_kg is not None else ""
     words = f"{newest:%-d %B %Y, %H:%M}, {stored.machine.name}{load}"
     sheet.text(LEFT_IN + 1.2, y_in, words, colour=SOFT, room_in=INNER_IN - 1.2)
-    sheet.tiles(y_in + 0.46, figures(stored.result))
-    draw_picture(sheet, last, y_in + 0.86)
+    sheet.tiles(y_in + 0.42, figures(stored.result))
+    draw_picture(sheet, last, y_in + 0.66)
     sheet.foot(f"Client {client.id} · filled: ended in Muscle Success; open: ended otherwise")
     return sheet.figure
 
@@ -140,11 +141,10 @@ def _draw_over_time(
     first, last = (float(date2num(at)) for at in span)
     margin = max((last - first) * 0.04, 0.5)
     axes.set_xlim(first - margin, last + margin)
-    locator = AutoDateLocator(minticks=2, maxticks=5, tz=zone)
+    locator = AutoDateLocator(minticks=2, maxticks=4, tz=zone)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, tz=zone))
-    axes.xaxis.get_offset_text().set_fontsize(SMALL_PT - 0.5)
-    axes.xaxis.get_offset_text().set_color(SOFT)
+    form_of_day = "%b %Y" if last - first > LONG_DAYS else "%-d %b"
+    axes.xaxis.set_major_formatter(DateFormatter(form_of_day, tz=zone))
     axes.plot(days, numbers, color=SOFT, linewidth=0.9, zorder=2)
     size = 5.0 if len(known) <= MANY else 2.2
     for success in (False, True):

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from legcurl.chart.kept import SetChart
 from legcurl.chart.panel import draw_set, panel_height
 from legcurl.chart.style import FAILED, INK, SOFT, TITLE_IN, Frame
-from legcurl.events import SetResult
+from legcurl.events import Outcome, SetResult
 from legcurl.report.praise import praise
 from legcurl.report.sheet import (
     HEIGHT_IN,
@@ -20,9 +20,14 @@ from legcurl.report.sheet import (
     Sheet,
 )
 from legcurl.store.records import Client, StoredSet, Trace
-from legcurl.view.words import OUTCOME_WORDS, REP_HEAD, rep_cells, window_verdict
+from legcurl.view.words import REP_HEAD, rep_cells, window_verdict
 from legcurl.web.picture import charted
 
+ENDS: dict[Outcome, tuple[str, str]] = {  # OUTCOME_WORDS, as a figure and what it is
+    "muscle_success": ("Muscle Success", "how it ended"),
+    "stopped": ("Stopped", "before failure"),
+    "interrupted": ("Broken off", "how it ended"),
+}
 ROW_IN, ROW_MIN_IN = 0.2, 0.15
 CELLS_IN = (0.0, 0.45, 1.15, 1.8, 2.45, 3.1, 3.85)  # from the left margin
 
@@ -64,7 +69,7 @@ def figures(result: SetResult) -> list[tuple[str, str]]:
         (str(result.completed_reps), "rep" if result.completed_reps == 1 else "reps"),
         (f"{minutes}:{seconds:02}", f"under load, {window_verdict(result).partition(':')[0]}"),
         (f"{met} of {len(full)}", "squeezes held for 3 s"),
-        (OUTCOME_WORDS[result.outcome], "how it ended"),
+        ENDS[result.outcome],
     ]
 
 
