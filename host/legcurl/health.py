@@ -113,6 +113,8 @@ class Health:
         for name, machine in self._gym().machines.items():
             if machine.state.link != "up":
                 degraded.append(f"{name}: the sensor is away.")
+            if machine.journal is not None and machine.journal.trouble:
+                degraded.append(f"{name}: {machine.journal.trouble}")
             degraded += [f"{name}: the sensor reports {fault}." for fault in machine.state.faults]
         status: Status = "failing" if failing else "degraded" if degraded else "ok"
         hung = waited_s > STUCK_S or lag_s > LAG_FAILING_S

@@ -114,6 +114,9 @@ class Metrics:
         if age_s is not None:
             self._latency.observe(max(age_s, 0.0))
 
+    def needs_from_s(self, machine: Machine) -> None:
+        """Counts begin anew with the service: nothing."""
+
     def collect(self) -> Iterator[Metric]:
         """What is told to whoever asks; see `text`."""
         yield _info("legcurl_build_info", "The version that runs.", version=__version__)
@@ -153,7 +156,16 @@ class Metrics:
         restarts = CounterMetricFamily(
             "legcurl_sensor_restarts", "Times that the sensor began anew.", labels=["machine"]
         )
+        journal = GaugeMetricFamily(
+            "legcurl_journal_bytes", "The machine's journal on the disk.", labels=["machine"]
+        )
+        unwritten = CounterMetricFamily(
+            "legcurl_journal_unwritten", "Frames the journal could not take.", labels=["machine"]
+        )
         for name, machine in machines.items():
+            if machine.journal is not None:
+                journal.add_metric([name], machine.journal.size_bytes)
+                unwritten.add_metric([name], machine.journal.unwritten)
             up.add_metric([name], machine.state.link == "up")
             for state in LINK_STATES:
                 link.add_metric([name, state], machine.state.link == state)
@@ -162,7 +174,8 @@ class Metrics:
             counts = machine.counts
             damaged.add_metric([name], counts.damaged_frames)
             restarts.add_metric([name], counts.restarts)
-        yield from (up, link, named, faults, damaged, restarts, *self._of_told())
+        yield from (up, link, named, faults, damaged, restarts, journal, unwritten)
+        yield from self._of_told()
 
     def _of_told(self) -> Iterator[Metric]:
         samples = CounterMetricFamily(

@@ -245,6 +245,8 @@ class Ages:
             added_s = time.monotonic() - self._routes[machine.setup.address].due_s
             self.added_ms.append(added_s * 1e3)
 
+    def needs_from_s(self, machine: Machine) -> None: ...
+
     def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
         self.samples += len(t_us)
 
@@ -265,13 +267,13 @@ def routes_of(
     return routes
 
 
-def gym_service(routes: dict[str, GymRoute], store: Any) -> tuple[Service, Ages]:
+def gym_service(routes: dict[str, GymRoute], store: Any, journals: Path) -> tuple[Service, Ages]:
     """The service for these sensors."""
     legcurl.station.route_to = lambda address: routes[str(address)]
     setups = [MachineSetup(f"m{n}", "", address) for n, address in enumerate(routes, 1)]
-    service = Service(setups, store, Access({}))
+    service = Service(setups, store, Access({}), journals)
     ages = Ages(routes)
-    service.gym = Gym(setups, (service.keeper, service, service.metrics, ages))
+    service.gym = Gym(setups, (service.keeper, service, service.metrics, ages), journals)
     return service, ages
 
 
@@ -321,7 +323,7 @@ async def measured_gym(
         open_store(f"sqlite:///{folder}/bench.db") as store,
         listen("127.0.0.1", 0) as door,
     ):
-        service, ages = gym_service(routes, store)
+        service, ages = gym_service(routes, store, Path(folder) / "journal")
         task = asyncio.create_task(serve(create_app(service, hosts=["127.0.0.1"]), door))
         ours, theirs = context.Pipe()
         port = door.getsockname()[1]
@@ -445,7 +447,7 @@ async def day(stations: int, hours: float) -> bool:
         open_store(f"sqlite:///{folder}/bench.db") as store,
         listen("127.0.0.1", 0) as door,
     ):
-        service, ages = gym_service(routes, store)
+        service, ages = gym_service(routes, store, Path(folder) / "journal")
         task = asyncio.create_task(serve(create_app(service, hosts=["127.0.0.1"]), door))
         _, writer = await asyncio.open_connection("127.0.0.1", door.getsockname()[1])
         writer.write(b"GET /api/events?machine=m1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")

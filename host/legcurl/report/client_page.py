@@ -67,7 +67,7 @@ def _tiles(sets: Sequence[StoredSet]) -> list[tuple[str, str]]:
     completed = [rep for one in sets for rep in one.result.reps if rep.completed]
     met = sum(rep.hold_met for rep in completed)
     return [
-        (f"{to_failure} of {len(sets)}", "sets to Muscle Success"),
+        (f"{to_failure} of {len(sets)}", "to Muscle Success"),
         (f"{loads[-1]:g} kg" if loads else "–", "last load"),
         (f"{max(loads):g} kg" if loads else "–", "highest load"),
         (f"{round(100 * met / len(completed))} %" if completed else "–", "squeezes held for 3 s"),
