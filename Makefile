@@ -94,6 +94,7 @@ bench: $(STAMP)
 	$(BIN)/python tests/bench/bench_web.py
 	$(BIN)/python tests/bench/bench_hub.py
 	$(BIN)/python tests/bench/bench_many.py
+	$(BIN)/python tests/bench/bench_gym.py
 
 bench-accuracy: $(STAMP)
 	$(BIN)/python tests/bench/bench_accuracy.py $(ACCURACY)

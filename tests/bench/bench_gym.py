@@ -418,7 +418,7 @@ def start_profile() -> Any:
     """Begin to count where the time goes."""
     import cProfile
 
-    profiler = cProfile.Profile(time.process_time)
+    profiler = cProfile.Profile()
     profiler.enable()
     return profiler
 
