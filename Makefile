@@ -54,6 +54,7 @@ endif
 
 # The browser apart: Playwright keeps an event loop running in its process, where no other may.
 test: $(STAMP)
+	tests/debian-packages systemd-analyze=systemd
 	$(BIN)/python -m pytest -n 2 --ignore=tests/browser
 	$(BIN)/python -m pytest -n 2 tests/browser
 
@@ -93,6 +94,7 @@ bench: $(STAMP)
 	$(BIN)/python tests/bench/bench_web.py
 	$(BIN)/python tests/bench/bench_hub.py
 	$(BIN)/python tests/bench/bench_many.py
+	$(BIN)/python tests/bench/bench_gym.py
 
 bench-accuracy: $(STAMP)
 	$(BIN)/python tests/bench/bench_accuracy.py $(ACCURACY)

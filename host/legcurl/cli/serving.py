@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.ending import run_until_ended
-from legcurl.cli.output import Picture, PlainLines, can_draw, logged_warnings_to, write_line
+from legcurl.cli.ending import ENDS_WITHIN_S, run_until_ended
+from legcurl.cli.logged import Logging, log_options
+from legcurl.cli.output import Picture, PlainLines, can_draw, write_line
+from legcurl.logs import hide
 
 if TYPE_CHECKING:
     import socket
@@ -24,12 +26,15 @@ if TYPE_CHECKING:
     from legcurl.cli.output import EventOutput
     from legcurl.gym import Machine, MachineSetup
     from legcurl.hub import Reader
+    from legcurl.logs import LogFormat
+    from legcurl.notify import Notifier
     from legcurl.web.access import Access
     from legcurl.web.app import Service
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PIN_VARIABLE = "LEGCURL_PIN"
 VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
+METRICS_TOKEN_VARIABLE = "LEGCURL_METRICS_TOKEN"
 
 
 @click.command(short_help="Run the coach's page.")
@@ -46,6 +51,7 @@ VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
 @click.option(
     "--allow-host", "names", metavar="NAME", multiple=True, help="A name that browsers may use."
 )
+@log_options
 @click.option("--quiet", is_flag=True, help="Print nothing but the page's address.")
 def serve(
     stations: tuple[str, ...],
@@ -53,6 +59,8 @@ def serve(
     port: int,
     store: str | None,
     names: tuple[str, ...],
+    log_format: LogFormat,
+    log_level: str,
     quiet: bool,
 ) -> None:
     """Show every machine live in the browser, and keep every set.
@@ -61,6 +69,25 @@ def serve(
     LEGCURL_PIN, and as LEGCURL_VIEW_PIN one that may only look. On a terminal the first machine
     is drawn live; elsewhere a line is printed for each event that matters. Ctrl-C ends it.
     """
+    from legcurl.notify import Notifier
+
+    notifier = Notifier.from_environment()
+    log = Logging(log_format, log_level)
+    with log.errors():
+        _serve_all(stations, host, port, store, names, notifier, log, quiet=quiet)
+
+
+def _serve_all(
+    stations: tuple[str, ...],
+    host: str,
+    port: int,
+    store: str | None,
+    names: tuple[str, ...],
+    notifier: Notifier,
+    log: Logging,
+    *,
+    quiet: bool,
+) -> None:
     from legcurl.errors import ConfigError
 
     access = _access(host)
@@ -84,12 +111,20 @@ def serve(
         listen(host, port) as opened_port,
     ):
         service = Service(setups, opened, access, _journals_of(url))
-        run_until_ended(_serve(service, sorted(hosts), opened_port, quiet=quiet))
+        work = _serve(service, sorted(hosts), opened_port, notifier, log, quiet=quiet)
+        run_until_ended(work, ENDS_WITHIN_S)
 
 
 async def _serve(
-    service: Service, hosts: list[str], listener: socket.socket, *, quiet: bool
+    service: Service,
+    hosts: list[str],
+    listener: socket.socket,
+    notifier: Notifier,
+    log: Logging,
+    *,
+    quiet: bool,
 ) -> None:
+    from legcurl.cli.supervised import supervised
     from legcurl.web.app import create_app
     from legcurl.web.server import serve as serve_app
 
@@ -106,8 +141,9 @@ async def _serve(
     elif not quiet:
         settle = _say_what_matters(machines)
     try:
-        with output, logged_warnings_to(output, "legcurl", "uvicorn"):
-            await serve_app(create_app(service, hosts=hosts), listener)
+        with output, log.to(output):
+            async with supervised(service, notifier):
+                await serve_app(create_app(service, hosts=hosts), listener)
     finally:
         if settle is not None:
             settle()
@@ -146,15 +182,33 @@ def _access(host: str) -> Access:
 
     # Taken out of the environment: no process that we start needs to know them.
     pins = {
-        "change": os.environ.pop(PIN_VARIABLE, None),
-        "view": os.environ.pop(VIEW_PIN_VARIABLE, None),
+        "change": _secret(PIN_VARIABLE),
+        "view": _secret(VIEW_PIN_VARIABLE),
     }
+    token = _secret(METRICS_TOKEN_VARIABLE) or ""
+    hide(*pins.values(), token)
     if host not in LOOPBACK and not pins["change"]:
         raise ConfigError(
             f"Beyond this computer ({host}) a PIN is needed: put one into the environment as "
             f"{PIN_VARIABLE}."
         )
-    return Access({right: hashed(pin) for right, pin in pins.items() if pin})  # type: ignore[misc]
+    hashes = {right: hashed(pin) for right, pin in pins.items() if pin}
+    return Access(hashes, metrics_token=token)  # type: ignore[arg-type]
+
+
+def _secret(variable: str) -> str | None:
+    """A secret from the environment, or from the file that VARIABLE_FILE names there."""
+    from legcurl.errors import ConfigError
+
+    said = os.environ.pop(variable, None)
+    file = os.environ.pop(f"{variable}_FILE", None)
+    if said or not file:
+        return said
+    try:
+        return Path(file).read_text().strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigError(f"{variable}_FILE: {file} cannot be read ({reason}).") from error
 
 
 def _setups(stations: tuple[str, ...]) -> list[MachineSetup]:
