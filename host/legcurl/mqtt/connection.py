@@ -344,7 +344,13 @@ class Connection:
         self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage
     ) -> None:
         self.received.put_nowait(
-            Received(message.topic, message.payload, message.retain, message.mid, message.qos)
+            Received(
+                message.topic,
+                bytes(message.payload),
+                message.retain,
+                message.mid,
+                message.qos,
+            )
         )
 
     def _on_wants_to_write(self, *_: object) -> None:

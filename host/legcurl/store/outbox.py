@@ -16,7 +16,7 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -73,7 +73,7 @@ def announce(connection: Connection, announcements: Iterable[Announcement]) -> N
         for one in announcements
     ]
     if rows:
-        insert = _insert(connection, _rows).on_conflict_do_nothing(index_elements=["event_id"])
+        insert = insert_for(connection, _rows).on_conflict_do_nothing(index_elements=["event_id"])
         connection.execute(insert, rows)
 
 
@@ -118,23 +118,34 @@ def rep_event_id(set_id: str, number: int, body: Mapping[str, Any]) -> str:
 
 
 def waiting(
-    connection: Connection, machine_id: str, *, rows: int, size: int, traces: bool
+    connection: Connection,
+    machine_id: str,
+    *,
+    rows: int,
+    size: int,
+    traces: bool,
+    besides: Collection[int] = (),
 ) -> list[Waiting]:
-    """The next to send of a machine, oldest first: at most so many, and about so many bytes."""
+    """The next to send of a machine, oldest first: at most so many, and about so many bytes.
+
+    `besides` are rows that were sent and are not marked yet.
+    """
     chosen = (
         sa.select(_rows)
         .where(_column.machine_id == machine_id, _column.sent_us.is_(None))
         .order_by(_column.id)
-        .limit(rows)
+        .limit(rows + len(besides))
     )
     taken: list[Waiting] = []
     for row in connection.execute(chosen).mappings().all():
+        if row["id"] in besides:
+            continue
         trace = None
         if traces and row["kind"] == "set":
             trace = _trace(connection, json.loads(row["payload"])["set"]["id"])
         taken.append(Waiting(row["id"], row["event_id"], row["kind"], row["payload"], trace))
         size -= len(row["payload"]) + len(trace or "")
-        if size <= 0:
+        if size <= 0 or len(taken) == rows:
             break
     return taken
 
@@ -146,7 +157,7 @@ def waiting_by_machine(connection: Connection) -> dict[str, int]:
         .where(_column.sent_us.is_(None))
         .group_by(_column.machine_id)
     )
-    return {machine_id: count for machine_id, count in connection.execute(counted)}
+    return dict(connection.execute(counted).tuples().all())
 
 
 def mark_sent(connection: Connection, ids: Sequence[int]) -> None:
@@ -162,7 +173,16 @@ def prune(connection: Connection) -> int:
     return connection.execute(sa.delete(_rows).where(_column.sent_us < before_us)).rowcount
 
 
-def _told(connection: Connection, chosen: sa.Select[Any], again: str = "") -> Iterator[Announcement]:
+def insert_for(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that knows ON CONFLICT, which both databases have and SQLAlchemy has twice."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def _told(
+    connection: Connection, chosen: sa.Select[Any], again: str = ""
+) -> Iterator[Announcement]:
     rows = connection.execute(chosen).mappings().all()
     for row, stored in zip(rows, stored_sets(connection, rows), strict=True):
         event_id = f"{stored.id}-{row['revision']}{again}"
@@ -173,10 +193,3 @@ def _trace(connection: Connection, set_id: str) -> str | None:
     query = sa.select(tables.traces.c.samples).where(tables.traces.c.set_id == set_id)
     packed = connection.execute(query).scalar()
     return None if packed is None else base64.b64encode(packed).decode()
-
-
-def _insert(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    """An insert that knows ON CONFLICT, which both databases have and SQLAlchemy has twice."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)

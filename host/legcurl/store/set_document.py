@@ -16,7 +16,7 @@ import binascii
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import UTC, datetime
 from functools import cache
@@ -26,13 +26,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from legcurl.errors import InputError
 from legcurl.events import RepResult, SetResult
 from legcurl.store.checks import check_load, correct_value, storable
-from legcurl.store.records import Correction, StoredSet
+from legcurl.store.records import Correction, CorrectionKind, StoredSet
 
 SCHEMA = 1
 GYM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
 MACHINE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
-SET_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")
+SET_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 TEXT_MAX = 2000
 REPS_MAX = 1000
 CORRECTIONS_MAX = 1000
@@ -73,7 +73,7 @@ class ForgetDocument:
     set_ids: tuple[str, ...]
 
 
-def body_of(stored: StoredSet, row: Mapping[str, Any]) -> dict[str, Any]:
+def body_of(stored: StoredSet, row: Mapping[Any, Any]) -> dict[str, Any]:
     """What to tell of a set; `row` is its row of the table."""
     return {
         "machine": {"id": stored.machine.id, "name": stored.machine.name},
@@ -185,7 +185,7 @@ def _measured(told: Mapping[str, Any]) -> SetResult:
     read = tuple(RepResult(**_fields_of(RepResult, rep)) for rep in reps)
     if len({rep.number for rep in read}) < len(read):
         raise InputError("Two attempts of the set have the same number.")
-    return SetResult(**(_fields_of(SetResult, told) | {"reps": read}))
+    return SetResult(reps=read, **_fields_of(SetResult, told))
 
 
 @cache
@@ -225,8 +225,8 @@ def _member(told: Mapping[str, Any], name: str, *choices: Any) -> Any:
         if get_origin(choice) is Literal:
             if value in get_args(choice):
                 return value
-        elif choice is float and type(value) in (int, float):
-            if math.isfinite(value) and abs(value) < _NUMBER_MAX:
+        elif choice is float and isinstance(value, int | float):
+            if type(value) is not bool and math.isfinite(value) and abs(value) < _NUMBER_MAX:
                 return float(value)
         elif choice is int and type(value) is int:
             if abs(value) < _NUMBER_MAX:
@@ -267,9 +267,9 @@ def _moment(told: Mapping[str, Any], name: str) -> datetime:
 def _correction(told: object) -> Correction:
     if not isinstance(told, dict):
         raise InputError("A correction is an object.")
-    kind = _member(told, "kind", str)
+    kind = _member(told, "kind", CorrectionKind)
     return Correction(
-        kind,  # type: ignore[arg-type] - correct_value refuses any other
+        kind,
         correct_value(kind, told.get("value")),
         _member(told, "who", str),
         _moment(told, "at"),
@@ -300,6 +300,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(member) for member in value]
     return value
-
-
-Reader = Callable[[Mapping[str, Any]], SetDocument | ForgetDocument]

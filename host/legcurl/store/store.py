@@ -359,9 +359,10 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _next_revision(set_id: str) -> sa.Update:
-    """Count a change of a set."""
+    """Count a change of a set; those of another gym's sets (`gym:id`) are counted there."""
     column = tables.sets.c
-    return sa.update(tables.sets).where(column.id == set_id).values(revision=column.revision + 1)
+    step = 0 if ":" in set_id else 1
+    return sa.update(tables.sets).where(column.id == set_id).values(revision=column.revision + step)
 
 
 def _put_machine(connection: Connection, machine: Machine) -> None:
