@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from legcurl.cli.output import EventOutput
     from legcurl.gym import Machine, MachineSetup
     from legcurl.hub import Reader
+    from legcurl.mqtt.publisher import Publishing
     from legcurl.web.access import Access
     from legcurl.web.app import Service
 
@@ -46,6 +47,9 @@ VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
 @click.option(
     "--allow-host", "names", metavar="NAME", multiple=True, help="A name that browsers may use."
 )
+@click.option("--broker", metavar="URL", help="Publish to it: mqtt[s]://[USER@]HOST[:PORT].")
+@click.option("--ca-file", type=click.Path(path_type=Path), help="Who signed the broker's name.")
+@click.option("--gym", metavar="ID", help="This gym's id there.")
 @click.option("--quiet", is_flag=True, help="Print nothing but the page's address.")
 def serve(
     stations: tuple[str, ...],
@@ -53,6 +57,9 @@ def serve(
     port: int,
     store: str | None,
     names: tuple[str, ...],
+    broker: str | None,
+    ca_file: Path | None,
+    gym: str | None,
     quiet: bool,
 ) -> None:
     """Show every machine live in the browser, and keep every set.
@@ -78,12 +85,13 @@ def serve(
         raise ConfigError(
             f"legcurl serve needs more packages ({error.name}): pip install 'legcurl[serve]'"
         ) from error
+    publishing = _publishing(broker, ca_file, gym)
     url = store or f"sqlite:///{_own_store()}"
     with (
-        open_store(url) as opened,
+        open_store(url, publishing=publishing is not None) as opened,
         listen(host, port) as opened_port,
     ):
-        service = Service(setups, opened, access, _journals_of(url))
+        service = Service(setups, opened, access, _journals_of(url), publishing=publishing)
         run_until_ended(_serve(service, sorted(hosts), opened_port, quiet=quiet))
 
 
@@ -138,6 +146,27 @@ def _say_what_matters(machines: list[Machine]) -> Callable[[], None]:
     for machine in machines:
         machine.hub.listen("lines", partial(lines.hear, partial(getattr, machine, "name")))
     return lines.settle
+
+
+def _publishing(broker: str | None, ca_file: Path | None, gym: str | None) -> Publishing | None:
+    from legcurl.errors import ConfigError
+
+    if broker is None:
+        return None
+    try:
+        from legcurl.mqtt.messages import GymName
+        from legcurl.mqtt.publisher import Publishing
+        from legcurl.mqtt.settings import broker_of
+        from legcurl.store.set_document import GYM_ID
+    except ImportError as error:
+        raise ConfigError(
+            f"--broker needs more packages ({error.name}): pip install 'legcurl[mqtt]'"
+        ) from error
+    if gym is None or not GYM_ID.fullmatch(gym):
+        raise ConfigError(
+            f"{gym!r} is no gym's id: give --gym ID, up to 31 letters, digits, dots and dashes."
+        )
+    return Publishing(broker_of(broker, ca_file=ca_file), GymName(gym, gym))
 
 
 def _access(host: str) -> Access:

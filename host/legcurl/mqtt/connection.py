@@ -145,7 +145,7 @@ class Connection:
         try:
             await connection._open()
         except BaseException:
-            connection._drop()
+            connection._close_socket()
             raise
         return connection
 
@@ -174,12 +174,14 @@ class Connection:
         return await self._answer_to(self.send(topic, payload, retain=retain))
 
     async def all_told(self, sent: Sequence[asyncio.Future[int]]) -> None:
-        """Wait until the broker has said something to each, or ANSWER_S long to none at all."""
-        for told in sent:
-            try:
-                await self._answer_to(asyncio.shield(told))
-            except BrokerError:
-                continue  # each future keeps its own
+        """Wait until the broker has said something to each, or for ANSWER_S to none at all."""
+        silent = set(sent)
+        while silent:
+            told, silent = await asyncio.wait(
+                silent, timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not told:
+                self._fail(f"{self._broker.where} has stopped answering.")
 
     async def subscribe(self, *topics: str) -> None:
         """Subscribe with QoS 1. BrokerRefusedError if the broker's rules forbid it."""
@@ -218,6 +220,10 @@ class Connection:
         except TimeoutError:
             self._fail(f"{self._broker.where} took no farewell.")
 
+    def drop(self) -> None:
+        """End the connection at once, without a word: the broker publishes the last will."""
+        self._fail(f"The connection to {self._broker.where} was dropped.")
+
     async def _open(self) -> None:
         where = self._broker.where
         if self._broker.tls:
@@ -237,7 +243,7 @@ class Connection:
                 properties=properties,
             )
             if self.lost.is_set():  # nobody waits any more
-                self._drop()
+                self._close_socket()
 
         try:
             await _in_a_thread(connect)
@@ -388,9 +394,9 @@ class Connection:
                 waiting.exception()  # whoever still wants to know is told; nobody has to
         self._unacked.clear()
         self._subscribing.clear()
-        self._drop()
+        self._close_socket()
 
-    def _drop(self) -> None:
+    def _close_socket(self) -> None:
         """Close the socket, whatever paho thinks of it; paho has no call for that."""
         self._unwatch()
         stream = self._client.socket()
@@ -467,12 +473,25 @@ def _refusal(what: str, reason: ReasonCode) -> BrokerRefusedError:
 
 def _tls(broker: MqttConfig) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=broker.ca_file and str(broker.ca_file))
+        context = ssl.create_default_context(cafile=broker.ca_file and str(broker.ca_file))
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(
             f"{broker.ca_file} cannot be used to check the broker's certificate ({error}): it "
             "must be a PEM file of the authority that signed it."
         ) from error
+    context.sslsocket_class = _TidySocket
+    return context
+
+
+class _TidySocket(ssl.SSLSocket):
+    """A socket that does not stay open when nobody can have it: paho forgets it then."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
 
 
 def _why_no_connection(broker: MqttConfig, error: Exception) -> str:
@@ -490,6 +509,9 @@ def _why_no_connection(broker: MqttConfig, error: Exception) -> str:
             return f"{where}: no computer of that name is known. Check the broker's name."
         case ConnectionRefusedError():
             return f"Nothing listens at {where}. Is the broker running, and is that its port?"
+        case ConnectionResetError() | ConnectionAbortedError():
+            wants = "Does it speak TLS there?" if broker.tls else "Is it a broker?"
+            return f"{where} closed the connection at once. {wants}"
         case TimeoutError():
             return f"{where} does not answer within {CONNECT_S:.0f} s: off, or behind a firewall?"
     return f"{where} cannot be reached: {error}."

@@ -50,7 +50,8 @@ class RepAnnouncer:
         self._announced = announced
         self._began_s: dict[str, float] = {}  # of the set that is going on
         self._waiting: deque[Announcement] = deque()
-        self._flushing: asyncio.Task[None] | None = None
+        self._scheduled = False
+        self._flushing: set[asyncio.Task[None]] = set()
 
     def happened(self, machine: Machine, event: Event) -> None:
         """Take a rep that ended, or one that was corrected."""
@@ -67,15 +68,17 @@ class RepAnnouncer:
             self._began_s.pop(name, None)
 
     def flush(self) -> None:
-        """Write what waits, unless that is being done."""
-        if self._waiting and (self._flushing is None or self._flushing.done()):
-            self._flushing = asyncio.create_task(self._flush(), name="reps to the outbox")
+        """Have what waits written, unless that is about to be done."""
+        if self._waiting and not self._scheduled:
+            self._scheduled = True
+            task = asyncio.create_task(self._flush(), name="reps to the outbox")
+            self._flushing.add(task)
+            task.add_done_callback(self._flushing.discard)
 
     async def settle(self) -> None:
         """Write what waits, once more."""
         self.flush()
-        if self._flushing is not None:
-            await asyncio.gather(self._flushing, return_exceptions=True)
+        await asyncio.gather(*self._flushing, return_exceptions=True)
 
     def _tell(
         self,
@@ -102,22 +105,29 @@ class RepAnnouncer:
         self.flush()
 
     async def _flush(self) -> None:
-        """Write all that waits; what the store does not take waits on."""
+        try:
+            machine_ids = await self._ask(self._write)
+        except StoreError as error:
+            log.warning("%d reps wait to be told: %s", len(self._waiting), error)
+        else:
+            self._announced(machine_ids)
+
+    def _write(self, store: Store) -> set[str]:
+        """Write all that waits, in the store's thread; gives of which machines.
+
+        From here on, a rep that ends is written by the next call: a set that ends after it comes
+        after that call. What the store does not take waits on.
+        """
+        self._scheduled = False
+        batch: list[Announcement] = []
         while self._waiting:
-            batch = list(self._waiting)
-            try:
-                await self._ask(
-                    lambda store, batch=batch: store.within(
-                        partial(outbox.announce, announcements=batch)
-                    )
-                )
-            except StoreError as error:
-                log.warning("%d reps wait to be told: %s", len(self._waiting), error)
-                return
-            told = {id(one) for one in batch}
-            while self._waiting and id(self._waiting[0]) in told:
-                self._waiting.popleft()
-            self._announced({one.machine_id for one in batch})
+            batch.append(self._waiting.popleft())
+        try:
+            store.within(partial(outbox.announce, announcements=batch))
+        except StoreError:
+            self._waiting.extendleft(reversed(batch))
+            raise
+        return {one.machine_id for one in batch}
 
 
 def _unnamed(body: dict[str, Any]) -> dict[str, Any]:

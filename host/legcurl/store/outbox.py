@@ -56,7 +56,7 @@ class Waiting:
     event_id: str
     kind: Kind
     payload: str
-    trace: str | None
+    trace: str | None = None
 
 
 def announce(connection: Connection, announcements: Iterable[Announcement]) -> None:
@@ -92,6 +92,12 @@ def announce_forget(connection: Connection, client_id: str, set_ids: Sequence[st
         connection.execute(sa.delete(_rows).where(of_set))
     body = {"client": client_id, "sets": list(set_ids)}
     announce(connection, [Announcement(f"forget-{client_id}", WHOLE_GYM, "forget", body)])
+
+
+def count_since(connection: Connection, since: datetime) -> int:
+    """How many sets `announce_again` tells."""
+    counted = sa.select(sa.func.count()).where(tables.sets.c.started_us >= as_us(since))
+    return connection.execute(counted).scalar() or 0
 
 
 def announce_again(connection: Connection, since: datetime, after: str) -> tuple[int, str]:
@@ -153,11 +159,11 @@ def waiting(
 def waiting_by_machine(connection: Connection) -> dict[str, int]:
     """How many rows wait, of each machine that has any."""
     counted = (
-        sa.select(_column.machine_id, sa.func.count())
+        sa.select(_column.machine_id, sa.func.count().label("waiting"))
         .where(_column.sent_us.is_(None))
         .group_by(_column.machine_id)
     )
-    return dict(connection.execute(counted).tuples().all())
+    return {row.machine_id: row.waiting for row in connection.execute(counted)}
 
 
 def mark_sent(connection: Connection, ids: Sequence[int]) -> None:

@@ -39,6 +39,7 @@ CORRECTIONS_MAX = 1000
 SETS_MAX = 100_000  # of one person
 TRACE_MAX = 8 * 1024 * 1024
 _NUMBER_MAX = 2**53  # beyond, JSON's numbers are not exact
+_COUNT_MAX = 2**31 - 1  # of what the tables have as a small integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +148,14 @@ def set_of(document: Mapping[str, Any]) -> SetDocument:
         machine_id=_named(machine, "id", MACHINE_ID),
         machine_name=_member(machine, "name", str),
         set_id=_named(told, "id", SET_ID),
-        revision=_whole(told, "revision", 1),
+        revision=_member(told, "revision", int),
         started=_moment(told, "started"),
         client_id=None if told.get("client") is None else _named(told, "client", CLIENT_ID),
         load_kg=load_kg,
         detection=_member(told, "detection", str)[:32],
         log=_named(told, "log", SET_ID) if told.get("log") else None,
-        log_start_us=_whole(told, "log_start_us"),
-        log_end_us=_whole(told, "log_end_us"),
+        log_start_us=_place(told, "log_start_us"),
+        log_end_us=_place(told, "log_end_us"),
         measured=_measured(_member(told, "measured", dict)),
         corrections=tuple(_correction(correction) for correction in corrections),
         trace=_trace(document),
@@ -229,7 +230,7 @@ def _member(told: Mapping[str, Any], name: str, *choices: Any) -> Any:
             if type(value) is not bool and math.isfinite(value) and abs(value) < _NUMBER_MAX:
                 return float(value)
         elif choice is int and type(value) is int:
-            if abs(value) < _NUMBER_MAX:
+            if 0 <= value <= _COUNT_MAX:
                 return value
         elif choice is str and isinstance(value, str):
             if len(value) <= TEXT_MAX and storable(value):
@@ -246,10 +247,11 @@ def _named(told: Mapping[str, Any], name: str, pattern: re.Pattern[str]) -> str:
     return value
 
 
-def _whole(told: Mapping[str, Any], name: str, least: int = -_NUMBER_MAX) -> int:
-    value = _member(told, name, int)
-    if value < least:
-        raise InputError(f"Its `{name}` cannot be {value}.")
+def _place(told: Mapping[str, Any], name: str) -> int:
+    """A moment by the clock of a log, in µs."""
+    value = told.get(name)
+    if type(value) is not int or abs(value) > _NUMBER_MAX:
+        raise InputError(f"Its `{name}` cannot be {value!r:.60}.")
     return value
 
 

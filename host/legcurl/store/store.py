@@ -92,7 +92,7 @@ class Store:
 
     def __init__(self, engine: Engine, *, publishing: bool = False) -> None:
         self.publishing = publishing
-        self.announced: Callable[[], None] = lambda: None  # called in the store's thread
+        self.announced: Callable[[], object] = lambda: None  # called in the store's thread
         self._engine = engine
 
     def __enter__(self) -> Self:
