@@ -46,6 +46,7 @@ HEADER_MAX = 1024  # of a packet, beside its payload: topic, ids
 PAUSE_MAX_S = 30.0
 STORE_PAUSE_S = 2.0
 FAREWELL_S = 1.5
+BREAKS_MAX = 3  # at one event: after that it goes without its trace
 
 
 class Books(Protocol):
@@ -89,6 +90,8 @@ class Sender:
         self._woken = asyncio.Event()
         self._drained = False
         self._without_trace: set[str] = set()  # events that were refused for their size
+        self._broke_at = ""  # the event at which the connection broke last,
+        self._breaks = 0  # and how many times in a row
         self._told: dict[str, Any] | None = None  # the status at the broker
         self._described: object = None  # what the discovery at the broker was made of
         self._name = machine.name if machine is not None else machine_id
@@ -193,8 +196,17 @@ class Sender:
                     self._without_trace.add(row.event_id)
         self._books.acknowledged(taken, unheard=unheard)
         if refused is not None:
+            if connection.lost.is_set():
+                self._suspect(next(row for row in batch if row.id not in taken))
             raise refused
         return bool(batch)
+
+    def _suspect(self, row: Waiting) -> None:
+        """Some brokers say nothing of a message that is too large for them: they hang up."""
+        self._breaks = self._breaks + 1 if row.event_id == self._broke_at else 1
+        self._broke_at = row.event_id
+        if self._breaks >= BREAKS_MAX:
+            self._without_trace.add(row.event_id)
 
     async def _next_batch(self) -> list[Waiting]:
         """Read on in the outbox, as soon as the store can be read."""

@@ -255,6 +255,7 @@ async def test_what_the_brokers_rules_forbid_waits_and_is_told(tmp_path: Path) -
 async def test_a_broker_that_takes_no_large_messages_gets_the_set_without_its_trace(
     tmp_path: Path,
 ) -> None:
+    """It says what it takes when one connects; or nothing, and hangs up."""
     for name, more in (("told", "max_packet_size 6500"), ("untold", "message_size_limit 6500")):
         folder = tmp_path / name
         folder.mkdir()
