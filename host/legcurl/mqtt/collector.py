@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DataError, IntegrityError
 
-from legcurl.errors import BrokerRefusedError, InputError, LegCurlError, StoreError
+from legcurl.errors import BrokerError, BrokerRefusedError, InputError, LegCurlError, StoreError
 from legcurl.feed import Backoff
-from legcurl.mqtt.connection import TAKEN_OVER, Connection, Received, Session
+from legcurl.mqtt.connection import TAKEN_OVER, Connection, Received, Rivals, Session
 from legcurl.mqtt.messages import ROOT
 from legcurl.mqtt.settings import MqttConfig
 from legcurl.store import central
@@ -84,6 +84,7 @@ class Collector:
         self._name = name
         self._topics = [f"$share/{share}/{ROOT}/+/+/set", f"$share/{share}/{ROOT}/+/forget"]
         self._counted = counted
+        self._rivals = Rivals(name)
         self._backoff = Backoff(name, PAUSE_MAX_S)
         self._thread = ThreadPoolExecutor(1, "collector")
         self._last_reason = ""
@@ -101,8 +102,10 @@ class Collector:
                     met = True
                     try:
                         await connection.subscribe(*self._topics)
-                        self._change(connected=True, trouble="")
+                        self._change(connected=True)
                         await self._collect(connection)
+                    except BrokerError as error:
+                        raise self._rivals.judged(connection, error) from error
                     finally:
                         self._change(connected=False)
                         await connection.close()

@@ -35,6 +35,8 @@ ANSWER_S = 10.0  # for whatever a broker must answer
 KEEPALIVE_S = 20  # a broker publishes the last will after one and a half of these
 MISC_S = KEEPALIVE_S / 4
 CLOSING_S = 2.0
+STEADY_S = 5.0  # a connection that stood so long is no rival's victim
+BRIEF_MAX = 3  # so many in a row that did not are
 PACKET_MAX = 16 * 1024 * 1024  # of what is sent to us: a broker drops what is larger
 
 TAKEN_OVER = 0x8E
@@ -84,6 +86,27 @@ class Received:
     qos: int
 
 
+class Rivals:
+    """Notices that somebody else may be at the broker under our name.
+
+    The broker then throws each out for the other, and older ones (Mosquitto 2.0.11) do not say why:
+    all there is to see is connections that break as soon as they stand.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._brief = 0
+
+    def judged(self, connection: Connection, error: BrokerError) -> BrokerError:
+        """Why a connection is over, with that doubt where there is reason for it."""
+        self._brief = 0 if connection.steady else self._brief + 1
+        if self._brief < BRIEF_MAX or isinstance(error, BrokerRefusedError):
+            return error
+        return BrokerError(
+            f"{error} It breaks as soon as it stands: is another program there as {self._name!r}?"
+        )
+
+
 class Connection:
     """A connection to a broker; `open` makes one."""
 
@@ -107,6 +130,7 @@ class Connection:
         self._unacked: dict[int, asyncio.Future[ReasonCode]] = {}
         self._subscribing: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._closing = False
+        self._opened_s = self._loop.time()
         self._misc: asyncio.TimerHandle | None = None
         self._watched: int | None = None  # the file descriptor that the loop watches for us
         client = paho.Client(
@@ -148,6 +172,11 @@ class Connection:
             connection._close_socket()
             raise
         return connection
+
+    @property
+    def steady(self) -> bool:
+        """Whether it has stood for a while."""
+        return self._loop.time() - self._opened_s >= STEADY_S
 
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[int]:
         """Publish with QoS 1; messages leave in the order of the calls.

@@ -19,7 +19,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from legcurl.errors import BrokerError, BrokerRefusedError, LegCurlError, StoreError
 from legcurl.feed import Backoff
-from legcurl.mqtt.connection import NO_SUBSCRIBERS, PACKET_TOO_LARGE, TAKEN_OVER, Connection, Will
+from legcurl.mqtt.connection import (
+    NO_SUBSCRIBERS,
+    PACKET_TOO_LARGE,
+    TAKEN_OVER,
+    Connection,
+    Rivals,
+    Will,
+)
 from legcurl.mqtt.discovery import discovery
 from legcurl.mqtt.messages import (
     GymName,
@@ -102,7 +109,8 @@ class Sender:
 
     async def run(self) -> None:
         """Be at the broker, again and again; ends by itself only without a machine."""
-        backoff = Backoff(client_id(self._gym.id, self._machine_id), PAUSE_MAX_S)
+        name = client_id(self._gym.id, self._machine_id)
+        backoff, rivals = Backoff(name, PAUSE_MAX_S), Rivals(name)
         while not self._drained:
             taken_over = False
             try:
@@ -111,6 +119,8 @@ class Sender:
                 try:
                     self.connected = True
                     await self._talk(connection, backoff.reset)
+                except BrokerError as error:
+                    raise rivals.judged(connection, error) from error
                 finally:
                     self.connected = False
                     await self._leave(connection)
@@ -146,9 +156,11 @@ class Sender:
                 await self._tell_status(connection)
                 while await self._send_batch(connection):
                     await self._tell_status(connection)
-                    works()
+                    if connection.steady:
+                        works()
                 self.trouble = ""
-                works()
+                if connection.steady:
+                    works()
                 if self.machine is None:
                     self._drained = True
                     return

@@ -292,13 +292,22 @@ async def test_a_collector_that_leaves_takes_what_is_its_own_and_gets_no_more(
         await until(lambda: here.figures.stored == 10, lambda: here.figures)
 
 
-async def test_two_collectors_of_one_name_are_told(mosquitto: Mosquitto, center: Store) -> None:
-    made = Collector(mosquitto.config, center, name="one")
-    first = asyncio.create_task(made.run())
-    await until(lambda: made.figures.connected)
-    async with collector(mosquitto.config, center):
-        with pytest.raises(BrokerRefusedError, match="--id"):
-            await asyncio.wait_for(first, 20)
+async def test_two_collectors_of_one_name_are_told_and_still_lose_nothing(
+    mosquitto: Mosquitto, center: Store
+) -> None:
+    """Mosquitto 2.0.11 throws one out for the other without a word; newer brokers say so."""
+    made = [Collector(mosquitto.config, center, name="one") for _ in range(2)]
+    tasks = [asyncio.create_task(one.run()) for one in made]
+    await until(lambda: any("is another program there as 'one'" in seen(one) for one in made))
+    await messages(mosquitto, set_message(1))
+    await until(lambda: sum(one.figures.stored for one in made) == 1)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def seen(collector: Collector) -> str:
+    return collector.figures.trouble
 
 
 async def test_a_broker_that_refuses_at_once_ends_it_and_one_that_hangs_is_tried_again(
@@ -342,6 +351,7 @@ async def kill_collectors(
 ) -> None:
     """Publish sets to three collectors of which one after the other is killed, at odd moments."""
     random = Random(seed)
+    changed = range(0, sets, 5)
     collectors = [Collecting(mosquitto.url, url, f"collector-{n}") for n in range(3)]
     try:
         for one in collectors:
@@ -350,10 +360,7 @@ async def kill_collectors(
         await until(lambda: log.read_text().count("$share/collectors/legcurl/+/forget") >= 3)
         speaker = await Connection.open(mosquitto.config, "speaker")
         told = [set_message(number, gym_id=f"gym-{number % 4}") for number in range(sets)]
-        changed = range(0, sets, 5)
-        told += [
-            set_message(n, gym_id=f"gym-{n % 4}", revision=2, note="") for n in range(0, sets, 5)
-        ]
+        told += [set_message(n, gym_id=f"gym-{n % 4}", revision=2) for n in changed]
         random.shuffle(told)
         share = len(told) // kills
         for number in range(kills):
@@ -368,12 +375,8 @@ async def kill_collectors(
         await until(
             lambda: rows(center, tables.sets) == sets, lambda: rows(center, tables.sets), 60
         )
-        await until(
-            lambda: (
-                revisions(center) == {1: sets - len(range(0, sets, 5)), 2: len(range(0, sets, 5))}
-            ),
-            lambda: revisions(center),
-        )
+        wanted = {1: sets - len(changed), 2: len(changed)}
+        await until(lambda: revisions(center) == wanted, lambda: revisions(center), 60)
         assert rows(center, tables.reps) == sets * len(new_set(lifter="early", seed=6).result.reps)
         assert rows(center, tables.traces) == sets
     finally:
