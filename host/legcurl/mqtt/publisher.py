@@ -144,6 +144,9 @@ class Publisher:
     def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
         """Samples are not published: a set's message has them (gym.Follower)."""
 
+    def needs_from_s(self, machine: Machine) -> None:
+        """A rep is told at once, and its set tells it again: nothing (gym.Follower)."""
+
     def acknowledged(self, ids: Sequence[int], *, unheard: int) -> None:
         """Note rows that the broker has (sender.Books)."""
         if not ids:
