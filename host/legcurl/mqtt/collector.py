@@ -148,16 +148,17 @@ class Collector:
     async def _collect(self, connection: Connection) -> None:
         """Take in what comes, until the connection is over."""
         lost = asyncio.create_task(connection.lost.wait())
+        coming: asyncio.Task[Received] | None = None
         try:
             while not lost.done():
                 coming = asyncio.create_task(connection.received.get())
                 await asyncio.wait((coming, lost), return_when=asyncio.FIRST_COMPLETED)
                 if coming.done():
                     await self._take(connection, coming.result())
-                else:
-                    coming.cancel()
         finally:
             lost.cancel()
+            if coming is not None:
+                coming.cancel()
         if connection.trouble is not None:
             raise connection.trouble
 

@@ -73,7 +73,7 @@ def test_collectors_that_merge_the_same_sets_at_once_agree(postgres: str) -> Non
     erased = ForgetDocument("gym-0", "gym-0", "c0", ())
 
     def collect(seed: int, store: Store) -> None:
-        mine = list(told)
+        mine: list[central.Document] = list(told)
         Random(seed).shuffle(mine)
         for first in range(0, len(mine), 9):
             batch = mine[first : first + 9]
