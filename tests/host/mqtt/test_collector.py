@@ -327,6 +327,31 @@ async def test_a_broker_that_refuses_at_once_ends_it_and_one_that_hangs_is_tried
         await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_the_share_of_a_collector_that_is_gone_waits_for_whoever_comes_under_its_name(
+    mosquitto: Mosquitto, center: Store
+) -> None:
+    """What docs/mqtt.md says of Mosquitto: the dead have their share too, until they leave."""
+    session = connection.Session(expires_s=3600, receive_max=100)
+    gone = await Connection.open(mosquitto.config, "gone", session=session)
+    await gone.subscribe("$share/collectors/legcurl/+/+/set")
+    async with collector(mosquitto.config, center, "stays") as here:
+        await messages(mosquitto, *(set_message(n) for n in range(20)))
+        await until(lambda: here.figures.stored + gone.received.qsize() == 20)
+        held = gone.received.qsize()
+        assert held, "they share"
+        gone.drop()
+        await until(lambda: "Client gone closed" in (mosquitto.folder / "log").read_text())
+        before = here.figures.stored
+        await messages(mosquitto, *(set_message(n) for n in range(20, 40)))
+        await until(lambda: here.figures.stored > before)
+        left = Collector(mosquitto.config, center, name="gone")
+        await left.leave()
+        assert left.figures.stored >= held
+        await until(lambda: rows(center, tables.sets) == 40, lambda: here.figures)
+        await messages(mosquitto, *(set_message(n) for n in range(40, 50)))
+        await until(lambda: rows(center, tables.sets) == 50, lambda: here.figures)
+
+
 class Collecting:
     """`legcurl collect` as a process, to be killed and started again."""
 
