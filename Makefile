@@ -54,7 +54,7 @@ endif
 
 # The browser apart: Playwright keeps an event loop running in its process, where no other may.
 test: $(STAMP)
-	tests/debian-packages mosquitto=mosquitto
+	tests/debian-packages mosquitto=mosquitto systemd-analyze=systemd
 	$(BIN)/python -m pytest -n 2 --ignore=tests/browser
 	$(BIN)/python -m pytest -n 2 tests/browser
 
@@ -97,6 +97,7 @@ bench: $(STAMP)
 	$(BIN)/python tests/bench/bench_many.py
 	tests/debian-packages mosquitto=mosquitto
 	$(BIN)/python tests/bench/bench_mqtt.py
+	$(BIN)/python tests/bench/bench_gym.py
 
 bench-accuracy: $(STAMP)
 	$(BIN)/python tests/bench/bench_accuracy.py $(ACCURACY)

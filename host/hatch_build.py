@@ -1,9 +1,10 @@
 """Build hook: takes along what the package needs from outside host/, where it is outside.
 
 The simulator runs the firmware and the installer flashes it, so it travels inside the package as
-legcurl/_firmware; the licence goes with both kinds of archive. In a checkout the two stand beside
-host/. An sdist holds them where hatchling finds them by itself, so that a wheel built from it
-needs nothing from here. An editable install runs the checkout's own files.
+legcurl/_firmware; what an operator installs beside the program as legcurl/_deploy; the licence goes
+with both kinds of archive. In a checkout firmware and licence stand beside host/. An sdist holds
+them where hatchling finds them by itself, so that a wheel built from it needs nothing from here. An
+editable install runs the checkout's own files.
 """
 
 from __future__ import annotations
@@ -28,5 +29,6 @@ class CheckoutFiles(BuildHookInterface):
             licence = f"{project}.dist-info/licenses/LICENSE"
         build_data["force_include"] |= {
             str(host.parent / "firmware"): "legcurl/_firmware",
+            str(host / "deploy"): "legcurl/_deploy",
             str(host.parent / "LICENSE"): licence,
         }

@@ -78,6 +78,7 @@ BACKOFF_JITTER = 0.25  # of a pause, either way: stations that broke together mu
 RESTART_LEAST_S = 0.2
 QUICK_PINGS = 4  # at once, so that wall time is known when the first rep is
 QUICK_PING_S = 0.25
+SILENCE_LOOKS = 8  # in the length of a silence, at whether one could begin
 # How old a sample may get in the sensor before it is sent, where somebody looks at it: with what
 # the host and the page need, well below what the eye takes for "at once". 25 frames a second of
 # four samples each are some 10 kbit/s more at 100 Hz, which a cable does not notice.
@@ -160,7 +161,15 @@ class LiveFeed:
         self._unproven: list[tuple[Answer, float]] = []  # hellos, and when they came
         self._lost = False  # told, and not yet restored
         self._streaming = False
+        self._listening = False  # the receiver waits for the link, not for who takes the events
         self._heard_s = 0.0
+        self._damaged_before = 0  # packets, on connections that are over
+
+    @property
+    def damaged_frames(self) -> int:
+        """Packets of which no frame came, on all connections."""
+        now = 0 if self.exchange is None else self.exchange.decoder.counts.dropped
+        return self._damaged_before + now
 
     async def run(self) -> None:
         """Keep the items coming until the sensor has ended for good."""
@@ -222,12 +231,15 @@ class LiveFeed:
             while not ended:
                 self._streaming = False
                 try:
-                    await until_first(self._receive(exchange), self._steer(exchange))
+                    await until_first(
+                        self._receive(exchange), self._steer(exchange), self._mind_silence()
+                    )
                 except SilenceError as error:
                     self._tell_lost(error)
                 else:
                     ended = True
         finally:
+            self._damaged_before += exchange.decoder.counts.dropped
             self.exchange = None
             exchange.abandon()
 
@@ -236,14 +248,9 @@ class LiveFeed:
         loop = asyncio.get_running_loop()
         self._heard_s = loop.time()
         while True:
-            until_s = self._heard_s + self._route.silence_s if self._streaming else None
-            try:
-                async with asyncio.timeout_at(until_s):
-                    frames = await exchange.receive()
-            except TimeoutError:
-                raise SilenceError(
-                    f"{self._route.name} has been silent for {self._route.silence_s:g} s."
-                ) from None
+            self._listening = True
+            frames = await exchange.receive()
+            self._listening = False
             if frames is None:
                 return
             if frames:
@@ -252,6 +259,27 @@ class LiveFeed:
                     # The answer to a request is behind what nobody takes: go on while one waits.
                     await until_first(self._intake.room(), exchange.asking())
                 self._heard_s = loop.time()
+
+    async def _mind_silence(self) -> None:
+        """Raise SilenceError when a stream has been silent for too long; else never return.
+
+        Beside the receiver, because a time limit on each read would cost more than the reading.
+        """
+        loop = asyncio.get_running_loop()
+        silence_s = self._route.silence_s
+        while True:
+            if not (self._streaming and self._listening):
+                await asyncio.sleep(silence_s / SILENCE_LOOKS)
+                continue
+            heard_s = self._heard_s
+            left_s = heard_s + silence_s - loop.time()
+            if left_s > 0:
+                await asyncio.sleep(left_s)
+                continue
+            # It may be us who were busy: let what has come meanwhile be read first.
+            await asyncio.sleep(silence_s / SILENCE_LOOKS)
+            if self._listening and self._heard_s == heard_s:
+                raise SilenceError(f"{self._route.name} has been silent for {silence_s:g} s.")
 
     def _accept(self, frames: list[Frame], exchange: Exchange) -> None:
         items: list[Item] = []

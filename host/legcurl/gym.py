@@ -25,13 +25,15 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from legcurl.commands import Hello
 from legcurl.errors import ConfigError, LegCurlError, LinkLostError
 from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
 from legcurl.feed import Backoff
 from legcurl.hub import Hub
 from legcurl.journal import Journal, Syncer
+from legcurl.logs import about_machine
 from legcurl.motion import Calibration
-from legcurl.station import Station, open_station
+from legcurl.station import Station, StationCounts, open_station
 from legcurl.view.state import ViewState
 
 log = logging.getLogger(__name__)
@@ -100,6 +102,8 @@ class Machine:
             self.journal.needed_from_us = self._needed_from_us
             self.hub.listen("journal", self._note_sets)
         self._boots: deque[Boot] = deque(maxlen=BOOTS_KEPT)
+        self._noted: tuple[Hello, int] | None = None  # of the newest boot
+        self._counts_before = StationCounts()  # of stations that are over
         for follower in followers:
             name = f"{setup.id}: {type(follower).__name__}"
             self.hub.listen(name, partial(follower.happened, self))
@@ -115,8 +119,15 @@ class Machine:
         sensor = self.state.sensor
         return self.setup.name or (sensor.name if sensor is not None else "") or self.setup.id
 
+    @property
+    def counts(self) -> StationCounts:
+        """What went beside the plan since the machine was set up."""
+        now = StationCounts() if self.station is None else self.station.counts
+        return self._counts_before + now
+
     async def run(self) -> None:
         """Follow the sensor for ever; ends only for an address that cannot be meant."""
+        about_machine(self.setup.id)
         async with aclosing(self._events()) as events:
             await self.hub.run(events)
 
@@ -155,6 +166,7 @@ class Machine:
                 log.exception("%s failed", self.setup.id)
                 trouble = error
             finally:
+                self._counts_before = self.counts
                 self.station = None
             lost = LinkChanged("lost", _reason(trouble))
             if (self.state.link, self.state.link_reason) != ("lost", lost.reason):
@@ -164,6 +176,7 @@ class Machine:
 
     def _open_station(self) -> Station:
         self._boots.clear()
+        self._noted = None
         self.station = open_station(
             self.setup.address,
             calibration=self.setup.calibration,
@@ -205,6 +218,10 @@ class Machine:
         session = self.station.session if self.station is not None else None
         if session is None or session.hello is None or session.zero_us is None:
             return
+        known = (session.hello, session.zero_us)
+        if self._noted is not None and known[0] is self._noted[0] and known[1] == self._noted[1]:
+            return  # as with every frame but the first
+        self._noted = known
         boot = Boot(session.hello.sensor_id, session.hello.boot_id, session.zero_us)
         if not self._boots or self._boots[-1] != boot:
             self._boots.append(boot)

@@ -21,6 +21,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -248,6 +249,15 @@ class Journal:
                 segment.path.unlink(missing_ok=True)
             except OSError as error:
                 log.warning("%s cannot be removed: %s", segment.path, error)
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes on the disk, as far as it has been written."""
+        size = 0
+        for file in self._files():
+            with suppress(OSError):  # it was let go of just now
+                size += file.stat().st_size
+        return size
 
     def _files(self) -> list[Path]:
         try:

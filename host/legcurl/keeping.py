@@ -45,6 +45,7 @@ FIRST_REP_S = 60.0  # kept while no set is known: the longest first rep, and som
 LONGEST_SET_S = 1800.0
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
+FAREWELL_S = 1.5  # for the store, at the end: a service is over within five seconds
 SENSOR_ID_MAX = 32  # characters of it that go into a set's id
 ENTRIES_MAX = 16  # for one set: somebody who changes their mind more often loses the first
 NOBODY = Expected()
@@ -80,19 +81,26 @@ class SetKeeper:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Write what waits, once more, and let go of the thread."""
+        """Write what waits, once more and not for long, and let go of the thread."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        while self._waiting and await self._write_first():
-            pass
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                while self._waiting and await self._write_first():
+                    pass
+        except TimeoutError:
+            self.trouble = "The store does not answer."
         if self._waiting:
             log.error(
                 "Sets that are not stored: %d. %s Start again soon: their sensors still have them.",
                 len(self._waiting),
                 self.trouble,
             )
-        self._thread.shutdown()
+        # A store that hangs is left behind: whoever waits for its thread would hang as well.
+        nothing = asyncio.get_running_loop().run_in_executor(self._thread, int)
+        hanging = (await asyncio.wait({nothing}, timeout=FAREWELL_S))[1]
+        self._thread.shutdown(wait=not hanging, cancel_futures=True)
 
     async def ask(self, work: Callable[[Store], _T]) -> _T:
         """Have the store's thread do something with the store."""

@@ -16,6 +16,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -95,6 +96,19 @@ def open_station(
     if journal is not None:
         journal.clock = station.clock_note
     return station
+
+
+@dataclass(frozen=True, slots=True)
+class StationCounts:
+    """What went beside the plan since a station was opened."""
+
+    damaged_frames: int = 0  # packets of which no frame came
+    restarts: int = 0  # of the sensor
+
+    def __add__(self, other: StationCounts) -> StationCounts:
+        return StationCounts(
+            self.damaged_frames + other.damaged_frames, self.restarts + other.restarts
+        )
 
 
 class Station:
@@ -191,6 +205,21 @@ class Station:
             return None
         line = self._wall_line(t_us) or WallLine(t_us, time.time(), 1.0)
         return ClockNote(zero_us, t_us, round(line.at(t_us) * 1e6), line.rate)
+
+    def age_s(self, t_s: float) -> float | None:
+        """How long ago a moment of the events' time was; None while nobody can tell."""
+        clock = self._feed.clock if isinstance(self._feed, LiveFeed) else None
+        zero_us = self.session.zero_us
+        if clock is None or zero_us is None:
+            return None
+        host_s = clock.host_s(round(t_s * 1e6) - zero_us)
+        return None if host_s is None else time.monotonic() - host_s
+
+    @property
+    def counts(self) -> StationCounts:
+        """What went beside the plan so far."""
+        damaged = self._feed.damaged_frames if isinstance(self._feed, LiveFeed) else 0
+        return StationCounts(damaged, self.session.counts.restarts)
 
     def _wall_line(self, t_us: int) -> WallLine | None:
         """What the clocks say now of a moment; before they were compared, what they said."""

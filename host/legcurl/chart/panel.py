@@ -76,8 +76,8 @@ def panel_height(chart: SetChart) -> float:
     return _head_in(chart.result) + AXES_IN + TIME_IN + CAPTION_IN * len(_captions(chart.result))
 
 
-def draw_set(figure: Figure, frame: Frame, chart: SetChart, name: str) -> Axes:
-    """Draw a set, called `name`, on its part of the figure."""
+def draw_set(figure: Figure, frame: Frame, chart: SetChart, name: str | None) -> Axes:
+    """Draw a set, called `name`, on its part of the figure; None if that is told elsewhere."""
     result = chart.result
     times = np.array(chart.times_s)
     curve = np.array(chart.flexion_deg)
@@ -314,13 +314,19 @@ def _draw_failures(axes: Axes, result: SetResult, times: Floats, curve: Floats) 
 
 
 def _draw_head(
-    figure: Figure, axes: Axes, frame: Frame, result: SetResult, reps: Sequence[Rep], name: str
+    figure: Figure,
+    axes: Axes,
+    frame: Frame,
+    result: SetResult,
+    reps: Sequence[Rep],
+    name: str | None,
 ) -> None:
     """Write what the set was, and above each rep which it was."""
-    for words, down_in, size, weight in (
+    title = (
         (f"{name}: {set_line(result)}", 0.2, 13, "bold"),
         (" · ".join(summary(replace(result, incomplete=False))[2:]), 0.46, 10, "normal"),
-    ):
+    )
+    for words, down_in, size, weight in title if name is not None else ():
         figure.text(
             LEFT_IN / frame.width_in,
             1 - (frame.top_in + down_in) / frame.figure_in,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+import threading
 from collections.abc import Coroutine
 from typing import Any
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDS_WITHIN_S = 5.0  # of a service, whatever hangs: a set is in the journal and the sensor's log
 
 
 class EndedBySignal(BaseException):
@@ -21,17 +25,39 @@ class OutputClosedError(Exception):
     """Whoever read our output stopped reading (`legcurl ... | head`)."""
 
 
-def run_until_ended(work: Coroutine[Any, Any, None]) -> None:
+def run_until_ended(work: Coroutine[Any, Any, None], within_s: float | None = None) -> None:
     """Run an async command; one of ENDING_SIGNALS cancels it, and it tidies up before it ends.
 
-    A second one interrupts the tidying-up too. Raises EndedBySignal.
+    A second one interrupts the tidying-up too. With `within_s`, the process is over so long after
+    the first one, whatever still hangs in it. Raises EndedBySignal.
     """
     import asyncio
 
-    asyncio.run(_cancelled_by_signals(work))
+    asyncio.run(_cancelled_by_signals(work, within_s))
 
 
-async def _cancelled_by_signals(work: Coroutine[Any, Any, None]) -> None:
+def _end_by_force(number: int, within_s: float) -> None:
+    """End the process from a thread of its own, when its time is up and something hangs.
+
+    The thread does not keep the process: one that ends in time takes it along.
+    """
+
+    def end() -> None:
+        threads = ", ".join(sorted({thread.name for thread in threading.enumerate()} - {name}))
+        os.write(
+            sys.__stderr__.fileno() if sys.__stderr__ is not None else 2,
+            f"legcurl: Something hangs after {within_s:g} s ({threads}): ended by force. What "
+            "was not stored is still in the sensors' logs.\n".encode(),
+        )
+        os._exit(128 + number)
+
+    name = "end by force"
+    timer = threading.Timer(within_s, end)
+    timer.name, timer.daemon = name, True
+    timer.start()
+
+
+async def _cancelled_by_signals(work: Coroutine[Any, Any, None], within_s: float | None) -> None:
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -39,6 +65,8 @@ async def _cancelled_by_signals(work: Coroutine[Any, Any, None]) -> None:
     arrived: list[int] = []
 
     def end(number: int) -> None:
+        if within_s is not None and not arrived:
+            _end_by_force(number, within_s)
         arrived.append(number)
         task.cancel()
 

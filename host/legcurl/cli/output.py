@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from legcurl.cli.ending import OutputClosedError
 from legcurl.events import Event, SetResult, as_json
+from legcurl.logs import without_secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -203,27 +204,40 @@ def tell(message: str) -> None:
 
 
 @contextmanager
-def logged_warnings_to(output: EventOutput, *loggers: str) -> Iterator[None]:
-    """Let warnings that a library logs, by default ours, reach the user through this output."""
-    handler = _WarningHandler(output)
+def logged_warnings_to(
+    output: EventOutput, *loggers: str, level: str = "warning"
+) -> Iterator[None]:
+    """Let warnings that a library logs, by default ours, reach the user through this output.
+
+    With another level, what is less than a warning is told on stderr under its own name.
+    """
+    handler = _WarningHandler(output, level)
     heard = [logging.getLogger(name) for name in loggers or ("legcurl",)]
+    before = [logger.level for logger in heard]
     for logger in heard:
         logger.addHandler(handler)
+        if level != "warning":
+            logger.setLevel(level.upper())
     try:
         yield
     finally:
-        for logger in heard:
+        for logger, known in zip(heard, before, strict=True):
             logger.removeHandler(handler)
+            logger.setLevel(known)
 
 
 class _WarningHandler(logging.Handler):
-    def __init__(self, output: EventOutput) -> None:
-        super().__init__(logging.WARNING)
+    def __init__(self, output: EventOutput, level: str) -> None:
+        super().__init__(level.upper())
         self._output = output
 
     def emit(self, record: logging.LogRecord) -> None:
         """Pass the message on."""
-        self._output.warn(record.getMessage())
+        message = without_secrets(record.getMessage())
+        if record.levelno >= logging.WARNING:
+            self._output.warn(message)
+        else:
+            tell(f"{record.levelname.lower()}: {message}")
 
 
 @contextmanager

@@ -4,7 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from time import monotonic
+
+SOON_S = 2.0  # what is done by then needs no bar
+
+
+@contextmanager
+def progress_if_long(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """The same, but nothing is shown of what takes less than two seconds."""
+    began_s = monotonic()
+    with ExitStack() as stack:
+        tell: Callable[[int], None] | None = None
+
+        def done(part: int) -> None:
+            nonlocal tell
+            if tell is None and monotonic() - began_s >= SOON_S:
+                tell = stack.enter_context(progress(what, total))
+            if tell is not None:
+                tell(part)
+
+        yield done
 
 
 @contextmanager

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.ending import run_until_ended
-from legcurl.cli.output import Picture, PlainLines, can_draw, logged_warnings_to, write_line
+from legcurl.cli.ending import ENDS_WITHIN_S, run_until_ended
+from legcurl.cli.logged import Logging, log_options
+from legcurl.cli.output import Picture, PlainLines, can_draw, write_line
+from legcurl.logs import hide
 
 if TYPE_CHECKING:
     import socket
@@ -24,13 +26,16 @@ if TYPE_CHECKING:
     from legcurl.cli.output import EventOutput
     from legcurl.gym import Machine, MachineSetup
     from legcurl.hub import Reader
+    from legcurl.logs import LogFormat
     from legcurl.mqtt.publisher import Publishing
+    from legcurl.notify import Notifier
     from legcurl.web.access import Access
     from legcurl.web.app import Service
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 PIN_VARIABLE = "LEGCURL_PIN"
 VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
+METRICS_TOKEN_VARIABLE = "LEGCURL_METRICS_TOKEN"
 
 
 @click.command(short_help="Run the coach's page.")
@@ -50,6 +55,7 @@ VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
 @click.option("--broker", metavar="URL", help="Publish to it: mqtt[s]://[USER@]HOST[:PORT].")
 @click.option("--ca-file", type=click.Path(path_type=Path), help="Who signed the broker's name.")
 @click.option("--gym", metavar="ID", help="This gym's id there.")
+@log_options
 @click.option("--quiet", is_flag=True, help="Print nothing but the page's address.")
 def serve(
     stations: tuple[str, ...],
@@ -60,6 +66,8 @@ def serve(
     broker: str | None,
     ca_file: Path | None,
     gym: str | None,
+    log_format: LogFormat,
+    log_level: str,
     quiet: bool,
 ) -> None:
     """Show every machine live in the browser, and keep every set.
@@ -68,6 +76,29 @@ def serve(
     LEGCURL_PIN, and as LEGCURL_VIEW_PIN one that may only look. On a terminal the first machine
     is drawn live; elsewhere a line is printed for each event that matters. Ctrl-C ends it.
     """
+    from legcurl.notify import Notifier
+
+    notifier = Notifier.from_environment()
+    log = Logging(log_format, log_level)
+    with log.errors():
+        publishing = _publishing(broker, ca_file, gym)
+        _serve_all(
+            stations, host, port, store, names, notifier, log, publishing=publishing, quiet=quiet
+        )
+
+
+def _serve_all(
+    stations: tuple[str, ...],
+    host: str,
+    port: int,
+    store: str | None,
+    names: tuple[str, ...],
+    notifier: Notifier,
+    log: Logging,
+    *,
+    publishing: Publishing | None,
+    quiet: bool,
+) -> None:
     from legcurl.errors import ConfigError
 
     access = _access(host)
@@ -85,19 +116,26 @@ def serve(
         raise ConfigError(
             f"legcurl serve needs more packages ({error.name}): pip install 'legcurl[serve]'"
         ) from error
-    publishing = _publishing(broker, ca_file, gym)
     url = store or f"sqlite:///{_own_store()}"
     with (
         open_store(url, publishing=publishing is not None) as opened,
         listen(host, port) as opened_port,
     ):
         service = Service(setups, opened, access, _journals_of(url), publishing=publishing)
-        run_until_ended(_serve(service, sorted(hosts), opened_port, quiet=quiet))
+        work = _serve(service, sorted(hosts), opened_port, notifier, log, quiet=quiet)
+        run_until_ended(work, ENDS_WITHIN_S)
 
 
 async def _serve(
-    service: Service, hosts: list[str], listener: socket.socket, *, quiet: bool
+    service: Service,
+    hosts: list[str],
+    listener: socket.socket,
+    notifier: Notifier,
+    log: Logging,
+    *,
+    quiet: bool,
 ) -> None:
+    from legcurl.cli.supervised import supervised
     from legcurl.web.app import create_app
     from legcurl.web.server import serve as serve_app
 
@@ -114,8 +152,9 @@ async def _serve(
     elif not quiet:
         settle = _say_what_matters(machines)
     try:
-        with output, logged_warnings_to(output, "legcurl", "uvicorn"):
-            await serve_app(create_app(service, hosts=hosts), listener)
+        with output, log.to(output):
+            async with supervised(service, notifier):
+                await serve_app(create_app(service, hosts=hosts), listener)
     finally:
         if settle is not None:
             settle()
@@ -175,15 +214,33 @@ def _access(host: str) -> Access:
 
     # Taken out of the environment: no process that we start needs to know them.
     pins = {
-        "change": os.environ.pop(PIN_VARIABLE, None),
-        "view": os.environ.pop(VIEW_PIN_VARIABLE, None),
+        "change": _secret(PIN_VARIABLE),
+        "view": _secret(VIEW_PIN_VARIABLE),
     }
+    token = _secret(METRICS_TOKEN_VARIABLE) or ""
+    hide(*pins.values(), token)
     if host not in LOOPBACK and not pins["change"]:
         raise ConfigError(
             f"Beyond this computer ({host}) a PIN is needed: put one into the environment as "
             f"{PIN_VARIABLE}."
         )
-    return Access({right: hashed(pin) for right, pin in pins.items() if pin})  # type: ignore[misc]
+    hashes = {right: hashed(pin) for right, pin in pins.items() if pin}
+    return Access(hashes, metrics_token=token)  # type: ignore[arg-type]
+
+
+def _secret(variable: str) -> str | None:
+    """A secret from the environment, or from the file that VARIABLE_FILE names there."""
+    from legcurl.errors import ConfigError
+
+    said = os.environ.pop(variable, None)
+    file = os.environ.pop(f"{variable}_FILE", None)
+    if said or not file:
+        return said
+    try:
+        return Path(file).read_text().strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise ConfigError(f"{variable}_FILE: {file} cannot be read ({reason}).") from error
 
 
 def _setups(stations: tuple[str, ...]) -> list[MachineSetup]:

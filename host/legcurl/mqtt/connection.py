@@ -27,8 +27,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from legcurl.config.model import MqttConfig
 from legcurl.errors import BrokerError, BrokerRefusedError, ConfigError
-from legcurl.mqtt.settings import MqttConfig
 
 CONNECT_S = 3.0  # for TCP, and again for TLS
 ANSWER_S = 10.0  # for whatever a broker must answer
@@ -150,7 +150,8 @@ class Connection:
         client.on_socket_register_write = self._on_wants_to_write
         client.on_socket_unregister_write = self._on_has_written
         if broker.username is not None:
-            client.username_pw_set(broker.username, broker.password)
+            password = None if broker.password is None else broker.password.value
+            client.username_pw_set(broker.username, password)
         if will is not None:
             client.will_set(will.topic, will.payload, qos=1, retain=True)
         self._client = client

@@ -11,17 +11,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from legcurl.config.model import Config, MqttConfig
 from legcurl.errors import StoreError
 from legcurl.events import Event, Progress
+from legcurl.metrics import Measure
 from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.reps import Ask, RepAnnouncer
 from legcurl.mqtt.sender import Sender
-from legcurl.mqtt.settings import MqttConfig
 from legcurl.store import outbox
 
 if TYPE_CHECKING:
@@ -62,6 +63,13 @@ class Publishing:
     def publisher(self, store: Store, ask: Ask) -> Publisher:
         """What does it, for a store and its thread."""
         return Publisher(self.broker, self.gym, store, ask)
+
+
+def publishing_of(config: Config) -> Publishing | None:
+    """What a configuration says of it; None without a broker."""
+    if config.mqtt is None:
+        return None
+    return Publishing(config.mqtt, GymName(config.gym.id, config.gym.name or config.gym.id))
 
 
 class Publisher:
@@ -118,7 +126,25 @@ class Publisher:
             sent=self._sent,
             unheard=self._unheard,
             dropped=self._reps.dropped,
-            trouble=self._trouble(),
+            trouble=self.trouble(),
+        )
+
+    def trouble(self) -> str:
+        """Why events wait, or nothing while they do not (health.Trouble)."""
+        troubles = [sender.trouble for sender in self._senders.values() if sender.trouble]
+        return self._store_trouble or (troubles[0] if troubles else "")
+
+    def measures(self) -> Iterable[Measure]:
+        """Figures for /metrics (metrics.MeasureSource)."""
+        now = self.figures
+        yield Measure("legcurl_mqtt_connected", "Machines at the broker.", now.connected)
+        yield Measure("legcurl_mqtt_waiting", "Events in the outbox.", now.waiting)
+        yield Measure("legcurl_mqtt_sent", "Events that the broker took.", now.sent, "counter")
+        yield Measure(
+            "legcurl_mqtt_unheard", "Events that nobody subscribed to.", now.unheard, "counter"
+        )
+        yield Measure(
+            "legcurl_mqtt_dropped", "Reps not told because the store stood.", now.dropped, "counter"
         )
 
     def follow(self, gym: Gym) -> None:
@@ -227,13 +253,9 @@ class Publisher:
         self._waiting = sum(counts.values())
         return counts
 
-    def _trouble(self) -> str:
-        troubles = [sender.trouble for sender in self._senders.values() if sender.trouble]
-        return self._store_trouble or (troubles[0] if troubles else "")
-
     def _say(self) -> None:
         """Log what is wrong when it begins and when it changes, and that it is over."""
-        trouble = self._trouble()
+        trouble = self.trouble()
         if trouble == self._said:
             return
         if trouble:

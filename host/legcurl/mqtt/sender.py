@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from legcurl.config.model import MqttConfig
 from legcurl.errors import BrokerError, BrokerRefusedError, LegCurlError, StoreError
 from legcurl.feed import Backoff
 from legcurl.mqtt.connection import (
@@ -37,7 +38,6 @@ from legcurl.mqtt.messages import (
     status_message,
     topic,
 )
-from legcurl.mqtt.settings import MqttConfig
 from legcurl.store import outbox
 from legcurl.store.outbox import Waiting
 

@@ -1,38 +1,17 @@
-"""Where the broker is and how to be let in: `[mqtt]` of the configuration, or `--broker URL`."""
+"""A broker from a URL, for who has no configuration file: `--broker mqtts://USER@HOST:PORT`."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from legcurl.config.model import MQTT_PORT, MQTT_TLS_PORT, MqttConfig, Secret
 from legcurl.errors import ConfigError
+from legcurl.logs import hide
 
-PORT = 1883
-TLS_PORT = 8883
 PASSWORD_VARIABLE = "LEGCURL_MQTT_PASSWORD"
 _HOW = "Write mqtt://[USER@]HOST[:PORT], or mqtts:// for TLS."
-
-
-@dataclass(frozen=True, slots=True)
-class MqttConfig:
-    """A broker, and what to tell it. The password is in no repr and no message."""
-
-    host: str
-    port: int = PORT
-    tls: bool = False
-    ca_file: Path | None = None  # None: what the system trusts
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    home_assistant: bool = False
-    traces: bool = True  # send the raw angles with each set
-
-    @property
-    def where(self) -> str:
-        """The broker as messages name it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
 
 
 def broker_of(url: str, *, ca_file: Path | None = None) -> MqttConfig:
@@ -53,14 +32,16 @@ def broker_of(url: str, *, ca_file: Path | None = None) -> MqttConfig:
     tls = parts.scheme == "mqtts"
     if ca_file is not None and not tls:
         raise ConfigError("A CA file is for TLS: write mqtts:// instead of mqtt://.")
-    password = os.environ.pop(PASSWORD_VARIABLE, None)
+    password = _given_password()
     if parts.password is not None:
-        password = unquote(parts.password)
+        password = Secret(unquote(parts.password))
+    if password is not None:
+        hide(password.value)
     if password is not None and not parts.username:
         raise ConfigError(f"A password needs a user name: mqtt://USER@{parts.hostname}")
     return MqttConfig(
         host=parts.hostname,
-        port=port or (TLS_PORT if tls else PORT),
+        port=port or (MQTT_TLS_PORT if tls else MQTT_PORT),
         tls=tls,
         ca_file=ca_file,
         username=unquote(parts.username) if parts.username else None,
@@ -68,6 +49,16 @@ def broker_of(url: str, *, ca_file: Path | None = None) -> MqttConfig:
     )
 
 
-def with_choices(broker: MqttConfig, *, home_assistant: bool, traces: bool) -> MqttConfig:
-    """The same broker, told more or less."""
-    return replace(broker, home_assistant=home_assistant, traces=traces)
+def _given_password() -> Secret | None:
+    """The password in the environment, or in the file that it names."""
+    said = os.environ.pop(PASSWORD_VARIABLE, None)
+    file = os.environ.pop(f"{PASSWORD_VARIABLE}_FILE", None)
+    if file and not said:
+        try:
+            said = Path(file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise ConfigError(
+                f"{PASSWORD_VARIABLE}_FILE: {file} cannot be read ({reason})."
+            ) from error
+    return Secret(said) if said else None

@@ -105,6 +105,18 @@ class Store:
         """Let go of the database."""
         self._engine.dispose()
 
+    @property
+    def file(self) -> Path | None:
+        """The database's file, where it is one."""
+        name = self._engine.url.database
+        return Path(name) if name and self._engine.dialect.name == "sqlite" else None
+
+    def probe(self) -> None:
+        """Find out whether a change would be taken, without one. StoreError says why not."""
+        nothing = sa.update(tables.machines).where(sa.false()).values(name=tables.machines.c.name)
+        with self._transaction() as connection:
+            connection.execute(nothing)
+
     def migrate(self) -> None:
         """Bring the database to this version; refuse one that is newer."""
         config = Config()
@@ -250,14 +262,7 @@ class Store:
         column = tables.sets.c
         limit = max(1, min(query.limit, PAGE_MAX))
         chosen = all_sets().order_by(column.started_us.desc(), column.id.desc()).limit(limit + 1)
-        if query.machine_id is not None:
-            chosen = chosen.where(column.machine_id == query.machine_id)
-        if query.client_id is not None:
-            chosen = chosen.where(column.client_id == query.client_id)
-        if query.since is not None:
-            chosen = chosen.where(column.started_us >= as_us(query.since))
-        if query.until is not None:
-            chosen = chosen.where(column.started_us < as_us(query.until))
+        chosen = _meant(chosen, query)
         if query.before is not None:
             place = _NEXT.fullmatch(query.before)
             if place is None:
@@ -271,6 +276,12 @@ class Store:
             found = stored_sets(connection, rows[:limit])
         more = f"{as_us(found[-1].started)}~{found[-1].id}" if len(rows) > limit else None
         return SetPage(tuple(found), more)
+
+    def count_sets(self, query: SetQuery) -> int:
+        """How many sets a query means, on all its pages."""
+        chosen = _meant(sa.select(sa.func.count()).select_from(tables.sets), query)
+        with self._transaction() as connection:
+            return connection.execute(chosen).scalar_one()
 
     def trace(self, set_id: str) -> Trace | None:
         """The raw angles of a set, if they were kept."""
@@ -346,6 +357,20 @@ class Store:
                 f"The database {self._engine.url.render_as_string(hide_password=True)} failed: "
                 f"{said}. Is its disk full or read-only, or is it open elsewhere?"
             ) from error
+
+
+def _meant(chosen: sa.Select[Any], query: SetQuery) -> sa.Select[Any]:
+    """A selection of sets, narrowed to those that a query means."""
+    column = tables.sets.c
+    if query.machine_id is not None:
+        chosen = chosen.where(column.machine_id == query.machine_id)
+    if query.client_id is not None:
+        chosen = chosen.where(column.client_id == query.client_id)
+    if query.since is not None:
+        chosen = chosen.where(column.started_us >= as_us(query.since))
+    if query.until is not None:
+        chosen = chosen.where(column.started_us < as_us(query.until))
+    return chosen
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

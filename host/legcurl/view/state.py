@@ -169,13 +169,17 @@ class ViewState:
         return changed
 
     def _progressed(self, event: Progress) -> ViewState:
-        seen = self._at(event.t_s)._in_phase(event.phase)
+        # Most events are this one, and mostly the phase goes on: then one new picture is enough.
+        seen = self if event.phase == self.phase else self._at(event.t_s)._in_phase(event.phase)
         reached = seen.reached_fraction
         if event.rom_fraction is not None and (reached is None or event.rom_fraction > reached):
             reached = event.rom_fraction
         during = seen.stage == "during"
         return replace(
             seen,
+            t_s=event.t_s,
+            note=seen.note if seen.note and event.t_s < seen.note.until_s else None,
+            cue=seen.cue if seen.cue and event.t_s < seen.cue.until_s else None,
             angle_deg=event.angle_deg,
             rom_fraction=event.rom_fraction,
             reached_fraction=reached,

@@ -34,6 +34,7 @@ COOKIE = "legcurl_session"
 SESSION_S = 14 * 24 * 3600  # a tablet on a gym's wall is not signed in every morning
 SESSIONS_MAX = 1000
 PIN_MIN, PIN_MAX = 4, 64
+TOKEN_MIN = 16  # of the metrics token: no number of tries finds it, so they need not be counted
 WRONG_FREE = 5  # wrong PINs before anybody has to wait
 WAIT_FIRST_S = 1.0
 WAIT_MAX_S = 60.0
@@ -61,12 +62,20 @@ class Access:
     """Signs in and says who somebody is.
 
     `hashes` are argon2 hashes by the right they give; `clock` gives seconds that only go forward.
+    Who has `metrics_token` may read /metrics and nothing else: a monitor signs in nowhere.
     """
 
     def __init__(
-        self, hashes: Mapping[Right, str], *, clock: Callable[[], float] = time.monotonic
+        self,
+        hashes: Mapping[Right, str],
+        *,
+        metrics_token: str = "",
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        if metrics_token and not (len(metrics_token) >= TOKEN_MIN and metrics_token.isascii()):
+            raise ConfigError(f"The metrics token has at least {TOKEN_MIN} plain characters.")
         self._clock = clock
+        self._metrics_token = metrics_token
         self._hashes = dict(hashes)
         self._sessions: dict[str, Session] = {}
         self._open = Session(COACH, token_urlsafe(24), float("inf"), "this computer")
@@ -106,6 +115,10 @@ class Access:
             self._sessions.pop(next(iter(self._sessions)))
         self._sessions[token] = session
         return token, session
+
+    def may_measure(self, token: str) -> bool:
+        """Whether a monitor with this token may read the figures."""
+        return bool(self._metrics_token) and same(token, self._metrics_token)
 
     def sign_out(self, token: str | None) -> None:
         """Forget a session."""

@@ -24,7 +24,9 @@ from starlette.staticfiles import StaticFiles
 from legcurl.errors import InputError, LegCurlError, LinkError, NoSuchRecordError, StoreError
 from legcurl.events import Event, Progress, SetStarted
 from legcurl.gym import Gym, Machine, MachineSetup
+from legcurl.health import Health
 from legcurl.keeping import SetKeeper
+from legcurl.metrics import CONTENT_TYPE, Metrics
 from legcurl.store.records import Expected, StoredSet
 from legcurl.store.records import Machine as StoredMachine
 from legcurl.web import api
@@ -59,11 +61,17 @@ class Service:
     ) -> None:
         self.access = access
         self.store = store
+        self.started = asyncio.Event()  # it does what it is for
         self.keeper = SetKeeper(store, self._kept)
         self.publisher = publishing.publisher(store, self.keeper.ask) if publishing else None
         # The publisher first: a machine's reps are told before the set that they belong to.
         first = (self.publisher,) if self.publisher is not None else ()
-        self.gym = Gym(setups, (*first, self.keeper, self), journals)
+        self.metrics = Metrics(self)
+        self.health = Health(lambda: self.gym, self.keeper)
+        if self.publisher is not None:
+            self.health.watch(self.publisher.trouble)
+            self.metrics.add(self.publisher)
+        self.gym = Gym(setups, (*first, self.keeper, self, self.metrics), journals)
         self.broadcast = Broadcast(tuple(self.gym.machines), self.snapshot, self.recent_trace)
         self.last_sets: dict[str, str] = {}
         self.client_names: dict[str, str] = {}  # for the machines' pictures, by id
@@ -79,12 +87,13 @@ class Service:
             expected = self.store.expected(machine)
             if expected.since is not None:
                 self.keeper.expect(machine, expected)
-        async with self.keeper, self._painter:
+        async with self.keeper, self._painter, self.health:
             ticking = asyncio.create_task(self.broadcast.run(), name="broadcast")
             try:
                 async with self.publisher or nullcontext(), self.gym:
                     if self.publisher is not None:
                         self.publisher.follow(self.gym)
+                    self.started.set()
                     yield
             finally:
                 ticking.cancel()
@@ -106,8 +115,11 @@ class Service:
     def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
         """Tell those viewers that draw this machine's trace; keep some for those who come later."""
         name = machine.setup.id
+        if not self.broadcast.watched(name):
+            self._pacers[name].put_aside(machine, t_us, angle_deg)
+            return
         piece = self._pacers[name].push(machine, t_us, angle_deg)
-        if piece is not None and self.broadcast.watched(name):
+        if piece is not None:
             self.broadcast.traced(name, {"machine": name, **piece})
 
     def needs_from_s(self, machine: Machine) -> None:
@@ -176,6 +188,7 @@ def create_app(service: Service, *, hosts: Sequence[str]) -> Starlette:
             *api.routes(),
             Route("/api/openapi.json", _openapi),
             Route("/healthz", _health),
+            Route("/metrics", _metrics),
             Route("/", _page),
             Mount("/", PageFiles(directory=PAGE)),
         ],
@@ -210,21 +223,38 @@ async def _openapi(_request: Request) -> Response:
 async def _health(request: Request) -> Response:
     """Whether all is well, for a monitor; what is not, for who may look."""
     service: Service = request.app.state.service
-    well = not service.keeper.trouble
-    told: dict[str, Any] = {"ok": well}
+    verdict = await service.health.judge()
+    well = verdict.status != "failing"
+    told: dict[str, Any] = {"ok": well, "status": verdict.status}
     if session_of(request) is not None:
         told |= {
+            "reasons": verdict.reasons,
             "machines": {
                 name: machine.state.link for name, machine in service.gym.machines.items()
             },
             "sets_waiting": service.keeper.pending,
-            "store": service.keeper.trouble or "ok",
+            "store": service.keeper.trouble or service.health.store_trouble or "ok",
             "viewers": service.broadcast.viewers,
             "skipped_messages": service.broadcast.skipped,
         }
         if service.publisher is not None:
             told["mqtt"] = asdict(service.publisher.figures)
     return JSONResponse(told, status_code=200 if well else 503)
+
+
+async def _metrics(request: Request) -> Response:
+    """The service's figures, for who may look and for a monitor that has the token."""
+    service: Service = request.app.state.service
+    if session_of(request) is None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not service.access.may_measure(token.strip()):
+            raise ApiError(
+                401,
+                "Figures are for who may look.",
+                "Sign in, or send the metrics token as a bearer token.",
+                **{"WWW-Authenticate": "Bearer"},
+            )
+    return Response(service.metrics.text(), media_type=CONTENT_TYPE)
 
 
 def _answer(status: int, error: str, remedy: str = "", headers: Any = None) -> Response:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from secrets import randbelow
 from typing import Any
@@ -89,6 +89,7 @@ class Broadcast:
         self._snapshot = snapshot
         self._recent_trace = recent_trace
         self._viewers: set[Viewer] = set()
+        self._watched: Counter[str | None] = Counter()  # viewers of each machine's trace
         self._last_id = (1 + randbelow(RUNS)) << RUN_BITS
         self._kept: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
         self._whole: dict[str, bytes] = {}  # each machine as it was last sent
@@ -109,7 +110,7 @@ class Broadcast:
 
     def watched(self, machine: str) -> bool:
         """Whether anybody wants a machine's trace."""
-        return any(viewer.machine == machine for viewer in self._viewers)
+        return machine in self._watched
 
     def moved(self, machine: str, figures: list[Any]) -> None:
         """A machine's moving figures; of several in a short while the newest are sent."""
@@ -161,6 +162,7 @@ class Broadcast:
         """All messages for one new viewer, until it goes or the service ends."""
         viewer = Viewer(machine)
         self._viewers.add(viewer)
+        self._watched[machine] += 1
         try:
             yield b"".join(self._welcome(machine, last_id))
             while not self._ended:
@@ -172,6 +174,8 @@ class Broadcast:
                     yield b"".join([gone, *self._everything(), *self._trace_for(machine)])
         finally:
             self._viewers.discard(viewer)
+            self._watched[machine] -= 1
+            self._watched += Counter()  # those that nobody watches are gone
 
     def end(self) -> None:
         """Let all viewers go: the service ends."""

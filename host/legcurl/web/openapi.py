@@ -134,6 +134,7 @@ def _paths() -> dict[str, Any]:
             "id", get=_get("A client's sets", "text/csv", 400, 401, 404, query=_named(*period))
         ),
         "/healthz": {"get": _get("Whether all is well", "Health", well=(200, 503))},
+        "/metrics": {"get": _get("Figures for Prometheus", "text/plain", 401)},
     }
 
 
@@ -250,7 +251,15 @@ def _schemas() -> dict[str, _Schema]:
             previous={"anyOf": [_reference("SetRow"), {"type": "null"}]},
         ),
         "Trace": _object(t_s=_list(_NUMBER), angle_deg=_list(_MAYBE_NUMBER)),
-        "Health": _object("ok", ok=_FLAG, store=_TEXT, sets_waiting=_WHOLE, viewers=_WHOLE),
+        "Health": _object(
+            *("ok", "status"),
+            ok=_FLAG,
+            status={"enum": ["ok", "degraded", "failing"]},
+            reasons=_list(_TEXT),
+            store=_TEXT,
+            sets_waiting=_WHOLE,
+            viewers=_WHOLE,
+        ),
         "Login": _object(pin=_TEXT),
         "Next": _object("", client=_MAYBE_TEXT, load_kg=_MAYBE_NUMBER),
         "NewClient": _object("", name=_MAYBE_TEXT),

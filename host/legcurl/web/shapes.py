@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from legcurl.cells import harmless
 from legcurl.store.records import Client, StoredSet
 from legcurl.web.machine_json import whole
 
@@ -81,16 +82,9 @@ def csv_answer(name: str, rows: Iterable[Iterable[Any]]) -> Response:
     text = io.StringIO()
     writer = csv.writer(text)
     for line in rows:
-        writer.writerow([_harmless(cell) for cell in line])
+        writer.writerow([harmless(cell) for cell in line])
     return Response(
         text.getvalue(),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-
-
-def _harmless(cell: Any) -> Any:
-    """A text that a spreadsheet would take for a formula is no formula."""
-    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{cell}"
-    return "" if cell is None else cell

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SHOWN_EVERY_US = 20_000  # more would not be seen: 20 s are a thousand points
 KEPT_S = 20.0  # what the page shows
+KEPT_US = round(KEPT_S * 1e6)
 JITTER_US = 1000  # a sample so much early is still the one that is due
 RESTART_US = 1_000_000  # a time so much earlier belongs to another clock
 APART = 0.05  # of the range: nearer pairs give no sure line
@@ -37,19 +38,57 @@ class Stretch:
 
 
 class TracePacer:
-    """Thins one machine's samples and gives them as the page draws them."""
+    """Thins one machine's samples and gives them as the page draws them.
+
+    While nobody looks, samples are only put aside: they are thinned when somebody comes.
+    """
 
     def __init__(self) -> None:
         self._due_us: int | None = None
         self._anchor: tuple[float, float] | None = None  # degrees and fraction of one moment
         self._per_degree: float | None = None
+        self._aside: deque[tuple[str, Sequence[int], Sequence[float]]] = deque()
         self._kept: deque[Stretch] = deque()
+
+    def put_aside(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
+        """Take samples that nobody looks at."""
+        if not t_us:
+            return
+        state = machine.state
+        if state.angle_deg is not None and state.rom_fraction is not None:
+            self._learn(state.angle_deg, state.rom_fraction)
+        aside = self._aside
+        if aside and t_us[0] <= aside[-1][1][-1]:
+            aside.clear()  # the sensor's clock began anew
+        aside.append((state.phase, t_us, angle_deg))
+        oldest_us = t_us[-1] - KEPT_US
+        while aside[0][1][-1] < oldest_us:
+            aside.popleft()
 
     def push(
         self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]
     ) -> dict[str, Any] | None:
         """The next piece of the trace, or None if nothing is due."""
-        self._learn(machine)
+        self._thin_aside()
+        state = machine.state
+        if state.angle_deg is not None and state.rom_fraction is not None:
+            self._learn(state.angle_deg, state.rom_fraction)
+        thinned = self._thin(state.phase, t_us, angle_deg)
+        return None if thinned is None else self._piece(state.phase, *thinned)
+
+    def recent(self) -> list[dict[str, Any]]:
+        """The last 20 s, as pieces: for a viewer who has just come."""
+        self._thin_aside()
+        return [self._piece(stretch.phase, stretch.t, stretch.angle) for stretch in self._kept]
+
+    def _thin_aside(self) -> None:
+        while self._aside:
+            self._thin(*self._aside.popleft())
+
+    def _thin(
+        self, phase: str, t_us: Sequence[int], angle_deg: Sequence[float]
+    ) -> tuple[list[float], list[float | None]] | None:
+        """Keep what is due of these samples, and give it."""
         times: list[float] = []
         angles: list[float | None] = []
         for t, angle in zip(t_us, angle_deg, strict=True):
@@ -60,12 +99,8 @@ class TracePacer:
             angles.append(None if isnan(angle) else round(angle, 2))
         if not times:
             return None
-        self._keep(machine.state.phase, times, angles)
-        return self._piece(machine.state.phase, times, angles)
-
-    def recent(self) -> list[dict[str, Any]]:
-        """The last 20 s, as pieces: for a viewer who has just come."""
-        return [self._piece(stretch.phase, stretch.t, stretch.angle) for stretch in self._kept]
+        self._keep(phase, times, angles)
+        return times, angles
 
     def _piece(self, phase: str, t: list[float], angle: list[float | None]) -> dict[str, Any]:
         line = None
@@ -87,10 +122,7 @@ class TracePacer:
         old = bisect_left(first.t, oldest)
         del first.t[:old], first.angle[:old]
 
-    def _learn(self, machine: Machine) -> None:
-        angle, fraction = machine.state.angle_deg, machine.state.rom_fraction
-        if angle is None or fraction is None:
-            return
+    def _learn(self, angle: float, fraction: float) -> None:
         if self._anchor is None:
             self._anchor = (angle, fraction)
             return

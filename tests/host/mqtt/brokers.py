@@ -20,8 +20,8 @@ from typing import Any
 
 import jsonschema
 from legcurl import mqtt
+from legcurl.config.model import MqttConfig, Secret
 from legcurl.mqtt.connection import Connection, Received, Session
-from legcurl.mqtt.settings import MqttConfig
 
 PATIENCE_S = 30.0
 SCHEMA = json.loads((Path(mqtt.__file__).parent / "schema.json").read_text())
@@ -61,7 +61,7 @@ class Mosquitto:
             passwords.touch(mode=0o600)
             subprocess.run(["mosquitto_passwd", "-b", str(passwords), "gym", password], check=True)
             lines.append(f"password_file {passwords}")
-            self.config = replace(self.config, username="gym", password=password)
+            self.config = replace(self.config, username="gym", password=Secret(password))
         if rules:
             (folder / "rules").write_text(rules)
             lines.append(f"acl_file {folder / 'rules'}")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brokers import PATIENCE_S, until
+from legcurl.config.model import MqttConfig
 from legcurl.gym import Machine, MachineSetup
 from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.publisher import Publisher, Publishing
-from legcurl.mqtt.settings import MqttConfig
 from legcurl.store import Store, open_store
 from legcurl.web.access import Access
 from legcurl.web.app import Service

@@ -18,13 +18,13 @@ import pytest
 import sqlalchemy as sa
 from brokers import Mosquitto, no_broker, until
 from gyms import gym
+from legcurl.config.model import MqttConfig, Secret
 from legcurl.errors import BrokerRefusedError
 from legcurl.mqtt import collector as collecting
 from legcurl.mqtt import connection
 from legcurl.mqtt.collector import Collector
 from legcurl.mqtt.connection import Connection
 from legcurl.mqtt.messages import GymName
-from legcurl.mqtt.settings import MqttConfig
 from legcurl.store import SetQuery, Store, open_store, outbox, tables
 from made_sets import new_set
 
@@ -317,7 +317,7 @@ async def test_a_broker_that_refuses_at_once_ends_it_and_one_that_hangs_is_tried
         Mosquitto(tmp_path / "broker", password="right") as mosquitto,
         pytest.raises(BrokerRefusedError, match="password"),
     ):
-        await Collector(replace(mosquitto.config, password="x"), center, name="one").run()
+        await Collector(replace(mosquitto.config, password=Secret("x")), center, name="one").run()
     monkeypatch.setattr(connection, "ANSWER_S", 0.2)
     async with no_broker(None) as config:
         made = Collector(config, center, name="one")

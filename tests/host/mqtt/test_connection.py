@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from brokers import Ear, Mosquitto, certificates, free_port, no_broker, until
+from legcurl.config.model import MqttConfig, Secret
 from legcurl.errors import BrokerError, BrokerRefusedError, ConfigError
 from legcurl.mqtt import connection
 from legcurl.mqtt.connection import NO_SUBSCRIBERS, PACKET_TOO_LARGE, Connection, Will
-from legcurl.mqtt.settings import MqttConfig, broker_of
+from legcurl.mqtt.settings import broker_of
 
 PASSWORD = "correct horse"
 
@@ -41,7 +42,7 @@ async def test_with_the_right_password_and_authority_messages_arrive(
 
 async def test_a_wrong_password_is_refused_and_not_repeated(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "broker", password="another") as mosquitto:
-        error = await failure(replace(mosquitto.config, password=PASSWORD))
+        error = await failure(replace(mosquitto.config, password=Secret(PASSWORD)))
         assert isinstance(error, BrokerRefusedError)
         assert "password" in str(error)
         assert "refuses the connection" in str(
@@ -176,9 +177,9 @@ def test_a_url_says_all_that_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert broker_of("mqtt://broker") == MqttConfig("broker", 1883)
     assert broker_of("mqtts://[::1]").where == "mqtts://[::1]:8883"
     told = broker_of("mqtt://gym:p%40ss@broker:99")
-    assert (told.username, told.password, told.port) == ("gym", "p@ss", 99)
+    assert (told.username, told.password, told.port) == ("gym", Secret("p@ss"), 99)
     monkeypatch.setenv("LEGCURL_MQTT_PASSWORD", PASSWORD)
     told = broker_of("mqtt://gym@broker")
-    assert told.password == PASSWORD
+    assert told.password == Secret(PASSWORD)
     assert PASSWORD not in repr(told)
     assert broker_of("mqtt://gym@broker").password is None, "nobody whom we start learns it"

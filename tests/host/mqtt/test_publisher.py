@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from brokers import Ear, Mosquitto, no_broker, read, until
 from gyms import gym
+from legcurl.config.model import Secret
 from legcurl.events import LinkChanged, SensorTrouble, SetEnded
 from legcurl.mqtt import connection, sender
 from legcurl.store import Machine, open_store, outbox, traces
@@ -234,7 +235,7 @@ async def test_a_wrong_password_is_told_and_tried_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Mosquitto(tmp_path / "broker", password="right") as mosquitto:
-        wrong = replace(mosquitto.config, password="hunter2-wrong")
+        wrong = replace(mosquitto.config, password=Secret("hunter2-wrong"))
         async with gym(tmp_path, wrong) as here:
             await until(lambda: "password" in here.publisher.figures.trouble)
             await until(lambda: "password" in caplog.text)

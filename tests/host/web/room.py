@@ -70,7 +70,7 @@ async def room(
     setups = [MachineSetup(f"machine-{n}", name, "sim:") for n, name in enumerate(names, 1)]
     with open_store(f"sqlite:///{folder / 'room.db'}") as store:
         service = Service(setups, wrap(store), access or Access({}))
-        service.gym = StillGym(setups, (service.keeper, service))
+        service.gym = StillGym(setups, (service.keeper, service, service.metrics))
         app = create_app(service, hosts=["127.0.0.1", "localhost", "::1"])
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (

@@ -1,0 +1,126 @@
+"""The configuration as the service uses it: frozen values, no files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from legcurl.motion import Calibration
+
+HIDDEN = "(set, not shown)"
+MQTT_PORT = 1883
+MQTT_TLS_PORT = 8883
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Secret:
+    """A text that is shown nowhere: not in a message, not in a log, not in a traceback's repr."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "Secret()"
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+
+@dataclass(frozen=True, slots=True)
+class GymConfig:
+    """Which gym this is, for who sees many."""
+
+    id: str = ""  # needed where there is a broker
+    name: str = ""  # empty: the id
+
+
+@dataclass(frozen=True, slots=True)
+class MachineConfig:
+    """One machine and the way to its sensor."""
+
+    id: str
+    address: str
+    name: str = ""  # empty: the sensor's own
+    extended_deg: float | None = None
+    flexed_deg: float | None = None
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """The range as the operator says; None: the sensor's own, else it is learnt live."""
+        if self.extended_deg is None or self.flexed_deg is None:
+            return None
+        return Calibration(self.extended_deg, self.flexed_deg)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """Where sets are kept, and for how long."""
+
+    url: str | None = None  # None: the user's own
+    journal: Path | None = None  # None: beside the database
+    keep_traces_days: int | None = None  # None: for ever
+    keep_sets_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WebConfig:
+    """The coach's page, and who may see it."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    allow_hosts: tuple[str, ...] = ()
+    pin: Secret | None = None
+    view_pin: Secret | None = None
+    metrics_token: Secret | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MqttConfig:
+    """A broker, and what to tell it."""
+
+    host: str
+    port: int = MQTT_PORT
+    tls: bool = False
+    ca_file: Path | None = None  # None: what the system trusts
+    username: str | None = None
+    password: Secret | None = None
+    home_assistant: bool = False
+    traces: bool = True  # send the raw angles with each set
+
+    @property
+    def where(self) -> str:
+        """The broker as messages name it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class LogConfig:
+    """How the service logs."""
+
+    format: Literal["text", "json"] = "text"
+    level: Literal["debug", "info", "warning", "error"] = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All of it. `warnings` are worth a word and stop nothing."""
+
+    gym: GymConfig = GymConfig()
+    machines: tuple[MachineConfig, ...] = ()
+    store: StoreConfig = StoreConfig()
+    web: WebConfig = WebConfig()
+    mqtt: MqttConfig | None = None
+    log: LogConfig = LogConfig()
+    warnings: tuple[str, ...] = ()
+
+
+def shown(value: Any) -> Any:
+    """A configuration as JSON takes it, its secrets hidden."""
+    if isinstance(value, Secret | Path):
+        return str(value)
+    if isinstance(value, tuple):
+        return [shown(one) for one in value]
+    if is_dataclass(value):
+        return {field.name: shown(getattr(value, field.name)) for field in fields(value)}
+    return value

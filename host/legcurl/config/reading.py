@@ -1,0 +1,441 @@
+"""A text and variables to a configuration, or to all that is wrong with them at once.
+
+What may be written, and what each key must be, stands in `SECTIONS`, once: the check, the hints and
+the variables follow from it. A variable LEGCURL_WEB_PORT stands over `port` in `[web]`, and so on
+for every key but those of the machines. Secrets are never in the text: a key that ends in `_file`
+names the file that holds one, or a variable holds it.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from legcurl.address import parse
+from legcurl.config.lines import Place, lines_of
+from legcurl.config.model import (
+    MQTT_PORT,
+    MQTT_TLS_PORT,
+    Config,
+    GymConfig,
+    LogConfig,
+    MachineConfig,
+    MqttConfig,
+    Secret,
+    StoreConfig,
+    WebConfig,
+)
+from legcurl.errors import CalibrationError, ConfigError
+
+PREFIX = "LEGCURL_"
+NAME_MAX = 80
+MACHINES_MAX = 500
+DAYS_MAX = 100 * 366
+SECRET_MAX = 1024
+GYM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
+MACHINE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+ID_RULE = "letters, digits, dots and dashes, {} at most, a letter or digit first"
+# Variables of secrets, by section and key of the file that may hold one instead.
+SECRETS = {
+    ("web", "pin_file"): "LEGCURL_PIN",
+    ("web", "view_pin_file"): "LEGCURL_VIEW_PIN",
+    ("web", "metrics_token_file"): "LEGCURL_METRICS_TOKEN",
+    ("mqtt", "password_file"): "LEGCURL_MQTT_PASSWORD",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: where, and what to do about it."""
+
+    where: str  # "gym.toml, line 7" or a variable
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}"
+
+
+class InvalidConfigError(ConfigError):
+    """A configuration that cannot be meant; `problems` are all that is wrong with it."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        more = len(problems) - 1
+        others = f" ({more} more: legcurl config check lists them)" if more else ""
+        super().__init__(f"{problems[0]}{others}")
+        self.problems = problems
+
+
+class _WrongError(Exception):
+    """A value that its key cannot have; the message says what it can."""
+
+
+Check = Callable[[Any], Any]
+ReadSecret = Callable[[str], str]  # a file's path to its content; ConfigError if it cannot be read
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _WrongError("a text in quotes")
+    if len(value) > NAME_MAX or not value.isprintable():
+        raise _WrongError(f"a text of at most {NAME_MAX} characters, on one line")
+    return value.strip()
+
+
+def _long_text(value: Any) -> str:
+    if not isinstance(value, str) or not value or len(value) > 500 or not value.isprintable():
+        raise _WrongError("a text in quotes, on one line")
+    return value
+
+
+def _path(value: Any) -> Path:
+    try:
+        return Path(_long_text(value)).expanduser()
+    except RuntimeError as error:
+        raise _WrongError("a path; there is no user of that name") from error
+
+
+def _whole(lowest: int, highest: int) -> Check:
+    def check(value: Any) -> int:
+        if type(value) is not int or not lowest <= value <= highest:
+            raise _WrongError(f"a whole number from {lowest} to {highest}")
+        return value
+
+    return check
+
+
+def _degrees(value: Any) -> float:
+    if type(value) not in (int, float) or not isfinite(value) or not -360 <= value <= 720:
+        raise _WrongError("an angle in degrees, as the sensor gives it")
+    return float(value)
+
+
+def _yes(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _WrongError("true or false, without quotes")
+    return value
+
+
+def _one_of(*choices: str) -> Check:
+    def check(value: Any) -> str:
+        if value not in choices:
+            raise _WrongError(" or ".join(f'"{choice}"' for choice in choices))
+        return value
+
+    return check
+
+
+def _id(pattern: re.Pattern[str], longest: int) -> Check:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise _WrongError(ID_RULE.format(longest))
+        return value
+
+    return check
+
+
+def _address(value: Any) -> str:
+    text = _long_text(value)
+    try:
+        parse(text)
+    except ConfigError as error:
+        raise _WrongError(f"the way to a sensor. {error}") from error
+    return text
+
+
+def _hosts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > 50:
+        raise _WrongError('a list of names, such as ["gym.example"]')
+    return tuple(_long_text(one) for one in value)
+
+
+SECTIONS: dict[str, dict[str, Check]] = {
+    "gym": {"id": _id(GYM_ID, 31), "name": _text},
+    "machine": {
+        "id": _id(MACHINE_ID, 32),
+        "name": _text,
+        "address": _address,
+        "extended_deg": _degrees,
+        "flexed_deg": _degrees,
+    },
+    "store": {
+        "url": _long_text,
+        "journal": _path,
+        "keep_traces_days": _whole(1, DAYS_MAX),
+        "keep_sets_days": _whole(1, DAYS_MAX),
+    },
+    "web": {
+        "host": _long_text,
+        "port": _whole(0, 65535),
+        "allow_hosts": _hosts,
+        "pin_file": _long_text,
+        "view_pin_file": _long_text,
+        "metrics_token_file": _long_text,
+    },
+    "mqtt": {
+        "host": _long_text,
+        "port": _whole(1, 65535),
+        "tls": _yes,
+        "ca_file": _path,
+        "username": _long_text,
+        "password_file": _long_text,
+        "home_assistant": _yes,
+        "traces": _yes,
+    },
+    "log": {
+        "format": _one_of("text", "json"),
+        "level": _one_of("debug", "info", "warning", "error"),
+    },
+}
+
+
+def read_config(
+    text: str,
+    *,
+    name: str = "the configuration",
+    variables: Mapping[str, str] | None = None,
+    read_secret: ReadSecret | None = None,
+) -> Config:
+    """The configuration that a TOML text and variables mean. Raises InvalidConfigError.
+
+    `name` is the file's, for messages; `read_secret` reads what the keys ending in `_file` name.
+    """
+    return _Reading(text, name, variables or {}, read_secret or _no_files).config()
+
+
+def _no_files(path: str) -> str:
+    raise ConfigError(f"{path} cannot be read here.")
+
+
+class _Reading:
+    """One pass over a text: what is right is kept, what is wrong is listed."""
+
+    def __init__(
+        self, text: str, name: str, variables: Mapping[str, str], read_secret: ReadSecret
+    ) -> None:
+        self._name = name
+        self._variables = variables
+        self._read_secret = read_secret
+        self._problems: list[Problem] = []
+        self._lines: dict[Place, int] = {}
+        self._tables: dict[str, Any] = {}
+        try:
+            self._tables = tomllib.loads(text)
+            self._lines = lines_of(text)
+        except tomllib.TOMLDecodeError as error:
+            self._say((), f"this is no TOML: {error}.")
+        except RecursionError:
+            self._say((), "this is no TOML that can be read: it is nested too deeply.")
+
+    def config(self) -> Config:
+        """The configuration, if nothing is wrong."""
+        self._refuse_unknown((), self._tables, list(SECTIONS), "section")
+        gym = self._section("gym")
+        machines = self._machines()
+        store, web, log = (self._section(name) for name in ("store", "web", "log"))
+        mqtt = self._section("mqtt")
+        secrets = {key: self._secret(section, key) for section, key in SECRETS}
+        config = Config(
+            gym=GymConfig(**gym),
+            machines=machines,
+            store=StoreConfig(**store),
+            web=WebConfig(
+                **{key: value for key, value in web.items() if not key.endswith("_file")},
+                pin=secrets["pin_file"],
+                view_pin=secrets["view_pin_file"],
+                metrics_token=secrets["metrics_token_file"],
+            ),
+            mqtt=self._broker(mqtt, gym, secrets["password_file"]),
+            log=LogConfig(**log),
+        )
+        if self._problems:
+            raise InvalidConfigError(tuple(sorted(self._problems, key=_by_line)))
+        return config
+
+    def _section(self, section: str) -> dict[str, Any]:
+        """The keys of a section that are right, with the variables over them."""
+        table = self._tables.get(section, {})
+        if not isinstance(table, dict):
+            self._say((section,), f"[{section}] is a section: write [{section}] on a line.")
+            table = {}
+        values = self._checked((section,), table, SECTIONS[section])
+        for key, check in SECTIONS[section].items():
+            variable = f"{PREFIX}{section}_{key}".upper()
+            said = self._variables.get(variable)
+            if said is None:
+                continue
+            try:
+                values[key] = check(_as_toml(said, check))
+            except _WrongError as error:
+                self._problems.append(Problem(variable, f"{said[:80]!r} must be {error}."))
+        self._refuse_unknown_variables(section)
+        return values
+
+    def _checked(self, place: Place, table: dict[str, Any], keys: Mapping[str, Check]) -> Any:
+        self._refuse_unknown(place, table, list(keys), "key")
+        values: dict[str, Any] = {}
+        for key, check in keys.items():
+            if key not in table:
+                continue
+            try:
+                values[key] = check(table[key])
+            except _WrongError as error:
+                self._say((*place, key), f"{key} = {_short(table[key])}: must be {error}.")
+        return values
+
+    def _machines(self) -> tuple[MachineConfig, ...]:
+        tables = self._tables.get("machine", [])
+        if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
+            self._say(("machine",), "write [[machine]], with two brackets, before each machine.")
+            return ()
+        if len(tables) > MACHINES_MAX:
+            self._say(("machine", MACHINES_MAX), f"more than {MACHINES_MAX} machines.")
+            return ()
+        machines: list[MachineConfig] = []
+        seen: dict[str, int] = {}
+        for number, table in enumerate(tables):
+            place = ("machine", number)
+            values = self._checked(place, table, SECTIONS["machine"])
+            lacking = [key for key in ("id", "address") if key not in table]
+            for key in lacking:
+                self._say(place, f"this machine has no {key}: add {key} = … to it.")
+            known = seen.setdefault(values.get("id", ""), number)
+            if known != number and "id" in values:
+                self._say(
+                    (*place, "id"),
+                    f"the machine {values['id']!r} stands on line "
+                    f"{self._line(('machine', known))} already: give each its own id.",
+                )
+            if "id" in values and "address" in values:
+                self._note_range(place, table, machine := MachineConfig(**values))
+                machines.append(machine)
+        return tuple(machines)
+
+    def _note_range(self, place: Place, table: dict[str, Any], machine: MachineConfig) -> None:
+        ends = [key for key in ("extended_deg", "flexed_deg") if key in table]
+        if len(ends) == 1:
+            self._say((*place, ends[0]), "a range has two ends: extended_deg and flexed_deg.")
+            return
+        try:
+            _ = machine.calibration
+        except CalibrationError as error:
+            self._say((*place, "flexed_deg"), str(error))
+
+    def _broker(
+        self, values: dict[str, Any], gym: dict[str, Any], password: Secret | None
+    ) -> MqttConfig | None:
+        if not values and "mqtt" not in self._tables:
+            return None
+        values = {key: value for key, value in values.items() if key != "password_file"}
+        if "host" not in values:
+            if "host" not in self._tables.get("mqtt", {}):
+                self._say(("mqtt",), "there is no host: add the broker's, or take [mqtt] out.")
+            return None
+        if not gym.get("id"):
+            self._say(("gym",), "a broker needs to know which gym this is: add id = … to [gym].")
+        if password is not None and "username" not in values:
+            self._say(("mqtt", "password_file"), "a password needs a username beside it.")
+        if "ca_file" in values and not values.get("tls"):
+            self._say(("mqtt", "ca_file"), "a CA is for TLS: add tls = true.")
+        values.setdefault("port", MQTT_TLS_PORT if values.get("tls") else MQTT_PORT)
+        return MqttConfig(**values, password=password)
+
+    def _secret(self, section: str, key: str) -> Secret | None:
+        """A secret from its variable, or from the file that a variable or the text names."""
+        variable = SECRETS[section, key]
+        said = self._variables.get(variable)
+        if said:
+            return Secret(said)
+        table = self._tables.get(section)
+        written = table.get(key) if isinstance(table, dict) else None
+        over = self._variables.get(f"{variable}_FILE") or self._variables.get(
+            f"{PREFIX}{section}_{key}".upper()
+        )
+        path = over or written
+        if not isinstance(path, str) or not path:
+            return None
+        where = f"{variable}_FILE" if over else None
+        try:
+            content = self._read_secret(path).strip()
+        except ConfigError as error:
+            self._say((section, key), str(error), where)
+            return None
+        if not content or len(content) > SECRET_MAX or not content.isprintable():
+            self._say(
+                (section, key),
+                f"{path} must hold one line of text, {SECRET_MAX} characters at most.",
+                where,
+            )
+            return None
+        return Secret(content)
+
+    def _refuse_unknown(
+        self, place: Place, table: dict[str, Any], known: list[str], kind: str
+    ) -> None:
+        for key in table:
+            if key in known:
+                continue
+            if place and (place[0], f"{key}_file") in SECRETS:
+                variable = SECRETS[str(place[0]), f"{key}_file"]
+                self._say(
+                    (*place, key),
+                    f"{key} is a secret and does not belong into this file: put it into a file of "
+                    f"its own and write {key}_file = …, or into the environment as {variable}.",
+                )
+                continue
+            near = get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
+            self._say((*place, key), f"there is no {kind} {key[:40]!r}: {hint}")
+
+    def _refuse_unknown_variables(self, section: str) -> None:
+        start = f"{PREFIX}{section}_".upper()
+        known = {f"{start}{key.upper()}" for key in SECTIONS[section]} | set(SECRETS.values())
+        known |= {f"{variable}_FILE" for variable in SECRETS.values()}
+        for variable in sorted(self._variables):
+            if variable.startswith(start) and variable not in known:
+                near = get_close_matches(variable, sorted(known), 1)
+                hint = f" Did you mean {near[0]}?" if near else ""
+                self._problems.append(Problem(variable, f"there is no such variable.{hint}"))
+
+    def _say(self, place: Place, text: str, where: str | None = None) -> None:
+        self._problems.append(Problem(where or self._where(place), text))
+
+    def _where(self, place: Place) -> str:
+        line = self._line(place)
+        return self._name if line is None else f"{self._name}, line {line}"
+
+    def _line(self, place: Place) -> int | None:
+        """The line of a place, or of what it stands in."""
+        for length in range(len(place), 0, -1):
+            if place[:length] in self._lines:
+                return self._lines[place[:length]]
+        return None
+
+
+def _by_line(problem: Problem) -> tuple[int, int]:
+    """As one reads a file; those of the file as a whole and of variables last."""
+    line = re.search(r", line ([0-9]+)$", problem.where)
+    return (0, int(line[1])) if line else (1, 0)
+
+
+def _as_toml(said: str, check: Check) -> Any:
+    """A variable's text as the value that a file would have."""
+    if check is _hosts:
+        return [name.strip() for name in said.split(",") if name.strip()]
+    if check is _yes:
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
+            said.lower(), said
+        )
+    if re.fullmatch(r"-?[0-9]{1,12}", said) and check not in (_text, _long_text, _path):
+        return int(said)
+    return said
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    return text if len(text) <= 60 else f"{text[:57]}…"

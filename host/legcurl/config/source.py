@@ -1,0 +1,93 @@
+"""Where a configuration comes from: a file, the environment, and the files of secrets.
+
+The environment is taken once, at the start, and what is secret in it is taken out of it, so that no
+process which we start gets to know it. The files are read again for each `read`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import replace
+from pathlib import Path
+
+from legcurl.config.model import Config
+from legcurl.config.reading import PREFIX, SECRETS, InvalidConfigError, Problem, read_config
+from legcurl.errors import ConfigError
+
+LONGEST_BYTES = 1 << 20  # a gym of 500 machines has 60 kB
+CREDENTIALS = "CREDENTIALS_DIRECTORY"  # systemd's LoadCredential= puts files there
+
+
+class ConfigSource:
+    """A file (None: none) and the environment, which loses its secrets to this."""
+
+    def __init__(self, path: Path | None, environment: MutableMapping[str, str]) -> None:
+        self.path = path
+        self._variables = {
+            name: value for name, value in environment.items() if name.startswith(PREFIX)
+        }
+        self._credentials = environment.get(CREDENTIALS)
+        for variable in SECRETS.values():
+            environment.pop(variable, None)
+        self._open_to_others: list[str] = []
+
+    def read(self) -> Config:
+        """The configuration as it stands now. Raises ConfigError; all problems at once."""
+        self._open_to_others = []
+        text = "" if self.path is None else _text_of(self.path)
+        name = "the environment" if self.path is None else str(self.path)
+        config = read_config(
+            text, name=name, variables=self._variables, read_secret=self._read_secret
+        )
+        warnings = tuple(
+            f"{path} holds a secret and others may read it: chmod 600 {path}"
+            for path in self._open_to_others
+        )
+        return replace(config, warnings=config.warnings + warnings)
+
+    def _read_secret(self, named: str) -> str:
+        path = self._find(named)
+        try:
+            with open(path, "rb") as file:
+                content = file.read(LONGEST_BYTES)
+            if path.stat().st_mode & 0o077 and not self._is_credential(path):
+                self._open_to_others.append(str(path))
+            return content.decode()
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"{path} is no text in UTF-8.") from error
+
+    def _find(self, named: str) -> Path:
+        """A relative path is one of systemd's credentials, or beside the configuration."""
+        path = Path(named)
+        if not path.is_absolute():
+            if self._credentials and (Path(self._credentials) / path).exists():
+                return Path(self._credentials) / path
+            if self.path is not None:
+                return self.path.parent / path
+        return path
+
+    def _is_credential(self, path: Path) -> bool:
+        return self._credentials is not None and path.is_relative_to(self._credentials)
+
+
+def _text_of(path: Path) -> str:
+    def wrong(text: str) -> InvalidConfigError:
+        return InvalidConfigError((Problem(str(path), text),))
+
+    try:
+        with open(path, "rb") as file:
+            content = file.read(LONGEST_BYTES + 1)
+    except OSError as error:
+        hint = " Make one with: legcurl config init" if isinstance(error, FileNotFoundError) else ""
+        raise wrong(f"it cannot be read: {error.strerror}.{hint}") from error
+    if len(content) > LONGEST_BYTES:
+        raise wrong("it is longer than 1 MB, and no configuration: name another file.")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise InvalidConfigError(
+            (Problem(f"{path}, line {line}", "it is no text in UTF-8: save it as that."),)
+        ) from error

@@ -1,0 +1,173 @@
+"""Whether the service does what it is for, found out rather than assumed.
+
+Three answers: `ok`; `degraded`, when something is wrong that a person should look at and nothing
+is being lost (a sensor is away, a broker); `failing`, when sets cannot be stored or the loop stands
+still. `/healthz` tells it, and systemd's watchdog is fed by it (cli/supervised.py).
+
+The store is asked: a write transaction that changes nothing finds a disk that became read-only, a
+database that somebody holds locked and one that was deleted, and costs no write. It is asked when
+somebody wants to know, but at most every few seconds. The loop's lag is measured by a clock that
+ticks in it.
+
+`hung` says whether starting anew would help: the loop or the store's thread does not move. A disk
+that is full is no such thing: the sets that wait in memory would be lost by a restart, and the disk
+would be as full as before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from legcurl.errors import LegCurlError
+
+if TYPE_CHECKING:
+    from legcurl.gym import Gym
+    from legcurl.keeping import SetKeeper
+    from legcurl.store import Store
+
+PROBE_EVERY_S = 3.0  # a monitor that asks ten times a second must not reach the disk
+PROBE_TAKES_S = 2.0  # then the answer is given without it
+SLOW_S = 15.0  # others have long questions too; a store that takes longer takes no set either
+STUCK_S = 60.0  # a store that has not answered for so long will not
+TICK_S = 0.25
+LAG_KEPT = round(10.0 / TICK_S)  # the worst of the last ten seconds is told
+LAG_DEGRADED_S = 0.25  # what somebody at the page begins to notice
+LAG_FAILING_S = 2.0
+FREE_MIN = 8 << 20  # bytes on the disk: a checkpoint of the database takes 4 MB, a set 20 kB
+FREE_LOW = 256 << 20
+
+Status = Literal["ok", "degraded", "failing"]
+Trouble = Callable[[], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How the service is; `reasons` are sentences, the worst first."""
+
+    status: Status
+    reasons: tuple[str, ...]
+    hung: bool = False
+
+
+class Health:
+    """Judges one service; an async context manager, whose clock ticks while it is entered."""
+
+    def __init__(self, gym: Callable[[], Gym], keeper: SetKeeper) -> None:
+        self.store_trouble = ""  # what the last probe found
+        self._gym = gym
+        self._keeper = keeper
+        self._watched: list[tuple[Status, Trouble]] = []
+        self._lags: deque[float] = deque(maxlen=LAG_KEPT)
+        self._ticking: asyncio.Task[None] | None = None
+        self._probe: asyncio.Task[None] | None = None
+        self._asked_s = 0.0  # when the probe that is under way, or the last one, was begun
+        self._answered_s: float | None = None
+
+    def watch(self, trouble: Trouble, status: Status = "degraded") -> None:
+        """Count another part in: `trouble()` gives a sentence, or nothing while it is well."""
+        self._watched.append((status, trouble))
+
+    @property
+    def lag_s(self) -> float:
+        """How late the loop was in the last ten seconds, at worst."""
+        return max(self._lags, default=0.0)
+
+    async def __aenter__(self) -> Health:
+        self._ticking = asyncio.create_task(self._tick(), name="health")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in (self._ticking, self._probe):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+
+    async def judge(self) -> Verdict:
+        """How the service is now. Takes as long as the store does, and at most PROBE_TAKES_S."""
+        await self._ask_store()
+        failing: list[str] = []
+        degraded: list[str] = []
+        if self._keeper.trouble:
+            failing.append(self._keeper.trouble)
+        elif self.store_trouble:
+            failing.append(self.store_trouble)
+        waited_s = self._waited_s()
+        if waited_s >= PROBE_TAKES_S:
+            told = failing if waited_s > SLOW_S else degraded
+            told.append(f"The store has not answered for {waited_s:.0f} s.")
+        lag_s = self.lag_s
+        if lag_s > LAG_DEGRADED_S:
+            told = failing if lag_s > LAG_FAILING_S else degraded
+            told.append(f"The service was {lag_s:.1f} s late within the last ten seconds.")
+        for status, trouble in self._watched:
+            said = trouble()
+            if said:
+                (failing if status == "failing" else degraded).append(said)
+        for name, machine in self._gym().machines.items():
+            if machine.state.link != "up":
+                degraded.append(f"{name}: the sensor is away.")
+            if machine.journal is not None and machine.journal.trouble:
+                degraded.append(f"{name}: {machine.journal.trouble}")
+            degraded += [f"{name}: the sensor reports {fault}." for fault in machine.state.faults]
+        status: Status = "failing" if failing else "degraded" if degraded else "ok"
+        hung = waited_s > STUCK_S or lag_s > LAG_FAILING_S
+        return Verdict(status, (*failing, *degraded), hung)
+
+    async def _ask_store(self) -> None:
+        """Have the store probed, unless that was done just now or is still under way."""
+        now_s = time.monotonic()
+        if self._probe is None or self._probe.done():
+            if self._answered_s is not None and now_s - self._asked_s < PROBE_EVERY_S:
+                return
+            self._asked_s = now_s
+            self._probe = asyncio.create_task(self._probe_store(), name="probe of the store")
+        await asyncio.wait({self._probe}, timeout=PROBE_TAKES_S)
+
+    async def _probe_store(self) -> None:
+        try:
+            await self._keeper.ask(probe)
+            self.store_trouble = ""
+        except Exception as error:  # noqa: BLE001 - whatever it is, the store is not well
+            self.store_trouble = str(error) if isinstance(error, LegCurlError) else repr(error)
+        self._answered_s = time.monotonic()
+
+    def _waited_s(self) -> float:
+        """For how long the store has owed an answer."""
+        if self._probe is None or self._probe.done():
+            return 0.0
+        return time.monotonic() - self._asked_s
+
+    async def _tick(self) -> None:
+        while True:
+            began_s = time.monotonic()
+            await asyncio.sleep(TICK_S)
+            self._lags.append(max(time.monotonic() - began_s - TICK_S, 0.0))
+
+
+def probe(store: Store) -> None:
+    """Find out whether the store would take a set. StoreError says why not."""
+    from legcurl.errors import StoreError
+
+    file = store.file
+    if file is not None:
+        if not file.exists():
+            raise StoreError(f"The database {file} is gone: what is stored now will be lost.")
+        free = free_bytes(file)
+        if free < FREE_MIN:
+            raise StoreError(
+                f"The disk of {file} is full ({free >> 10} kB are left): make room on it."
+            )
+    store.probe()
+
+
+def free_bytes(file: Path) -> int:
+    """What we may still write where a file is."""
+    disk = os.statvfs(file.parent)
+    return disk.f_bavail * disk.f_frsize

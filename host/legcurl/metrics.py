@@ -1,0 +1,243 @@
+"""What a gym's service counts, for Prometheus: `GET /metrics`.
+
+A `Metrics` follows the machines of one service. What happens is counted as it happens, in plain
+numbers; what only is (links, sets that wait, viewers) is looked at when somebody asks. Each service
+has a registry of its own, so two of them in one process do not count into each other's figures, and
+nothing is global.
+
+The latency of an event is how long ago, by the sensor's clock laid on ours (clock.py), the sample
+was taken that it follows from, at the moment when the event is handed on. While a station catches
+up after an outage its events are old because the link was away, not because the service is slow:
+those are left out.
+
+Other parts hang their own figures on it: anything with a method `measures` is a `MeasureSource`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from legcurl._version import __version__
+from legcurl.events import Event, SamplesMissing, SetEnded
+from legcurl.view.words import verdict
+
+if TYPE_CHECKING:
+    from legcurl.gym import Machine
+    from legcurl.web.app import Service
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+LINK_STATES = ("connecting", "up", "lost", "ended")
+# Seconds. 40 ms are the sensor's own: it sends what is so old (feed.PROMPT_MS). Beyond a second
+# nobody would call it live.
+LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure of another part, under a name such as `legcurl_journal_bytes`."""
+
+    name: str
+    what: str  # one sentence, for whoever reads /metrics
+    value: float
+    kind: Literal["gauge", "counter"] = "gauge"
+
+
+class MeasureSource(Protocol):
+    """A part that has figures of its own: the journal, the outbox."""
+
+    def measures(self) -> Iterable[Measure]:
+        """The figures as they are now. Called in the event loop: it returns at once."""
+        ...
+
+
+@dataclass(slots=True)
+class _Told:
+    """What a machine has told since the service began."""
+
+    samples: int = 0
+    gaps: Counter[str] = field(default_factory=Counter)  # by reason
+    missing_s: Counter[str] = field(default_factory=Counter)
+    reps: Counter[str] = field(default_factory=Counter)  # by verdict
+    sets: Counter[str] = field(default_factory=Counter)  # by outcome
+
+
+class Metrics:
+    """Counts what the machines of a service do, and tells it; a gym's follower."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._told: dict[str, _Told] = {}
+        self._sources: list[MeasureSource] = []
+        self.registry = CollectorRegistry(auto_describe=False)
+        self._latency = Histogram(
+            "legcurl_event_latency_seconds",
+            "From the sample that an event follows from to the event being handed on.",
+            buckets=LATENCY_BUCKETS,
+            registry=self.registry,
+        )
+        ProcessCollector(registry=self.registry)
+        self.registry.register(self)
+
+    def add(self, source: MeasureSource) -> None:
+        """Tell another part's figures as well."""
+        self._sources.append(source)
+
+    def text(self) -> bytes:
+        """All figures, in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
+        """Count samples."""
+        self._of(machine).samples += len(t_us)
+
+    def happened(self, machine: Machine, event: Event) -> None:
+        """Count what an event says, and how old it is."""
+        if isinstance(event, SamplesMissing):
+            told = self._of(machine)
+            told.gaps[event.reason] += 1
+            told.missing_s[event.reason] += event.duration_s  # type: ignore[assignment]
+            return
+        if isinstance(event, SetEnded):
+            told = self._of(machine)
+            told.sets[event.set.outcome] += 1
+            told.reps.update(verdict(rep) for rep in event.set.reps)
+        t_s = getattr(event, "t_s", None)
+        if t_s is None or machine.station is None or machine.state.present_s is not None:
+            return
+        age_s = machine.station.age_s(t_s)
+        if age_s is not None:
+            self._latency.observe(max(age_s, 0.0))
+
+    def needs_from_s(self, machine: Machine) -> None:
+        """Counts begin anew with the service: nothing."""
+
+    def collect(self) -> Iterator[Metric]:
+        """What is told to whoever asks; see `text`."""
+        yield _info("legcurl_build_info", "The version that runs.", version=__version__)
+        yield from self._of_machines()
+        yield from self._of_service()
+        for source in self._sources:
+            for one in source.measures():
+                family = CounterMetricFamily if one.kind == "counter" else GaugeMetricFamily
+                yield family(one.name, one.what, value=one.value)
+
+    def _of(self, machine: Machine) -> _Told:
+        name = machine.setup.id
+        told = self._told.get(name)
+        if told is None:
+            told = self._told[name] = _Told()
+        return told
+
+    def _of_machines(self) -> Iterator[Metric]:
+        machines = self._service.gym.machines
+        up = GaugeMetricFamily(
+            "legcurl_station_up", "Whether the sensor's link is up.", labels=["machine"]
+        )
+        link = GaugeMetricFamily(
+            "legcurl_link_state", "1 for the state of the link.", labels=["machine", "state"]
+        )
+        named = GaugeMetricFamily(
+            "legcurl_machine_info", "What a machine is called.", labels=["machine", "name"]
+        )
+        faults = GaugeMetricFamily(
+            "legcurl_sensor_faults", "Faults that the sensor reports now.", labels=["machine"]
+        )
+        damaged = CounterMetricFamily(
+            "legcurl_damaged_frames",
+            "Packets of which no frame came: damaged on the way, or not ours.",
+            labels=["machine"],
+        )
+        restarts = CounterMetricFamily(
+            "legcurl_sensor_restarts", "Times that the sensor began anew.", labels=["machine"]
+        )
+        journal = GaugeMetricFamily(
+            "legcurl_journal_bytes", "The machine's journal on the disk.", labels=["machine"]
+        )
+        unwritten = CounterMetricFamily(
+            "legcurl_journal_unwritten", "Frames the journal could not take.", labels=["machine"]
+        )
+        for name, machine in machines.items():
+            if machine.journal is not None:
+                journal.add_metric([name], machine.journal.size_bytes)
+                unwritten.add_metric([name], machine.journal.unwritten)
+            up.add_metric([name], machine.state.link == "up")
+            for state in LINK_STATES:
+                link.add_metric([name, state], machine.state.link == state)
+            named.add_metric([name, machine.name], 1)
+            faults.add_metric([name], len(machine.state.faults))
+            counts = machine.counts
+            damaged.add_metric([name], counts.damaged_frames)
+            restarts.add_metric([name], counts.restarts)
+        yield from (up, link, named, faults, damaged, restarts, journal, unwritten)
+        yield from self._of_told()
+
+    def _of_told(self) -> Iterator[Metric]:
+        samples = CounterMetricFamily(
+            "legcurl_samples", "Samples taken from the sensor.", labels=["machine"]
+        )
+        gaps = CounterMetricFamily(
+            "legcurl_gaps", "Gaps that nothing will fill, by reason.", labels=["machine", "reason"]
+        )
+        missing = CounterMetricFamily(
+            "legcurl_missing_seconds", "Length of those gaps.", labels=["machine", "reason"]
+        )
+        reps = CounterMetricFamily(
+            "legcurl_reps",
+            "Attempts of sets that have ended: done, partial or failed.",
+            labels=["machine", "outcome"],
+        )
+        sets = CounterMetricFamily(
+            "legcurl_sets", "Sets that have ended, as measured.", labels=["machine", "outcome"]
+        )
+        for name in self._service.gym.machines:
+            told = self._told.get(name) or _Told()
+            samples.add_metric([name], told.samples)
+            for family, by_kind in (
+                (gaps, told.gaps),
+                (missing, told.missing_s),
+                (reps, told.reps),
+                (sets, told.sets),
+            ):
+                for kind, count in by_kind.items():
+                    family.add_metric([name, kind], count)
+        yield from (samples, gaps, missing, reps, sets)
+
+    def _of_service(self) -> Iterator[Metric]:
+        service = self._service
+        machines = service.gym.machines.values()
+        up = sum(machine.state.link == "up" for machine in machines)
+        yield GaugeMetricFamily("legcurl_stations", "Machines.", value=len(service.gym.machines))
+        yield GaugeMetricFamily("legcurl_stations_up", "Machines whose link is up.", value=up)
+        yield GaugeMetricFamily(
+            "legcurl_sets_waiting",
+            "Sets that have ended and are not in the store yet.",
+            value=service.keeper.pending,
+        )
+        yield GaugeMetricFamily(
+            "legcurl_store_up",
+            "Whether the store took what it was last given, and answers.",
+            value=not (service.keeper.trouble or service.health.store_trouble),
+        )
+        yield GaugeMetricFamily("legcurl_viewers", "Open pages.", value=service.broadcast.viewers)
+        yield CounterMetricFamily(
+            "legcurl_viewer_messages_skipped",
+            "Messages that slow pages lost; they were given the newest state instead.",
+            value=service.broadcast.skipped,
+        )
+        yield GaugeMetricFamily(
+            "legcurl_loop_lag_seconds",
+            "How late the service's loop was lately, at worst.",
+            value=service.health.lag_s,
+        )
+
+
+def _info(name: str, what: str, **labels: str) -> Metric:
+    family = GaugeMetricFamily(name, what, labels=list(labels))
+    family.add_metric(list(labels.values()), 1)
+    return family

@@ -1,0 +1,167 @@
+"""A client on a page: how load, reps, time under load and holds went, and the last set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from legcurl.chart.kept import SetChart
+from legcurl.chart.style import FAILED, GRID, INK, SOFT
+from legcurl.report.set_page import draw_picture, figures, name_of
+from legcurl.report.sheet import (
+    HEIGHT_IN,
+    INNER_IN,
+    LEFT_IN,
+    SMALL_PT,
+    TEXT_PT,
+    WIDTH_IN,
+    Sheet,
+)
+from legcurl.store.records import Client, StoredSet
+from legcurl.view.method import SET_WINDOW_S
+
+CHART_IN = 0.95
+CHART_LEFT_IN = 0.45  # for the axis' figures
+BETWEEN_IN = 0.48
+LONG_DAYS = 300  # beyond it a tick is a month of a year
+MANY = 120  # sets: beyond it the marks are small
+
+Value = Callable[[StoredSet], float | None]
+
+
+def client_page(client: Client, sets: Sequence[StoredSet], last: SetChart | None) -> Figure:
+    """The report of a client. `sets` are those that count, oldest first; `last` is of the last."""
+    sheet = Sheet()
+    if not sets:
+        sheet.head(name_of(client), "", "No sets yet.")
+        sheet.foot(f"Client {client.id}")
+        return sheet.figure
+    first, newest = (one.started.astimezone() for one in (sets[0], sets[-1]))
+    period = f"{first:%-d %B %Y}" + (
+        f" – {newest:%-d %B %Y}" if newest.date() != first.date() else ""
+    )
+    machines = sorted({one.machine.name for one in sets})
+    count = f"{len(sets)} set" + ("" if len(sets) == 1 else "s")
+    sheet.head(name_of(client), period, f"{count} on {', '.join(machines)}")
+    sheet.tiles(1.92, _tiles(sets))
+    y_in = _draw_charts(sheet, sets, 2.6)
+    sheet.text(LEFT_IN, y_in, "The last set", size=TEXT_PT + 2, bold=True)
+    stored = sets[-1]
+    load = f", {stored.load_kg:g} kg" if stored.load_kg is not None else ""
+    words = f"{newest:%-d %B %Y, %H:%M}, {stored.machine.name}{load}"
+    sheet.text(LEFT_IN + 1.2, y_in, words, colour=SOFT, room_in=INNER_IN - 1.2)
+    sheet.tiles(y_in + 0.42, figures(stored.result))
+    draw_picture(sheet, last, y_in + 0.66)
+    sheet.foot(f"Client {client.id} · filled: ended in Muscle Success; open: ended otherwise")
+    return sheet.figure
+
+
+def _tiles(sets: Sequence[StoredSet]) -> list[tuple[str, str]]:
+    loads = [one.load_kg for one in sets if one.load_kg is not None]
+    to_failure = sum(one.result.outcome == "muscle_success" for one in sets)
+    completed = [rep for one in sets for rep in one.result.reps if rep.completed]
+    met = sum(rep.hold_met for rep in completed)
+    return [
+        (f"{to_failure} of {len(sets)}", "to Muscle Success"),
+        (f"{loads[-1]:g} kg" if loads else "–", "last load"),
+        (f"{max(loads):g} kg" if loads else "–", "highest load"),
+        (f"{round(100 * met / len(completed))} %" if completed else "–", "squeezes held for 3 s"),
+    ]
+
+
+def _held(stored: StoredSet) -> float | None:
+    full = [rep for rep in stored.result.reps if rep.completed]
+    return 100 * sum(rep.hold_met for rep in full) / len(full) if full else None
+
+
+def _draw_charts(sheet: Sheet, sets: Sequence[StoredSet], y_in: float) -> float:
+    """Four charts over time, two by two; gives where the next thing may stand."""
+    charts: tuple[tuple[str, Value, str], ...] = (
+        ("Load (kg)", lambda one: one.load_kg, "%g"),
+        ("Reps", lambda one: one.result.completed_reps, "%g"),
+        ("Time under load", lambda one: one.result.time_under_load_s, "time"),
+        ("Squeezes held for 3 s (%)", _held, "%g"),
+    )
+    half_in = INNER_IN / 2
+    for place, (title, value, form) in enumerate(charts):
+        left_in = LEFT_IN + (place % 2) * (half_in + 0.1)
+        top_in = y_in + (place // 2) * (CHART_IN + BETWEEN_IN)
+        sheet.text(left_in, top_in, title, size=TEXT_PT, bold=True)
+        axes = sheet.figure.add_axes(
+            (
+                (left_in + CHART_LEFT_IN) / WIDTH_IN,
+                1 - (top_in + 0.12 + CHART_IN) / HEIGHT_IN,
+                (half_in - 0.1 - CHART_LEFT_IN) / WIDTH_IN,
+                CHART_IN / HEIGHT_IN,
+            )
+        )
+        points = [(one.started.astimezone(), value(one), one) for one in sets]
+        known = [(at, number, one) for at, number, one in points if number is not None]
+        _draw_over_time(axes, known, form, (sets[0].started, sets[-1].started))
+    return y_in + 2 * (CHART_IN + BETWEEN_IN) + 0.12
+
+
+def _draw_over_time(
+    axes: Axes,
+    known: Sequence[tuple[datetime, float, StoredSet]],
+    form: str,
+    span: tuple[datetime, datetime],
+) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color(SOFT)
+    axes.tick_params(colors=SOFT, labelsize=SMALL_PT - 0.5)
+    axes.grid(axis="y", color=GRID, linewidth=0.6)
+    axes.set_axisbelow(True)
+    if not known:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.text(0.5, 0.5, "nothing entered", ha="center", va="center", color=SOFT, fontsize=9)
+        return
+    numbers = [number for _, number, _ in known]
+    top = max(numbers) * 1.15 or 1.0
+    if form == "time":
+        axes.axhspan(*SET_WINDOW_S, color="#ececf0", zorder=0)
+        top = max(top, SET_WINDOW_S[1] * 1.1)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s // 60:.0f}:{s % 60:02.0f}"))
+        axes.set_yticks(
+            [step * 60 for step in range(int(top // 60) + 1)][:: max(1, int(top // 300))]
+        )
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], integer=True))
+    axes.set_ylim(0, top)
+    zone = known[0][0].tzinfo
+    days = [float(date2num(at)) for at, _, _ in known]
+    first, last = (float(date2num(at)) for at in span)
+    margin = max((last - first) * 0.04, 0.5)
+    axes.set_xlim(first - margin, last + margin)
+    locator = AutoDateLocator(minticks=2, maxticks=4, tz=zone)
+    axes.xaxis.set_major_locator(locator)
+    form_of_day = "%b %Y" if last - first > LONG_DAYS else "%-d %b"
+    axes.xaxis.set_major_formatter(DateFormatter(form_of_day, tz=zone))
+    axes.plot(days, numbers, color=SOFT, linewidth=0.9, zorder=2)
+    size = 5.0 if len(known) <= MANY else 2.2
+    for success in (False, True):
+        chosen = [
+            (day, number)
+            for day, (_, number, one) in zip(days, known, strict=True)
+            if (one.result.outcome == "muscle_success") is success
+        ]
+        if chosen:
+            axes.plot(
+                *zip(*chosen, strict=True),
+                linestyle="none",
+                marker="o",
+                markersize=size,
+                markerfacecolor=FAILED if success else "white",
+                markeredgecolor=FAILED if success else INK,
+                markeredgewidth=1.0 if len(known) <= MANY else 0.6,
+                zorder=3,
+                clip_on=False,
+            )

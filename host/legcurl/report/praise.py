@@ -1,0 +1,64 @@
+"""What was good about a set and what to work on, in the coach's words.
+
+The rules and words of the page (web/page/js/praise.mjs, strings.mjs), so that a client reads on
+paper what the coach has just said from the tablet. At most three of each, the most telling first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from legcurl.events import SetResult
+from legcurl.view.method import REST_SHOWN_S, SET_WINDOW_S
+
+SLOW_LOWERING_S = 3.0  # "slowly resists the weight back"
+MOST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Praise:
+    """Sentences, the most telling first."""
+
+    good: tuple[str, ...]
+    work: tuple[str, ...]
+
+
+def praise(result: SetResult) -> Praise:
+    """What to say of a set."""
+    good: list[str] = []
+    work: list[str] = []
+    full = [rep for rep in result.reps if rep.completed]
+    met = sum(rep.hold_met for rep in full)
+    short = sum(not rep.failed and not rep.full_rom for rep in result.reps)
+    rested = sum(rep.rest_before_s >= REST_SHOWN_S for rep in result.reps)
+    lowering_s = sum(rep.eccentric_s for rep in full) / max(len(full), 1)
+
+    if result.outcome == "muscle_success":
+        good.append("Went to Muscle Success.")
+    elif result.outcome == "stopped":
+        work.append("Go on until a rep cannot be finished.")
+    if full and met == len(full):
+        good.append("Every squeeze was held for 3 seconds.")
+    elif full and met * 2 >= len(full):
+        good.append(f"{met} of {len(full)} squeezes were held for 3 seconds.")
+    if full and met < len(full):
+        work.append(f"Squeeze longer: {met} of {len(full)} reached 3 seconds.")
+    if full and not short:
+        good.append("Full range on every rep.")
+    if short:
+        were = "one rep was" if short == 1 else f"{short} reps were"
+        work.append(f"All the way, heels to butt: {were} short.")
+    if full and lowering_s >= SLOW_LOWERING_S:
+        good.append("Slow and steady on the way down.")
+    elif full:
+        work.append(f"Lower more slowly: {lowering_s:.1f} s on average.")
+    if rested:
+        work.append(f"Keep moving: rested before {'one rep' if rested == 1 else f'{rested} reps'}.")
+    shortest_s, longest_s = SET_WINDOW_S
+    if result.time_under_load_s < shortest_s and result.outcome == "muscle_success":
+        work.append("Less than a minute under load: take less weight.")
+    elif result.time_under_load_s > longest_s:
+        work.append("More than two minutes under load: take more weight.")
+    elif result.time_under_load_s >= shortest_s:
+        good.append("One to two minutes under load, as it should be.")
+    return Praise(tuple(good[:MOST]), tuple(work[:MOST]))

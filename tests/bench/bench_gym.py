@@ -1,0 +1,484 @@
+"""A whole gym in one process: what 200 stations at 100 Hz cost, and how late an event is.
+
+    python tests/bench/bench_gym.py [--stations N] [--seconds S] [--viewers V] [--profile]
+    python tests/bench/bench_gym.py --hours H [--stations N]
+
+Simulated sets, encoded as a sensor on a cable sends them to `legcurl serve` (a frame each 40 ms),
+come over links in memory at the times at which they would. Everything behind the link is the
+product: decoding, sessions, trackers, hubs, the keeper, the store on SQLite, the figures of
+/metrics, and the page's live events, read by viewers in a process of their own. What is printed:
+
+- CPU: seconds of this process for a second of the gym. A busy computer makes the run longer, not
+  the figure larger: the gym's time is counted in samples. Beside it, what decoding the same frames
+  and nothing else takes.
+- memory: growth from a gym of one station to the whole, for each station.
+- samples that were lost.
+- latency: how old an event's sample is when the event is handed on. The sensor's own share is in
+  it, up to 40 ms; beside it, what the service added to the time at which the frame was there. How
+  late this computer wakes who only sleeps is told too: a busy one adds that.
+
+`--hours` is the same as fast as it goes, for fewer stations: memory and file handles at marks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "wire"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "links"))
+
+import legcurl.station
+from bench_station_memory import Circle, resident_kb
+from fake_sensor import PERIOD_US, FakeSensor, wire_angle
+from legcurl.events import Event, SamplesMissing, SetEnded
+from legcurl.frame import FrameDecoder, FrameType, encode_frame
+from legcurl.gym import Gym, Machine, MachineSetup
+from legcurl.simulator.options import parse_address
+from legcurl.simulator.world import World
+from legcurl.store import open_store
+from legcurl.web.access import Access
+from legcurl.web.app import Service, create_app
+from legcurl.web.server import listen, serve
+from live_sensor import LiveSensor
+from wire_reference import samples_body, uvarint
+
+STATIONS, SECONDS, VIEWERS = 200, 60.0, 20
+HOURS_STATIONS = 2
+RATE_HZ = 100
+FRAME = 4  # samples in 40 ms, what feed.PROMPT_MS asks for
+LONG_FRAME = 25  # of a sensor that nobody hurries
+TRACES = 8  # simulated lifters; each station begins somewhere else in one of them
+SETTLES_S = 5.0
+MARKS = 12
+CPU_GOAL, MEMORY_GOAL_MB, LATENCY_GOAL_MS = 0.60, 2.0, 50.0
+GROWTH_GOAL_KB = 2048
+TICK_S = 0.005
+# The sensor's clock when its log begins, in µs.
+BEGAN_US = 5_000_000
+
+
+def main() -> None:
+    """Run what was asked for, print the figures, and fail if a goal is missed."""
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--stations", type=int)
+    asked.add_argument("--seconds", type=float, default=SECONDS)
+    asked.add_argument("--viewers", type=int, default=VIEWERS)
+    asked.add_argument("--hours", type=float)
+    asked.add_argument("--profile", action="store_true")
+    options = asked.parse_args()
+    if options.hours is not None:
+        missed = asyncio.run(day(options.stations or HOURS_STATIONS, options.hours))
+    else:
+        missed = asyncio.run(
+            minute(options.stations or STATIONS, options.seconds, options.viewers, options.profile)
+        )
+    if missed:
+        sys.exit("a goal is missed")
+
+
+# The sensors
+
+
+class Lifter:
+    """A trace that goes round, and the part of each frame that is the same in every round."""
+
+    def __init__(self, seed: int, frame: int) -> None:
+        world = World(parse_address(f"sim:?lifter=steady&seed={seed}&sets=2&pace=fast"))
+        angles = [wire_angle(degrees) for _, degrees in world.sensor_trace(RATE_HZ)]
+        self.frame = frame
+        self.angles = angles[: len(angles) // frame * frame]
+        head = samples_body(0, 0, PERIOD_US, [0])
+        self._rests = [
+            samples_body(0, 0, PERIOD_US, self.angles[at : at + frame])[len(head) - 3 :]
+            for at in range(0, len(self.angles), frame)
+        ]
+        self._period = uvarint(PERIOD_US)
+
+    def packet(self, index: int, shift: int) -> bytes:
+        """The frame that begins at an index, of a sensor that began `shift` samples later."""
+        place = (index + shift) % len(self.angles) // self.frame
+        t_us = BEGAN_US + index * PERIOD_US
+        body = b"\x04" + uvarint(index) + uvarint(t_us) + self._period + self._rests[place]
+        return encode_frame(FrameType.SAMPLES, body)
+
+
+class GymSensor(FakeSensor):
+    """A sensor with a long log, whose frames cost next to nothing."""
+
+    def __init__(self, lifter: Lifter, shift: int, number: int, total: int) -> None:
+        rotated = lifter.angles[shift:] + lifter.angles[:shift]
+        super().__init__(
+            Circle(rotated, total),
+            boot_id=1000 + number,
+            sensor_id=f"{number:016x}",
+            samples_per_frame=lifter.frame,
+            time_us=BEGAN_US,
+        )
+        self._lifter = lifter
+        self._shift = shift
+        self._packets: dict[int, bytes] = {}
+
+    def prepare(self, seconds: float) -> None:
+        """Encode what will be sent before anybody measures."""
+        for index in range(0, round(seconds * RATE_HZ), self._lifter.frame):
+            self._packets[index] = self._lifter.packet(index, self._shift)
+
+    def samples(self, first: int, end: int) -> bytes:
+        """A frame of the stream."""
+        return self._packets.get(first) or self._lifter.packet(first, self._shift)
+
+
+class GymRoute:
+    """A cable to one sensor, in memory; `pace` 1 is real time, None as fast as it is read."""
+
+    wired = True
+    silence_s = patience_s = 30.0
+
+    def __init__(self, name: str, sensor: GymSensor, pace: float | None) -> None:
+        self.name = name
+        self.pace = pace
+        self.sensor = LiveSensor(sensor)
+        self.began_s = 0.0
+        self.due_s = 0.0  # when the last frame that was read was there
+
+    async def connect(self) -> GymLink:
+        self.began_s = time.monotonic()
+        self.sensor.clock_us = self._clock_us
+        self.sensor.connected()
+        return GymLink(self)
+
+    async def close(self) -> None: ...
+
+    def _clock_us(self) -> int:
+        return BEGAN_US + round((time.monotonic() - self.began_s) * 1e6)
+
+
+class GymLink:
+    """One connection, which never breaks."""
+
+    def __init__(self, route: GymRoute) -> None:
+        self._route = route
+        self._log = route.sensor.log
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def read(self) -> bytes:
+        route, loop = self._route, asyncio.get_running_loop()
+        while True:
+            if route.sensor.output:
+                await asyncio.sleep(0)
+                return route.sensor.speak()
+            cursor = self._log.cursor
+            if cursor is None:
+                await self._wait(None)
+                continue
+            if cursor >= len(self._log.angles):
+                return b""
+            if route.pace is None:
+                await asyncio.sleep(0)
+                return route.sensor.speak()
+            due_s = route.began_s + (cursor + self._log.samples_per_frame) * PERIOD_US / 1e6
+            if due_s <= loop.time():
+                route.due_s = due_s
+                await asyncio.sleep(0)
+                return self._log.next_packet() or b""
+            await self._wait(due_s)
+
+    async def write(self, packet: bytes) -> None:
+        self._route.sensor.hear(packet)
+        self._go_on()
+
+    async def close(self) -> None: ...
+
+    async def _wait(self, until_s: float | None) -> None:
+        loop = asyncio.get_running_loop()
+        self._waiter = loop.create_future()
+        timer = None if until_s is None else loop.call_at(until_s, self._go_on)
+        try:
+            await self._waiter
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def _go_on(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+# The gym
+
+
+class Ages:
+    """Follows the machines: how old each event is, and what is missing."""
+
+    def __init__(self, routes: dict[str, GymRoute]) -> None:
+        self.measuring = False
+        self.age_ms: list[float] = []
+        self.added_ms: list[float] = []  # since the frame was there
+        self.missing = 0
+        self.sets = 0
+        self.samples = 0
+        self._routes = routes
+
+    def happened(self, machine: Machine, event: Event) -> None:
+        if isinstance(event, SamplesMissing):
+            self.missing += 1
+        self.sets += isinstance(event, SetEnded)
+        t_s = getattr(event, "t_s", None)
+        if not self.measuring or t_s is None or machine.station is None:
+            return
+        age_s = machine.station.age_s(t_s)
+        if age_s is not None:
+            self.age_ms.append(age_s * 1e3)
+            added_s = time.monotonic() - self._routes[machine.setup.address].due_s
+            self.added_ms.append(added_s * 1e3)
+
+    def needs_from_s(self, machine: Machine) -> None: ...
+
+    def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
+        self.samples += len(t_us)
+
+
+def routes_of(
+    stations: int, frame: int, total: int, pace: float | None, prepared_s: float
+) -> dict[str, GymRoute]:
+    """A sensor for each station, and the way to it; found by its address."""
+    lifters = [Lifter(seed, frame) for seed in range(1, TRACES + 1)]
+    routes = {}
+    for number in range(stations):
+        lifter = lifters[number % TRACES]
+        shift = number * 977 * frame % len(lifter.angles)
+        sensor = GymSensor(lifter, shift, number, total)
+        sensor.prepare(prepared_s)
+        name = f"tcp:gym:{number + 1}"
+        routes[name] = GymRoute(name, sensor, pace)
+    return routes
+
+
+def gym_service(routes: dict[str, GymRoute], store: Any, journals: Path) -> tuple[Service, Ages]:
+    """The service for these sensors."""
+    legcurl.station.route_to = lambda address: routes[str(address)]
+    setups = [MachineSetup(f"m{n}", "", address) for n, address in enumerate(routes, 1)]
+    service = Service(setups, store, Access({}), journals)
+    ages = Ages(routes)
+    service.gym = Gym(setups, (service.keeper, service, service.metrics, ages), journals)
+    return service, ages
+
+
+async def minute(stations: int, seconds: float, viewers: int, profile: bool) -> bool:
+    """Print what a gym costs in real time; True if a goal is missed."""
+    lasts_s = seconds + 3 * SETTLES_S
+    routes = routes_of(stations, FRAME, 10**9, 1.0, lasts_s)
+    await measured_gym(dict(list(routes.items())[:1]), 2.0, 1, profile=False)
+    gc.collect()
+    before_kb = resident_kb()
+    figures = await measured_gym(routes, seconds, viewers, profile=profile)
+    per_station_mb = (figures["kb"] - before_kb) / 1024 / stations
+    bare_s = decode_only(routes, seconds)
+    share = figures["cpu_s"] / figures["gym_s"]
+    age_ms, added_ms = figures["age_ms"], figures["added_ms"]
+    p99_ms, added_p99_ms = (quantiles(one, n=100)[98] for one in (age_ms, added_ms))
+    print(f"{stations} stations at {RATE_HZ} Hz, {viewers} viewers, {figures['gym_s']:.0f} s")
+    print(f"  CPU {share:.1%} of one core (goal: < {CPU_GOAL:.0%})")
+    print(
+        f"  baseline, decoding alone: {bare_s / seconds:.1%}, of which all is "
+        f"{share * seconds / bare_s:.1f} times as much"
+    )
+    print(f"  memory {per_station_mb:.2f} MB a station (goal: ≤ {MEMORY_GOAL_MB:g})")
+    print(
+        f"  {figures['samples']:,} samples, {figures['lost']} lost, {figures['sets']} sets stored"
+    )
+    print(
+        f"  {len(age_ms):,} events: median {median(age_ms):.0f} ms, p99 {p99_ms:.0f} ms old "
+        f"(goal: ≤ {LATENCY_GOAL_MS:g}), of which the service added "
+        f"{median(added_ms):.1f} and {added_p99_ms:.1f} ms"
+    )
+    print(
+        f"  who only slept was up to {figures['asleep_ms']:.0f} ms late, "
+        f"p99 {figures['asleep_p99_ms']:.0f} ms"
+    )
+    late = p99_ms - figures["asleep_p99_ms"] > LATENCY_GOAL_MS
+    return share > CPU_GOAL or per_station_mb > MEMORY_GOAL_MB or figures["lost"] > 0 or late
+
+
+async def measured_gym(
+    routes: dict[str, GymRoute], seconds: float, viewers: int, *, profile: bool
+) -> dict[str, Any]:
+    """Run a gym for so long, with so many viewers."""
+    context = get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_store(f"sqlite:///{folder}/bench.db") as store,
+        listen("127.0.0.1", 0) as door,
+    ):
+        service, ages = gym_service(routes, store, Path(folder) / "journal")
+        task = asyncio.create_task(serve(create_app(service, hosts=["127.0.0.1"]), door))
+        ours, theirs = context.Pipe()
+        port = door.getsockname()[1]
+        others = context.Process(target=look_on, args=(port, viewers, len(routes), theirs))
+        others.start()
+        machines = service.gym.machines.values()
+        while service.broadcast.viewers < viewers or any(m.state.link != "up" for m in machines):
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(SETTLES_S)
+        profiler = start_profile() if profile else None
+        taken, cpu_s = ages.samples, time.process_time()
+        ages.measuring = True
+        ours.send("begin")
+        await asyncio.sleep(seconds)
+        ages.measuring = False
+        cpu_s = time.process_time() - cpu_s
+        taken = ages.samples - taken
+        if profiler is not None:
+            show_profile(profiler)
+        gc.collect()
+        kb = resident_kb()
+        ours.send("end")
+        asleep_ms = sorted(await asyncio.to_thread(ours.recv))
+        lost = sum(machine.station is None for machine in machines) + ages.missing
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        others.join()
+        await asyncio.sleep(0)
+    return {
+        "cpu_s": cpu_s,
+        "gym_s": taken / RATE_HZ / len(routes),
+        "kb": kb,
+        "samples": taken,
+        "lost": lost,
+        "sets": ages.sets,
+        "age_ms": ages.age_ms,
+        "added_ms": ages.added_ms,
+        "asleep_ms": asleep_ms[-1],
+        "asleep_p99_ms": asleep_ms[len(asleep_ms) * 99 // 100],
+    }
+
+
+def decode_only(routes: dict[str, GymRoute], seconds: float) -> float:
+    """CPU seconds of decoding what so many seconds of the gym bring."""
+    frames = round(seconds * RATE_HZ / FRAME)
+    began_s = time.process_time()
+    for route in routes.values():
+        decoder = FrameDecoder()
+        log = route.sensor.log
+        for index in range(0, frames * FRAME, FRAME):
+            decoder.push(log.samples(index, index + FRAME))
+    return time.process_time() - began_s
+
+
+# The viewers
+
+
+def look_on(port: int, viewers: int, machines: int, told: Connection) -> None:
+    """Be so many pages, half of them with one machine up close; tell how late a sleeper wakes."""
+    told.send(asyncio.run(_look_on(port, viewers, machines, told)))
+
+
+async def _look_on(port: int, viewers: int, machines: int, told: Connection) -> list[float]:
+    pages = []
+    for number in range(viewers):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        query = f"?machine=m{number % machines + 1}" if number % 2 else ""
+        writer.write(f"GET /api/events{query} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        pages.append((asyncio.create_task(_swallow(reader)), writer))
+    late_ms: list[float] = [0.0]
+    while not told.poll():
+        await asyncio.sleep(0.05)
+    told.recv()
+    while not told.poll():
+        began_s = time.monotonic()
+        await asyncio.sleep(TICK_S)
+        late_ms.append((time.monotonic() - began_s - TICK_S) * 1e3)
+    for task, writer in pages:
+        task.cancel()
+        writer.close()
+    return late_ms
+
+
+async def _swallow(reader: asyncio.StreamReader) -> None:
+    with suppress(ConnectionError):
+        while await reader.read(1 << 16):
+            pass
+
+
+def start_profile() -> Any:
+    """Begin to count where the time goes."""
+    import cProfile
+
+    profiler = cProfile.Profile()
+    profiler.enable()
+    return profiler
+
+
+def show_profile(profiler: Any) -> None:
+    """Print the functions that took the most by themselves, and with what they called."""
+    import pstats
+
+    profiler.disable()
+    for order in ("tottime", "cumtime"):
+        pstats.Stats(profiler).sort_stats(order).print_stats(45)
+
+
+# A day
+
+
+async def day(stations: int, hours: float) -> bool:
+    """Print memory and file handles at marks of a long time; True if they grow."""
+    total = round(hours * 3600 * RATE_HZ) // LONG_FRAME * LONG_FRAME
+    routes = routes_of(stations, LONG_FRAME, total, None, 0.0)
+    marks: list[tuple[int, int, int]] = []
+    print(f"{stations} stations over {hours:g} simulated hours at {RATE_HZ} Hz")
+    began_s = time.process_time()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_store(f"sqlite:///{folder}/bench.db") as store,
+        listen("127.0.0.1", 0) as door,
+    ):
+        service, ages = gym_service(routes, store, Path(folder) / "journal")
+        task = asyncio.create_task(serve(create_app(service, hosts=["127.0.0.1"]), door))
+        _, writer = await asyncio.open_connection("127.0.0.1", door.getsockname()[1])
+        writer.write(b"GET /api/events?machine=m1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        while len(marks) < MARKS:
+            await asyncio.sleep(0.01)
+            if ages.samples >= total * stations * (len(marks) + 1) / MARKS:
+                gc.collect()
+                marks.append((resident_kb(), handles(), len(gc.get_objects())))
+                at = hours * len(marks) / MARKS
+                print(
+                    f"  {at:5.1f} h  {marks[-1][0]} kB, {marks[-1][1]} file handles, "
+                    f"{marks[-1][2]} objects, {ages.sets} sets, {service.keeper.pending} waiting",
+                    flush=True,
+                )
+        writer.close()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    kb, files = [mark[0] for mark in marks[1:]], [mark[1] for mark in marks[1:]]
+    growth_kb, more = max(kb) - kb[0], max(files) - files[0]
+    took_s = time.process_time() - began_s
+    print(f"  {ages.missing} gaps; {took_s:.0f} s of CPU")
+    print(f"  after the second mark: {growth_kb:+} kB (goal: ≤ {GROWTH_GOAL_KB}), {more:+} handles")
+    return growth_kb > GROWTH_GOAL_KB or more > 0 or ages.missing > 0
+
+
+def handles() -> int:
+    """How many files and sockets this process has open."""
+    folder = Path("/proc/self/fd")
+    return len(os.listdir(folder)) if folder.is_dir() else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,336 @@
+"""A configuration means what it says, or every problem of it is named with its place and remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from legcurl.config import Config, InvalidConfigError, Secret, read_config
+from legcurl.config.lines import lines_of
+from legcurl.config.model import shown
+from legcurl.config.reading import SECRETS, SECTIONS
+from legcurl.motion import Calibration
+
+WHOLE = """
+[gym]
+id = "north"
+name = "Gym North"
+
+[[machine]]
+id = "curl-1"
+name = "Leg curl 1"
+address = "serial:/dev/ttyACM0"
+extended_deg = 229.5
+flexed_deg = 134
+
+[[machine]]
+id = "curl-2"
+address = "ble:Leg curl 2"
+
+[store]
+url = "sqlite:////srv/gym.db"
+journal = "/srv/journal"
+keep_traces_days = 365
+keep_sets_days = 3650
+
+[web]
+host = "0.0.0.0"
+port = 8081
+allow_hosts = ["gym.example", "10.0.0.7"]
+pin_file = "pin"
+
+[mqtt]
+host = "broker.example"
+tls = true
+ca_file = "ca.pem"
+username = "north"
+password_file = "mqtt"
+home_assistant = true
+traces = false
+
+[log]
+format = "json"
+level = "info"
+"""
+
+
+def of_file(path: str) -> str:
+    return {"pin": "2468\n", "mqtt": "s3cret word"}[path]
+
+
+def read(text: str, **variables: str) -> Config:
+    return read_config(text, name="gym.toml", variables=variables, read_secret=of_file)
+
+
+def problems(text: str, **variables: str) -> list[str]:
+    with pytest.raises(InvalidConfigError) as caught:
+        read(text, **variables)
+    return [str(problem) for problem in caught.value.problems]
+
+
+def test_all_that_can_be_said_is_understood():
+    config = read(WHOLE)
+    assert (config.gym.id, config.gym.name) == ("north", "Gym North")
+    first, second = config.machines
+    assert first.calibration == Calibration(229.5, 134.0)
+    assert (second.id, second.name, second.calibration) == ("curl-2", "", None)
+    assert config.store.url == "sqlite:////srv/gym.db"
+    assert config.store.journal == Path("/srv/journal")
+    assert (config.store.keep_traces_days, config.store.keep_sets_days) == (365, 3650)
+    assert (config.web.host, config.web.port) == ("0.0.0.0", 8081)
+    assert config.web.allow_hosts == ("gym.example", "10.0.0.7")
+    assert config.web.pin == Secret("2468")
+    assert config.mqtt is not None
+    assert (config.mqtt.port, config.mqtt.tls) == (8883, True), "TLS has a port of its own"
+    assert config.mqtt.password == Secret("s3cret word")
+    assert (config.mqtt.home_assistant, config.mqtt.traces) == (True, False)
+    assert (config.log.format, config.log.level) == ("json", "info")
+
+
+def test_nothing_said_is_a_service_for_this_computer():
+    config = read("")
+    assert config == Config()
+    assert (config.web.host, config.web.port, config.mqtt) == ("127.0.0.1", 8080, None)
+
+
+def test_the_example_is_well_and_shows_the_defaults():
+    example = (Path(read_config.__code__.co_filename).parent / "example.toml").read_text()
+    config = read(example)
+    assert [machine.id for machine in config.machines] == ["curl-1"]
+    defaults = Config()
+    assert (config.web, config.store, config.log) == (defaults.web, defaults.store, defaults.log)
+
+
+def test_what_the_example_leaves_out_is_well_too():
+    """Every line of it that is only commented out, but for what stands behind a value."""
+    text = (Path(read_config.__code__.co_filename).parent / "example.toml").read_text()
+    said = []
+    for line in text.splitlines():
+        bare = line.removeprefix("# ")
+        key = bare.partition(" = ")[0]
+        in_comment = line.startswith("# ") and (bare.startswith("[") or key.isidentifier())
+        said.append(bare.partition("  ")[0] if in_comment else line)
+    config = read(
+        "\n".join(said)
+        .replace('"view-pin"', '"pin"')
+        .replace('"mqtt-password"', '"mqtt"')
+        .replace('"metrics-token"', '"pin"')
+    )
+    assert config.mqtt is not None
+    assert len(config.machines) == 2
+    keys = {key for section in SECTIONS.values() for key in section}
+    assert {key for key in keys if f"{key} = " not in text} == set()
+
+
+WRONG = {
+    ("gym", "id"): ['""', '"a b"', '"-x"', '"' + "x" * 32 + '"', "7", '"ü"', '"a/b"'],
+    ("gym", "name"): ["7", '"' + "x" * 81 + '"', '"two\\nlines"', "[]"],
+    ("machine", "id"): ['""', '"a:b"', '"' + "x" * 33 + '"', "1", "true"],
+    ("machine", "name"): ["1.5", '"bell\\u0007"'],
+    ("machine", "address"): ['""', '"usb"', '"serial:"', '"tcp:host"', '"sim:?lifter=ox"', "3"],
+    ("machine", "extended_deg"): ['"90"', "nan", "inf", "-361.0", "true"],
+    ("machine", "flexed_deg"): ['"90"', "nan", "-inf", "721"],
+    ("store", "url"): ["1", '""', "[]"],
+    ("store", "journal"): ["false", '""'],
+    ("store", "keep_traces_days"): ["0", "-1", "1.5", '"30"', "true", "99999999"],
+    ("store", "keep_sets_days"): ["0", '"x"'],
+    ("web", "host"): ["127", '""'],
+    ("web", "port"): ["-1", "65536", '"8080"', "80.0", "true"],
+    ("web", "allow_hosts"): ['"gym"', "[1]", '[""]'],
+    ("web", "pin_file"): ["1234", '""'],
+    ("web", "view_pin_file"): ["1234"],
+    ("web", "metrics_token_file"): ["[]"],
+    ("mqtt", "host"): ["1", '""'],
+    ("mqtt", "port"): ["0", "65536", '"1883"'],
+    ("mqtt", "tls"): ['"yes"', "1"],
+    ("mqtt", "ca_file"): ["1"],
+    ("mqtt", "username"): ["1", '""'],
+    ("mqtt", "password_file"): ["true"],
+    ("mqtt", "home_assistant"): ['"true"', "0"],
+    ("mqtt", "traces"): ["1"],
+    ("log", "format"): ['"xml"', "1", "[]"],
+    ("log", "level"): ['"loud"', "3"],
+}
+
+
+def test_every_key_has_its_wrong_values():
+    assert set(WRONG) == {(section, key) for section, keys in SECTIONS.items() for key in keys}
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value"),
+    [(section, key, value) for (section, key), values in WRONG.items() for value in values],
+)
+def test_each_wrong_value_is_told_with_its_line(section: str, key: str, value: str):
+    head = "[[machine]]" if section == "machine" else f"[{section}]"
+    told = problems(f"\n{head}\n# a word\n{key} = {value}\n")
+    assert any(line.startswith("gym.toml, line 4: ") for line in told), told
+    assert any(f"{key} = " in line and "must be" in line for line in told), told
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "said"),
+    [
+        ("[web\n", "gym.toml", "at line 1"),
+        ("[web]\nport = 1\nport = 2\n", "gym.toml", "line 3"),
+        ("[wbe]\n", "line 1", "did you mean web?"),
+        ("[web]\nprot = 1\n", "line 2", "did you mean port?"),
+        ("web = 1\n", "line 1", "write [web]"),
+        ("[machine]\nid = 'x'\n", "line 1", "two brackets"),
+        ("[[machine]]\nid = 'x'\n", "line 1", "no address"),
+        ("[[machine]]\naddress = 'sim:'\n", "line 1", "no id"),
+        (
+            "[[machine]]\nid='x'\naddress='sim:'\n[[machine]]\nid='x'\naddress='sim:'\n",
+            "line 5",
+            "line 1 already",
+        ),
+        ("[[machine]]\nid='x'\naddress='sim:'\nflexed_deg=3\n", "line 4", "two ends"),
+        (
+            "[[machine]]\nid='x'\naddress='sim:'\nflexed_deg=3\nextended_deg=4.0\n",
+            "line 4",
+            "apart",
+        ),
+        ("[mqtt]\nport = 1883\n", "line 1", "no host"),
+        ("[mqtt]\nhost = 'b'\n", "gym.toml", "add id"),
+        ("[gym]\nid='g'\n[mqtt]\nhost='b'\npassword_file='mqtt'\n", "line 5", "username"),
+        ("[gym]\nid='g'\n[mqtt]\nhost='b'\nca_file='x'\n", "line 5", "tls = true"),
+        ("[web]\npin = '1234'\n", "line 2", "pin_file"),
+        ("[mqtt]\npassword = 'x'\n", "line 2", "LEGCURL_MQTT_PASSWORD"),
+    ],
+)
+def test_what_does_not_go_together_is_told_with_the_remedy(text: str, place: str, said: str):
+    told = problems(text)
+    assert any(place in line and said in line for line in told), told
+
+
+def test_all_problems_are_told_at_once_and_the_first_stands_for_them():
+    with pytest.raises(InvalidConfigError) as caught:
+        read("[web]\nport = 99999\nhost = 1\n[log]\nlevel = 'loud'\n")
+    assert len(caught.value.problems) == 3
+    assert "2 more: legcurl config check" in str(caught.value)
+
+
+def test_variables_stand_over_the_file():
+    config = read(
+        WHOLE.replace('ca_file = "ca.pem"\n', ""),
+        LEGCURL_WEB_PORT="9000",
+        LEGCURL_WEB_ALLOW_HOSTS="a.example, b.example",
+        LEGCURL_MQTT_TLS="false",
+        LEGCURL_MQTT_PORT="1884",
+        LEGCURL_GYM_ID="south",
+        LEGCURL_STORE_URL="postgresql://db/gym",
+        LEGCURL_PIN="over the file",
+        LEGCURL_ENGINE="cpython",
+    )
+    assert config.web.port == 9000
+    assert config.web.allow_hosts == ("a.example", "b.example")
+    assert config.mqtt is not None
+    assert (config.mqtt.tls, config.mqtt.port) == (False, 1884)
+    assert (config.gym.id, config.store.url) == ("south", "postgresql://db/gym")
+    assert config.web.pin == Secret("over the file")
+
+
+def test_wrong_variables_are_named():
+    told = problems("", LEGCURL_WEB_PORT="many", LEGCURL_WEB_PROT="1", LEGCURL_LOG_LEVEL="loud")
+    assert told[0].startswith("LEGCURL_WEB_PORT: 'many' must be a whole number")
+    assert "Did you mean LEGCURL_WEB_PORT?" in told[1]
+    assert told[2].startswith("LEGCURL_LOG_LEVEL")
+
+
+def test_a_secret_is_shown_nowhere():
+    config = read(WHOLE, LEGCURL_VIEW_PIN="hush hush")
+    for text in (repr(config), str(config), repr(shown(config)), f"{config.web.pin}"):
+        for secret in ("2468", "s3cret", "hush"):
+            assert secret not in text
+
+
+@pytest.mark.parametrize("content", ["", "two\nlines", "x" * 1025, "bell\a"])
+def test_a_file_of_a_secret_holds_one_line(content: str):
+    with pytest.raises(InvalidConfigError) as caught:
+        read_config("[web]\npin_file = 'p'\n", name="gym.toml", read_secret=lambda _: content)
+    assert "gym.toml, line 2: p must hold one line" in str(caught.value)
+    assert "bell" not in str(caught.value)
+
+
+def test_lines_are_found_past_strings_and_brackets_that_run_over_lines():
+    text = '''
+a = """
+[web]
+port = 1
+"""
+[web] # a word
+"quoted" = [
+  "x = 1", # ]
+  { y = "[" },
+]
+dotted.key = 1
+[[machine]]
+id = 'a'
+[[machine]]
+id = "b#c"
+'''
+    assert lines_of(text) == {
+        ("a",): 2,
+        ("web",): 6,
+        ("web", "quoted"): 7,
+        ("web", "dotted", "key"): 11,
+        ("machine", 0): 12,
+        ("machine", 0, "id"): 13,
+        ("machine", 1): 14,
+        ("machine", 1, "id"): 15,
+    }
+
+
+PIECES = st.sampled_from(
+    [
+        *("[web]", "[[machine]]", "[mqtt]", "port = ", "id = ", '"x"', "1", "true", "[", "]", "{"),
+        *(
+            "}",
+            "\n",
+            "=",
+            ".",
+            "'",
+            '"""',
+            "#",
+            "host",
+            "address = ",
+            '"sim:"',
+            "\\",
+            "\u2028",
+            " ",
+        ),
+    ]
+)
+
+
+def outcome(text: str, variables: dict[str, str] | None = None) -> Config | list[str]:
+    """A configuration, or where its problems are; anything else is an error."""
+    try:
+        return read_config(text, variables=variables)
+    except InvalidConfigError as error:
+        return [problem.where for problem in error.problems]
+
+
+@settings(derandomize=True, deadline=None, max_examples=400)
+@given(st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=30).map("".join)))
+def test_no_text_makes_anything_but_a_configuration_or_problems(text: str):
+    assert outcome(text)
+
+
+@settings(derandomize=True, deadline=None, max_examples=200)
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            [
+                *(f"LEGCURL_{name}_{key}".upper() for name in SECTIONS for key in SECTIONS[name]),
+                *SECRETS.values(),
+            ]
+        ),
+        st.text(max_size=30),
+        max_size=4,
+    )
+)
+def test_no_variables_do_either(variables: dict[str, str]):
+    assert outcome("", variables)
