@@ -41,10 +41,12 @@ EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
 _HOMES = {  # verb -> module that defines a click command of that name
     "analyze": "legcurl.cli.analyzing",
     "calibrate": "legcurl.cli.calibrating",
+    "collect": "legcurl.cli.collecting",
     "config": "legcurl.cli.configuring",
     "doctor": "legcurl.cli.diagnosing",
     "export": "legcurl.cli.exporting",
     "flash": "legcurl.cli.flashing",
+    "mqtt": "legcurl.cli.mqtt",
     "pair": "legcurl.cli.pairing",
     "record": "legcurl.cli.watching",
     "replay": "legcurl.cli.watching",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from legcurl.gym import Machine, MachineSetup
     from legcurl.hub import Reader
     from legcurl.logs import LogFormat
+    from legcurl.mqtt.publisher import Publishing
     from legcurl.notify import Notifier
     from legcurl.web.access import Access
     from legcurl.web.app import Service
@@ -51,6 +52,9 @@ METRICS_TOKEN_VARIABLE = "LEGCURL_METRICS_TOKEN"
 @click.option(
     "--allow-host", "names", metavar="NAME", multiple=True, help="A name that browsers may use."
 )
+@click.option("--broker", metavar="URL", help="Publish to it: mqtt[s]://[USER@]HOST[:PORT].")
+@click.option("--ca-file", type=click.Path(path_type=Path), help="Who signed the broker's name.")
+@click.option("--gym", metavar="ID", help="This gym's id there.")
 @log_options
 @click.option("--quiet", is_flag=True, help="Print nothing but the page's address.")
 def serve(
@@ -59,6 +63,9 @@ def serve(
     port: int,
     store: str | None,
     names: tuple[str, ...],
+    broker: str | None,
+    ca_file: Path | None,
+    gym: str | None,
     log_format: LogFormat,
     log_level: str,
     quiet: bool,
@@ -74,7 +81,10 @@ def serve(
     notifier = Notifier.from_environment()
     log = Logging(log_format, log_level)
     with log.errors():
-        _serve_all(stations, host, port, store, names, notifier, log, quiet=quiet)
+        publishing = _publishing(broker, ca_file, gym)
+        _serve_all(
+            stations, host, port, store, names, notifier, log, publishing=publishing, quiet=quiet
+        )
 
 
 def _serve_all(
@@ -86,6 +96,7 @@ def _serve_all(
     notifier: Notifier,
     log: Logging,
     *,
+    publishing: Publishing | None,
     quiet: bool,
 ) -> None:
     from legcurl.errors import ConfigError
@@ -107,10 +118,10 @@ def _serve_all(
         ) from error
     url = store or f"sqlite:///{_own_store()}"
     with (
-        open_store(url) as opened,
+        open_store(url, publishing=publishing is not None) as opened,
         listen(host, port) as opened_port,
     ):
-        service = Service(setups, opened, access, _journals_of(url))
+        service = Service(setups, opened, access, _journals_of(url), publishing=publishing)
         work = _serve(service, sorted(hosts), opened_port, notifier, log, quiet=quiet)
         run_until_ended(work, ENDS_WITHIN_S)
 
@@ -174,6 +185,27 @@ def _say_what_matters(machines: list[Machine]) -> Callable[[], None]:
     for machine in machines:
         machine.hub.listen("lines", partial(lines.hear, partial(getattr, machine, "name")))
     return lines.settle
+
+
+def _publishing(broker: str | None, ca_file: Path | None, gym: str | None) -> Publishing | None:
+    from legcurl.errors import ConfigError
+
+    if broker is None:
+        return None
+    try:
+        from legcurl.mqtt.messages import GymName
+        from legcurl.mqtt.publisher import Publishing
+        from legcurl.mqtt.settings import broker_of
+        from legcurl.store.set_document import GYM_ID
+    except ImportError as error:
+        raise ConfigError(
+            f"--broker needs more packages ({error.name}): pip install 'legcurl[mqtt]'"
+        ) from error
+    if gym is None or not GYM_ID.fullmatch(gym):
+        raise ConfigError(
+            f"{gym!r} is no gym's id: give --gym ID, up to 31 letters, digits, dots and dashes."
+        )
+    return Publishing(broker_of(broker, ca_file=ca_file), GymName(gym, gym))
 
 
 def _access(host: str) -> Access:

@@ -87,6 +87,12 @@ class MqttConfig:
     home_assistant: bool = False
     traces: bool = True  # send the raw angles with each set
 
+    @property
+    def where(self) -> str:
+        """The broker as messages name it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'mqtts' if self.tls else 'mqtt'}://{host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class LogConfig:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
@@ -27,7 +27,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from legcurl.errors import InputError, NoSuchRecordError, StoreError
-from legcurl.store import tables, traces
+from legcurl.store import outbox, tables, traces
 from legcurl.store.checks import check_load, clean, correct_value, storable
 from legcurl.store.records import (
     Client,
@@ -60,12 +60,14 @@ NOTE_MAX = 2000
 NAME_MAX = 80
 PAGE_MAX = 500
 
+_T = TypeVar("_T")
 _NEXT = re.compile(r"(-?[0-9]{1,17})~(.+)", re.DOTALL)  # of a page: where the next one begins
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, publishing: bool = False) -> Store:
     """Open the store at an SQLAlchemy URL and bring it to this version.
 
+    With `publishing`, every set and change of a set is also put into the outbox (outbox.py).
     StoreError if it cannot be opened, is damaged, or is of a newer legcurl.
     """
     try:
@@ -76,7 +78,7 @@ def open_store(url: str) -> Store:
         ) from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-    store = Store(engine)
+    store = Store(engine, publishing=publishing)
     try:
         store.migrate()
     except BaseException:
@@ -88,7 +90,9 @@ def open_store(url: str) -> Store:
 class Store:
     """An open store. One thread at a time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, publishing: bool = False) -> None:
+        self.publishing = publishing
+        self.announced: Callable[[], object] = lambda: None  # called in the store's thread
         self._engine = engine
 
     def __enter__(self) -> Self:
@@ -134,6 +138,11 @@ class Store:
                 raise StoreError(
                     f"The database could not be brought up to date: {error}"
                 ) from error
+
+    def within(self, work: Callable[[Connection], _T]) -> _T:
+        """Do something in one transaction, for the modules beside this one."""
+        with self._transaction() as connection:
+            return work(connection)
 
     # Machines and clients
 
@@ -236,6 +245,8 @@ class Store:
             if new.trace is not None:
                 packed = {"set_id": new.id, "samples": traces.pack(new.trace)}
                 connection.execute(sa.insert(tables.traces).values(packed))
+            self._announce(connection, new.id)
+        self.announced()
         return new.id
 
     def get_set(self, set_id: str) -> StoredSet:
@@ -292,10 +303,12 @@ class Store:
         with self._transaction() as connection:
             if values.get("client_id") is not None:
                 _need_client(connection, values["client_id"])
-            statement = sa.update(tables.sets).where(tables.sets.c.id == set_id)
-            changed = connection.execute(statement.values(values)) if values else None
-            if changed is not None and not changed.rowcount:
+            if not values:
+                return
+            if not connection.execute(_next_revision(set_id).values(values)).rowcount:
                 raise NoSuchRecordError(f"There is no set {set_id!r}.")
+            self._announce(connection, set_id)
+        self.announced()
 
     def correct(
         self, set_id: str, kind: CorrectionKind, value: object, *, who: str, reason: str = ""
@@ -320,7 +333,15 @@ class Store:
             if connection.execute(one_set(set_id)).first() is None:
                 raise NoSuchRecordError(f"There is no set {set_id!r}.")
             connection.execute(sa.insert(tables.corrections).values(row))
+            connection.execute(_next_revision(set_id))
+            self._announce(connection, set_id)
+        self.announced()
         return correction
+
+    def _announce(self, connection: Connection, set_id: str) -> None:
+        """Have others told of a set as it is in this transaction."""
+        if self.publishing:
+            outbox.announce_set(connection, set_id)
 
     @contextmanager
     def _transaction(self) -> Iterator[Connection]:
@@ -360,6 +381,13 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
+
+
+def _next_revision(set_id: str) -> sa.Update:
+    """Count a change of a set; those of another gym's sets (`gym:id`) are counted there."""
+    column = tables.sets.c
+    step = 0 if ":" in set_id else 1
+    return sa.update(tables.sets).where(column.id == set_id).values(revision=column.revision + step)
 
 
 def _put_machine(connection: Connection, machine: Machine) -> None:
