@@ -112,7 +112,7 @@ class PostgresServer:
         """Remove a database, whoever is connected."""
         self.run(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def run(self, statement: sql.Composable, database: str = "postgres") -> None:
+    def run(self, statement: sql.SQL | sql.Composed, database: str = "postgres") -> None:
         """Run a statement outside of transactions."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
             connection.execute(statement)

@@ -44,12 +44,14 @@ _HOMES = {  # verb -> module that defines a click command of that name
     "doctor": "legcurl.cli.diagnosing",
     "flash": "legcurl.cli.flashing",
     "pair": "legcurl.cli.pairing",
+    "reanalyze": "legcurl.cli.reanalyzing",
     "record": "legcurl.cli.watching",
     "replay": "legcurl.cli.watching",
     "sensors": "legcurl.cli.sensors",
     "serve": "legcurl.cli.serving",
     "settings": "legcurl.cli.adjusting",
     "simulate": "legcurl.cli.simulating",
+    "store": "legcurl.cli.storing",
     "watch": "legcurl.cli.watching",
 }
 

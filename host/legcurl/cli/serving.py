@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from legcurl.cli.ending import run_until_ended
+from legcurl.cli.options import store_option
 from legcurl.cli.output import Picture, PlainLines, can_draw, logged_warnings_to, write_line
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--store", metavar="URL", help="Where sets are kept. [default: the user's own]")
+@store_option
 @click.option(
     "--allow-host", "names", metavar="NAME", multiple=True, help="A name that browsers may use."
 )
@@ -51,7 +51,7 @@ def serve(
     stations: tuple[str, ...],
     host: str,
     port: int,
-    store: str | None,
+    url: str | None,
     names: tuple[str, ...],
     quiet: bool,
 ) -> None:
@@ -72,18 +72,21 @@ def serve(
         hosts |= _own_names()
     try:
         from legcurl.store import open_store
+        from legcurl.store.claim import claim
+        from legcurl.store.places import own_store
         from legcurl.web.app import Service
         from legcurl.web.server import listen
     except ImportError as error:
         raise ConfigError(
             f"legcurl serve needs more packages ({error.name}): pip install 'legcurl[serve]'"
         ) from error
-    url = store or f"sqlite:///{_own_store()}"
+    place = url or own_store()
     with (
-        open_store(url) as opened,
+        claim(place, "legcurl serve"),  # before it is opened: opening may upgrade it
+        open_store(place) as opened,
         listen(host, port) as opened_port,
     ):
-        service = Service(setups, opened, access, _journals_of(url))
+        service = Service(setups, opened, access, _journals_of(place))
         run_until_ended(_serve(service, sorted(hosts), opened_port, quiet=quiet))
 
 
@@ -171,21 +174,13 @@ def _setups(stations: tuple[str, ...]) -> list[MachineSetup]:
     return setups
 
 
-def _own_store() -> Path:
-    return _own_folder() / "legcurl.db"
-
-
-def _own_folder() -> Path:
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    folder = Path(base) / "legcurl"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _journals_of(store: str) -> Path:
     """The folder for the machines' journals: beside the database, or with the user's own things."""
-    kind, _, path = store.partition(":///")
-    return Path(f"{path}.journal") if kind == "sqlite" and path else _own_folder() / "journal"
+    from legcurl.store.database import url_of
+    from legcurl.store.places import file_of, own_folder
+
+    file = file_of(url_of(store))
+    return own_folder() / "journal" if file is None else file.with_name(f"{file.name}.journal")
 
 
 def _own_names() -> set[str]:

@@ -13,7 +13,7 @@ began by reading could wait for each other, and one would be refused without hav
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -104,6 +104,33 @@ def transaction(engine: Engine, *, reading: bool = False) -> Iterator[Connection
         raise refusal(engine.url, error) from error
 
 
+@contextmanager
+def outside_transactions(engine: Engine) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+    """For what no transaction may hold (VACUUM): a function that runs a statement by itself."""
+    raw = None
+    try:
+        raw = engine.raw_connection()
+        raw.rollback()
+        if engine.dialect.name == "postgresql":
+            raw.driver_connection.autocommit = True  # type: ignore[union-attr]
+
+        def run(statement: str) -> list[tuple[Any, ...]]:
+            assert raw is not None
+            cursor = raw.cursor()
+            try:
+                cursor.execute(statement)
+                return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+            finally:
+                cursor.close()
+
+        yield run
+    except (SQLAlchemyError, engine.dialect.loaded_dbapi.Error) as error:
+        raise refusal(engine.url, error) from error
+    finally:
+        if raw is not None:
+            raw.invalidate()  # it is not as the pool's others are
+
+
 def refusal(url: URL, error: Exception) -> StoreError:
     """What a database has against something, and what to do about it."""
     said = getattr(error, "orig", None) or error
@@ -169,6 +196,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten, not only unlinked
     cursor.close()
 
 
