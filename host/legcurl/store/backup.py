@@ -75,9 +75,12 @@ def _opened(source: Path) -> sqlite3.Connection:
 
 
 def _check(part: Path) -> None:
-    with closing(sqlite3.connect(part)) as copy:
-        said = [row[0] for row in copy.execute("PRAGMA integrity_check(5)")]
-        dangling = copy.execute("PRAGMA foreign_key_check").fetchall()
+    try:
+        with closing(sqlite3.connect(part)) as copy:
+            said = [row[0] for row in copy.execute("PRAGMA integrity_check(5)")]
+            dangling = copy.execute("PRAGMA foreign_key_check").fetchall()
+    except sqlite3.DatabaseError as error:
+        said, dangling = [str(error)], []
     if said != ["ok"] or dangling:
         raise StoreError(
             f"The copy is damaged, and so is the store: {'; '.join(said)}. No backup was made; see "
