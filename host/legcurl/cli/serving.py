@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import asynccontextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,11 +20,12 @@ from legcurl.cli.output import Picture, PlainLines, can_draw, logged_warnings_to
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from legcurl.cli.output import EventOutput
     from legcurl.gym import Machine, MachineSetup
     from legcurl.hub import Reader
+    from legcurl.store.claim import Claim
     from legcurl.web.access import Access
     from legcurl.web.app import Service
 
@@ -65,7 +67,7 @@ def serve(
 
     access = _access(host)
     setups = _setups(stations)
-    if not setups:
+    if not setups and not (url or "").startswith("postgres"):  # a store of many gyms has its own
         raise ConfigError("Name at least one machine: legcurl serve --station serial:/dev/ttyACM0")
     hosts = {*LOOPBACK, host, *names}
     if host in ("0.0.0.0", "::"):
@@ -82,17 +84,25 @@ def serve(
         ) from error
     place = url or own_store()
     with (
-        claim(place, "legcurl serve"),  # before it is opened: opening may upgrade it
+        # Before it is opened, because opening may upgrade it; who only shows sets needs none.
+        claim(place, "legcurl serve") if setups else nullcontext() as held,
         open_store(place) as opened,
         listen(host, port) as opened_port,
     ):
         service = Service(setups, opened, access, _journals_of(place))
-        run_until_ended(_serve(service, sorted(hosts), opened_port, quiet=quiet))
+        run_until_ended(_serve(service, sorted(hosts), opened_port, held, quiet=quiet))
 
 
 async def _serve(
-    service: Service, hosts: list[str], listener: socket.socket, *, quiet: bool
+    service: Service,
+    hosts: list[str],
+    listener: socket.socket,
+    held: Claim | None,
+    *,
+    quiet: bool,
 ) -> None:
+    from legcurl.housekeeping import keep_house
+    from legcurl.store.pruning import Retention
     from legcurl.web.app import create_app
     from legcurl.web.server import serve as serve_app
 
@@ -100,20 +110,36 @@ async def _serve(
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     url = f"http://{shown}:{port}/"
     write_line(url)
-    first, *_ = machines = list(service.gym.machines.values())
+    machines = list(service.gym.machines.values())
     output: EventOutput = PlainLines()
     settle: Callable[[], None] | None = None
-    if can_draw() and not quiet:
-        output, settle = _picture(first, url)
-        first.hub.attach("terminal", partial(_show, output))
+    if machines and can_draw() and not quiet:
+        output, settle = _picture(machines[0], url)
+        machines[0].hub.attach("terminal", partial(_show, output))
     elif not quiet:
         settle = _say_what_matters(machines)
+    house = None if held is None else keep_house(service.keeper.ask, held, Retention())
     try:
         with output, logged_warnings_to(output, "legcurl", "uvicorn"):
-            await serve_app(create_app(service, hosts=hosts), listener)
+            async with running_beside(house):
+                await serve_app(create_app(service, hosts=hosts), listener)
     finally:
         if settle is not None:
             settle()
+
+
+@asynccontextmanager
+async def running_beside(work: Coroutine[Any, Any, None] | None) -> AsyncIterator[None]:
+    """Run something, if there is anything to run, while the block does."""
+    import asyncio
+
+    task = None if work is None else asyncio.ensure_future(work)
+    try:
+        yield
+    finally:
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 def _picture(machine: Machine, url: str) -> tuple[Picture, Callable[[], None]]:
