@@ -140,9 +140,13 @@ def stored_sets(connection: Connection, rows: Sequence[RowMapping]) -> list[Stor
     reps: dict[str, list[RepResult]] = {set_id: [] for set_id in ids}
     corrections: dict[str, list[Correction]] = {set_id: [] for set_id in ids}
     of_reps, of_corrections = tables.reps.c, tables.corrections.c
-    by_number = sa.select(tables.reps).where(of_reps.set_id.in_(ids)).order_by(of_reps.number)
-    for row in connection.execute(by_number).mappings():
-        reps[row["set_id"]].append(RepResult(**{name: row[name] for name in REP_FIELDS}))
+    by_number = (
+        sa.select(of_reps.set_id, *(of_reps[name] for name in REP_FIELDS))
+        .where(of_reps.set_id.in_(ids))
+        .order_by(of_reps.number)
+    )
+    for set_id, *measures in connection.execute(by_number):  # hundreds: no names looked up
+        reps[set_id].append(RepResult(*measures))
     by_id = (
         sa.select(tables.corrections)
         .where(of_corrections.set_id.in_(ids))
