@@ -33,9 +33,12 @@ Ask = Callable[[Callable[["Store"], Any]], Awaitable[Any]]
 
 async def keep_house(ask: Ask, claim: Claim, retention: Retention) -> None:
     """Run until cancelled. `ask` has the store's thread do something: see keeping.py."""
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_keep_claim(claim), name="claim on the store")
-        tasks.create_task(_prune_daily(ask, retention), name="retention")
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_keep_claim(claim), name="claim on the store")
+            tasks.create_task(_prune_daily(ask, retention), name="retention")
+    except Exception:  # sets go on being kept; whoever reads the log learns what does not
+        log.exception("Looking after the store has ended: restart the service soon.")
 
 
 async def _keep_claim(claim: Claim) -> None:

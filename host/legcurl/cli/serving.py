@@ -21,6 +21,7 @@ from legcurl.cli.output import Picture, PlainLines, can_draw, logged_warnings_to
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Callable, Coroutine
+    from pathlib import Path
 
     from legcurl.cli.output import EventOutput
     from legcurl.gym import Machine, MachineSetup
