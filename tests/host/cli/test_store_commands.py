@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,10 @@ def url(tmp_path: Path) -> str:
     with open_store(place) as store:
         client = store.add_client("Wilhelmina Trout")
         for number in range(5):
-            trace = {"trace": None} if number == 4 else {}
+            new = new_set(number, detection="0.1")
             expected = Expected(client.id if number < 2 else None, 40.0, FIRST)
-            store.add_set(new_set(number, detection="0.1", expected=expected, **trace))
+            trace = None if number == 4 else new.trace
+            store.add_set(replace(new, expected=expected, trace=trace))
     return place
 
 
