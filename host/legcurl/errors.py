@@ -15,7 +15,9 @@ LegCurlError                    anything of ours; the message names the remedy
 │   ├── SensorAmbiguousError    several sensors go by what was asked for
 │   ├── SensorInUseError        it has another host, and serves one at a time
 │   ├── SensorUnreachableError  it advertises, but no connection comes about
-│   └── LinkLostError           the cable was pulled or the peer went away
+│   ├── LinkLostError           the cable was pulled or the peer went away
+│   └── BrokerError             the MQTT broker is away, hangs, or is none
+│       └── BrokerRefusedError        it answered, and refuses: a password, a topic, a size
 ├── FrameError                  bytes that do not follow docs/protocol.md
 ├── SensorError                 a device answered, and cannot be used as it is
 │   ├── NotASensorError         it speaks, but not our protocol
@@ -109,6 +111,21 @@ class SensorUnreachableError(LinkError):
 
 class LinkLostError(LinkError):
     """The link was open and ended: cable pulled, sensor switched off, peer closed."""
+
+
+class BrokerError(LinkError):
+    """No connection to the MQTT broker, or what answers there is none."""
+
+
+class BrokerRefusedError(BrokerError):
+    """The broker answered and said no: to a password, to a topic, or to a message's size.
+
+    `code` is the reason code of MQTT 5 (0x87: not authorized).
+    """
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class FrameError(LegCurlError):

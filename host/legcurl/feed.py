@@ -110,9 +110,10 @@ class Feed(Protocol):
 class Backoff:
     """Growing pauses between attempts, seeded so that a test sees the same ones each time."""
 
-    def __init__(self, seed: str) -> None:
+    def __init__(self, seed: str, longest_s: float = BACKOFF_MAX_S) -> None:
         self._random = Random(seed)
         self._pause_s = BACKOFF_FIRST_S
+        self._longest_s = longest_s
 
     def reset(self) -> None:
         """Start again from the shortest: the last attempt led to something."""
@@ -121,7 +122,7 @@ class Backoff:
     def next_s(self) -> float:
         """How long to wait before the next attempt."""
         pause_s = self._pause_s
-        self._pause_s = min(pause_s * BACKOFF_GROWTH, BACKOFF_MAX_S)
+        self._pause_s = min(pause_s * BACKOFF_GROWTH, self._longest_s)
         return pause_s * self._random.uniform(1 - BACKOFF_JITTER, 1 + BACKOFF_JITTER)
 
 

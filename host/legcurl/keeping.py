@@ -34,6 +34,7 @@ from legcurl.store.records import Expected, Machine, NewSet
 from legcurl.tape import Tape
 
 if TYPE_CHECKING:
+    from legcurl.gym import Boot
     from legcurl.gym import Machine as GymMachine
     from legcurl.store import Store
 
@@ -129,10 +130,8 @@ class SetKeeper:
         result = event.set
         setup = machine.setup
         boot = machine.boot_at(result.start_s)
-        zero_us = boot.zero_us if boot is not None else 0
-        place = f"{_plain(boot.sensor_id)}-{boot.boot_id:08x}" if boot is not None else setup.id
         new = NewSet(
-            id=f"{place}-{round(result.start_s * 1000 - zero_us / 1000)}",
+            id=set_id(machine, result.start_s),
             machine=Machine(setup.id, machine.name),
             started=machine.wall_time(result.start_s),
             result=result,
@@ -141,8 +140,8 @@ class SetKeeper:
             ),
             expected=self._use_up(setup.id, machine.wall_time(result.end_s)),
             detection=__version__,
-            log=place if boot is not None else "",
-            log_zero_us=zero_us,
+            log=_place(machine, boot) if boot is not None else "",
+            log_zero_us=boot.zero_us if boot is not None else 0,
         )
         self._waiting.append((machine, new))
         self._arrived.set()
@@ -200,6 +199,20 @@ class SetKeeper:
 def entered(before: Expected, **fields: object) -> Expected:
     """An entry of now: what was entered before, with some fields anew."""
     return replace(before, **fields, since=datetime.now(UTC))
+
+
+def set_id(machine: GymMachine, start_s: float) -> str:
+    """The id of a set that began then: the same however often its log is read again."""
+    boot = machine.boot_at(start_s)
+    zero_us = boot.zero_us if boot is not None else 0
+    return f"{_place(machine, boot)}-{round(start_s * 1000 - zero_us / 1000)}"
+
+
+def _place(machine: GymMachine, boot: Boot | None) -> str:
+    """Which log a moment is in, as ids name it."""
+    if boot is None:
+        return machine.setup.id
+    return f"{_plain(boot.sensor_id)}-{boot.boot_id:08x}"
 
 
 def _plain(sensor_id: str) -> str:

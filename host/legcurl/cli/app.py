@@ -41,8 +41,10 @@ EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
 _HOMES = {  # verb -> module that defines a click command of that name
     "analyze": "legcurl.cli.analyzing",
     "calibrate": "legcurl.cli.calibrating",
+    "collect": "legcurl.cli.collecting",
     "doctor": "legcurl.cli.diagnosing",
     "flash": "legcurl.cli.flashing",
+    "mqtt": "legcurl.cli.mqtt",
     "pair": "legcurl.cli.pairing",
     "reanalyze": "legcurl.cli.reanalyzing",
     "record": "legcurl.cli.watching",

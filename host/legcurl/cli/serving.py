@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import asynccontextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,11 +22,11 @@ from legcurl.cli.output import Picture, PlainLines, can_draw, logged_warnings_to
 if TYPE_CHECKING:
     import socket
     from collections.abc import AsyncIterator, Callable, Coroutine
-    from pathlib import Path
 
     from legcurl.cli.output import EventOutput
     from legcurl.gym import Machine, MachineSetup
     from legcurl.hub import Reader
+    from legcurl.mqtt.publisher import Publishing
     from legcurl.store.claim import Claim
     from legcurl.web.access import Access
     from legcurl.web.app import Service
@@ -49,6 +50,9 @@ VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
 @click.option(
     "--allow-host", "names", metavar="NAME", multiple=True, help="A name that browsers may use."
 )
+@click.option("--broker", metavar="URL", help="Publish to it: mqtt[s]://[USER@]HOST[:PORT].")
+@click.option("--ca-file", type=click.Path(path_type=Path), help="Who signed the broker's name.")
+@click.option("--gym", metavar="ID", help="This gym's id there.")
 @click.option("--quiet", is_flag=True, help="Print nothing but the page's address.")
 def serve(
     stations: tuple[str, ...],
@@ -56,6 +60,9 @@ def serve(
     port: int,
     url: str | None,
     names: tuple[str, ...],
+    broker: str | None,
+    ca_file: Path | None,
+    gym: str | None,
     quiet: bool,
 ) -> None:
     """Show every machine live in the browser, and keep every set.
@@ -83,14 +90,15 @@ def serve(
         raise ConfigError(
             f"legcurl serve needs more packages ({error.name}): pip install 'legcurl[serve]'"
         ) from error
+    publishing = _publishing(broker, ca_file, gym)
     place = url or own_store()
     with (
         # Before it is opened, because opening may upgrade it; who only shows sets needs none.
         claim(place, "legcurl serve") if setups else nullcontext() as held,
-        open_store(place) as opened,
+        open_store(place, publishing=publishing is not None) as opened,
         listen(host, port) as opened_port,
     ):
-        service = Service(setups, opened, access, _journals_of(place))
+        service = Service(setups, opened, access, _journals_of(place), publishing=publishing)
         run_until_ended(_serve(service, sorted(hosts), opened_port, held, quiet=quiet))
 
 
@@ -168,6 +176,27 @@ def _say_what_matters(machines: list[Machine]) -> Callable[[], None]:
     for machine in machines:
         machine.hub.listen("lines", partial(lines.hear, partial(getattr, machine, "name")))
     return lines.settle
+
+
+def _publishing(broker: str | None, ca_file: Path | None, gym: str | None) -> Publishing | None:
+    from legcurl.errors import ConfigError
+
+    if broker is None:
+        return None
+    try:
+        from legcurl.mqtt.messages import GymName
+        from legcurl.mqtt.publisher import Publishing
+        from legcurl.mqtt.settings import broker_of
+        from legcurl.store.set_document import GYM_ID
+    except ImportError as error:
+        raise ConfigError(
+            f"--broker needs more packages ({error.name}): pip install 'legcurl[mqtt]'"
+        ) from error
+    if gym is None or not GYM_ID.fullmatch(gym):
+        raise ConfigError(
+            f"{gym!r} is no gym's id: give --gym ID, up to 31 letters, digits, dots and dashes."
+        )
+    return Publishing(broker_of(broker, ca_file=ca_file), GymName(gym, gym))
 
 
 def _access(host: str) -> Access:

@@ -10,12 +10,17 @@ overwritten (`PRAGMA secure_delete`), the file written anew (VACUUM) and its log
 of it is left in the store's files. On PostgreSQL the rows are gone and VACUUM frees their room; the
 server's own log and backups go by the server's rules.
 
+Where the gym publishes, its pseudonyms (the client's id, the sets') stay in one message until the
+broker has it, which has the central store erase them too; and a central store remembers them, so
+that what was still on its way does not bring anything back.
+
 A person's name in a note on somebody else's set, or a backup, is not this command's to change: the
 first is told, the second has to be known.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +29,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from legcurl.errors import NoSuchRecordError, StoreError
-from legcurl.store import tables
+from legcurl.store import outbox, tables
 from legcurl.store.checks import storable
 from legcurl.store.pruning import vacuum
 from legcurl.store.store import Store
@@ -72,16 +77,37 @@ def forget(store: Store, client_id: str) -> Forgotten:
             .values(next_client_id=None, next_load_kg=None, next_since_us=None)
         )
         connection.execute(sa.delete(tables.clients).where(tables.clients.c.id == client_id))
-        left = [
-            place for text in (client_id, *ids) for place in _places(connection, text, exact=True)
-        ]
+        _bury(connection, client_id)
+        if ":" in client_id:
+            _remember(connection, client_id, ids)
+        elif store.publishing:
+            outbox.announce_forget(connection, client_id, ids)
+        left = [place for text in (client_id, *ids) for place in _places(connection, text)]
         if left:
             raise StoreError(
                 f"Client {client_id} is not erased: {', '.join(left[:5])} still tells of them. "
                 "Nothing was changed."
             )
+    store.announced()
     vacuum(store)
     return found
+
+
+def _bury(connection: Connection, client_id: str) -> None:
+    """Messages that could not be read and may be about them."""
+    column = tables.dead_letters.c
+    own = (client_id.partition(":")[2] or client_id).encode()
+    for row_id, payload in connection.execute(sa.select(column.id, column.payload)).all():
+        if own in payload:
+            connection.execute(sa.delete(tables.dead_letters).where(column.id == row_id))
+
+
+def _remember(connection: Connection, client_id: str, set_ids: Sequence[str]) -> None:
+    """In a store of many gyms: what is still on its way from theirs must not bring them back."""
+    now_us = time.time_ns() // 1000
+    rows = [{"id": key, "at_us": now_us} for key in (client_id, *set_ids)]
+    insert = outbox.insert_for(connection, tables.forgotten)
+    connection.execute(insert.on_conflict_do_nothing(), rows)
 
 
 def _found(connection: Connection, client_id: str) -> Forgotten:
@@ -145,13 +171,15 @@ def _named_in(connection: Connection, name: str, mine: set[str]) -> Iterator[str
                 yield f"{table.name}.{column.name} of {set_id}"
 
 
-def _places(connection: Connection, text: str, *, exact: bool) -> Iterator[str]:
-    """Columns of any table in which a text stands."""
+def _places(connection: Connection, text: str) -> Iterator[str]:
+    """Columns of any table that hold an id, but for the one that says that it was erased."""
     for table in tables.metadata.sorted_tables:
+        if table is tables.forgotten:
+            continue
         for column in table.columns:
             if not isinstance(column.type, sa.String | sa.Text):
                 continue
-            match = column == text if exact else column.contains(text, autoescape=True)
+            match = column == text
             if _count(connection, table, match):
                 yield f"{table.name}.{column.name}"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from legcurl.errors import StoreError
+from legcurl.store import outbox
 from legcurl.store.database import url_of
 from legcurl.store.store import Store, open_store
 
@@ -46,5 +47,10 @@ def needed_store(url: str | None) -> str:
 
 
 def open_needed(url: str | None) -> Store:
-    """Open a store that is there already: see `needed_store`."""
-    return open_store(needed_store(url))
+    """Open a store that is there already: see `needed_store`.
+
+    It publishes if its service does, which the outbox knows: what is changed here is told too.
+    """
+    store = open_store(needed_store(url))
+    store.publishing = store.within(outbox.in_use)
+    return store

@@ -136,6 +136,8 @@ def _again(store: Store, set_id: str, now: datetime) -> Remeasured:
             return kept("the same")
         _keep_old(connection, row, stored, now)
         _put_new(connection, set_id, new)
+        store.announce(connection, set_id)
+    store.announced()
     return Remeasured(set_id, "measured", before, new.completed_reps)
 
 

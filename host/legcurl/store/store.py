@@ -8,16 +8,17 @@ changes nothing.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from legcurl.errors import InputError, NoSuchRecordError
-from legcurl.store import tables, traces
+from legcurl.store import outbox, tables, traces
 from legcurl.store.checks import check_load, clean, correct_value, storable
 from legcurl.store.database import engine_for, transaction, url_of
 from legcurl.store.records import (
@@ -53,13 +54,16 @@ NOTE_MAX = 2000
 NAME_MAX = 80
 PAGE_MAX = 500
 
+_T = TypeVar("_T")
 
-def open_store(url: str) -> Store:
+
+def open_store(url: str, *, publishing: bool = False) -> Store:
     """Open the store at `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`, and upgrade it.
 
+    With `publishing`, every set and change of a set is also put into the outbox (outbox.py).
     StoreError if it cannot be opened, is damaged, or is of a newer legcurl.
     """
-    store = Store(engine_for(url_of(url)))
+    store = Store(engine_for(url_of(url)), publishing=publishing)
     try:
         upgrade(store.engine)
     except BaseException:
@@ -71,7 +75,9 @@ def open_store(url: str) -> Store:
 class Store:
     """An open store. One thread at a time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, publishing: bool = False) -> None:
+        self.publishing = publishing
+        self.announced: Callable[[], object] = lambda: None  # called in the store's thread
         self.engine = engine
 
     def __enter__(self) -> Self:
@@ -91,6 +97,11 @@ class Store:
     def reading(self) -> AbstractContextManager[Connection]:
         """One transaction that only looks: others may write meanwhile, and are not seen."""
         return transaction(self.engine, reading=True)
+
+    def within(self, work: Callable[[Connection], _T]) -> _T:
+        """Do something in one transaction, for the modules beside this one."""
+        with self.transaction() as connection:
+            return work(connection)
 
     # Gyms, machines and clients
 
@@ -211,6 +222,8 @@ class Store:
             if new.trace is not None:
                 packed = {"set_id": new.id, "samples": traces.pack(new.trace)}
                 connection.execute(sa.insert(tables.traces).values(packed))
+            self.announce(connection, new.id)
+        self.announced()
         return new.id
 
     def get_set(self, set_id: str) -> StoredSet:
@@ -251,10 +264,12 @@ class Store:
         with self.transaction() as connection:
             if values.get("client_id") is not None:
                 _need_client(connection, values["client_id"])
-            statement = sa.update(tables.sets).where(tables.sets.c.id == set_id)
-            changed = connection.execute(statement.values(values)) if values else None
-            if changed is not None and not changed.rowcount:
+            if not values:
+                return
+            if not connection.execute(_next_revision(set_id).values(values)).rowcount:
                 raise NoSuchRecordError(f"There is no set {set_id!r}.")
+            self.announce(connection, set_id)
+        self.announced()
 
     def correct(
         self, set_id: str, kind: CorrectionKind, value: object, *, who: str, reason: str = ""
@@ -279,7 +294,22 @@ class Store:
             if connection.execute(one_set(set_id)).first() is None:
                 raise NoSuchRecordError(f"There is no set {set_id!r}.")
             connection.execute(sa.insert(tables.corrections).values(row))
+            connection.execute(_next_revision(set_id))
+            self.announce(connection, set_id)
+        self.announced()
         return correction
+
+    def announce(self, connection: Connection, set_id: str) -> None:
+        """Have others told of a set as it is in this transaction; then call `announced`."""
+        if self.publishing:
+            outbox.announce_set(connection, set_id)
+
+
+def _next_revision(set_id: str) -> sa.Update:
+    """Count a change of a set; those of another gym's sets (`gym:id`) are counted there."""
+    column = tables.sets.c
+    step = 0 if ":" in set_id else 1
+    return sa.update(tables.sets).where(column.id == set_id).values(revision=column.revision + step)
 
 
 def _put_machine(connection: Connection, machine: Machine) -> None:

@@ -159,3 +159,24 @@ analyses = Table(
     Column("replaced_us", BigInteger, nullable=False),
     Column("result", Text, nullable=False),  # JSON
 )
+
+# Of a store of many gyms: the ids of clients and sets that were erased. Nothing else is known of
+# them; a message about one that was still on its way must not bring it back.
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("id", String(96), primary_key=True),
+    Column("at_us", BigInteger, nullable=False),
+)
+
+# Messages that a collector could not read, for whoever wants to know why; the newest few.
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("id", _ROW_ID, primary_key=True, autoincrement=True),
+    Column("topic", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("payload", LargeBinary, nullable=False),  # its beginning
+    Column("at_us", BigInteger, nullable=False),
+)

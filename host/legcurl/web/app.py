@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,7 @@ from legcurl.web.shapes import machine_json
 from legcurl.web.trace import TracePacer
 
 if TYPE_CHECKING:
+    from legcurl.mqtt.publisher import Publishing
     from legcurl.store import Store
 
 PAGE = Path(__file__).parent / "page"
@@ -52,11 +54,16 @@ class Service:
         store: Store,
         access: Access,
         journals: Path | None = None,
+        *,
+        publishing: Publishing | None = None,
     ) -> None:
         self.access = access
         self.store = store
         self.keeper = SetKeeper(store, self._kept)
-        self.gym = Gym(setups, (self.keeper, self), journals)
+        self.publisher = publishing.publisher(store, self.keeper.ask) if publishing else None
+        # The publisher first: a machine's reps are told before the set that they belong to.
+        first = (self.publisher,) if self.publisher is not None else ()
+        self.gym = Gym(setups, (*first, self.keeper, self), journals)
         self.broadcast = Broadcast(tuple(self.gym.machines), self.snapshot, self.recent_trace)
         self.last_sets: dict[str, str] = {}
         self.client_names: dict[str, str] = {}  # for the machines' pictures, by id
@@ -75,7 +82,9 @@ class Service:
         async with self.keeper, self._painter:
             ticking = asyncio.create_task(self.broadcast.run(), name="broadcast")
             try:
-                async with self.gym:
+                async with self.publisher or nullcontext(), self.gym:
+                    if self.publisher is not None:
+                        self.publisher.follow(self.gym)
                     yield
             finally:
                 ticking.cancel()
@@ -213,6 +222,8 @@ async def _health(request: Request) -> Response:
             "viewers": service.broadcast.viewers,
             "skipped_messages": service.broadcast.skipped,
         }
+        if service.publisher is not None:
+            told["mqtt"] = asdict(service.publisher.figures)
     return JSONResponse(told, status_code=200 if well else 503)
 
 

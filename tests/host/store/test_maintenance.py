@@ -15,6 +15,7 @@ from legcurl.store import Expected, SetQuery, Store, open_store, tables
 from legcurl.store.backup import back_up
 from legcurl.store.examination import measure, verify
 from legcurl.store.forgetting import belongings, forget
+from legcurl.store.places import open_needed
 from legcurl.store.pruning import Retention, prune, vacuum
 from made_sets import FIRST, MACHINE, new_set
 
@@ -305,3 +306,44 @@ def test_what_is_deleted_is_overwritten_at_once(sqlite_url, tmp_path):
     with closing(sqlite3.connect(tmp_path / "legcurl.db")) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     assert b"Wilhelmina" not in everything(tmp_path)
+
+
+# What others were told
+
+
+def kinds(store: Store) -> list[tuple[str, str]]:
+    column = tables.outbox.c
+    with store.reading() as connection:
+        rows = connection.execute(sa.select(column.kind, column.payload).order_by(column.id))
+        return [(kind, payload) for kind, payload in rows]
+
+
+def test_where_a_gym_publishes_its_central_store_is_told_whom_to_forget(url):
+    with open_store(url, publishing=True) as store:
+        client = store.add_client("Wilhelmina Trout")
+        store.add_set(new_set(0, expected=Expected(client.id, 40.0, FIRST)))
+        store.add_set(new_set(1))
+    with open_needed(url) as store:  # as the command does, beside the service
+        forget(store, client.id)
+        told = kinds(store)
+    assert [kind for kind, _ in told] == ["set", "forget"]
+    assert "set-0000" not in told[0][1]
+    assert '"set-0000"' in told[1][1]
+
+
+def test_in_a_store_of_many_gyms_who_was_forgotten_does_not_come_back(store):
+    with store.transaction() as connection:
+        row = {"id": "north:c1", "name": None, "since_us": 1}
+        connection.execute(sa.insert(tables.clients), [row])
+        letters = [
+            {"topic": "t", "reason": "r", "size": 9, "payload": payload, "at_us": 1}
+            for payload in (b'{"client": "c1"', b'{"client": "d2"')
+        ]
+        connection.execute(sa.insert(tables.dead_letters), letters)
+    store.add_set(new_set(0, id="north:s1", expected=Expected("north:c1", 40.0, FIRST)))
+    forget(store, "north:c1")
+    with store.reading() as connection:
+        forgotten = connection.execute(sa.select(tables.forgotten.c.id)).scalars().all()
+        left = connection.execute(sa.select(tables.dead_letters.c.payload)).scalars().all()
+    assert sorted(forgotten) == ["north:c1", "north:s1"]
+    assert [bytes(payload) for payload in left] == [b'{"client": "d2"']

@@ -1,0 +1,104 @@
+"""`collect`: from the broker into a store of many gyms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from legcurl.cli.ending import run_until_ended
+from legcurl.cli.output import PlainLines, logged_warnings_to, write_json, write_line
+
+if TYPE_CHECKING:
+    from legcurl.mqtt.collector import CollectorFigures
+
+TELL_S = 10.0  # between two lines
+
+
+@click.command(short_help="Gather the sets of many gyms into one store.")
+@click.option("--broker", metavar="URL", required=True, help="mqtt[s]://[USER@]HOST[:PORT]")
+@click.option("--store", metavar="URL", required=True, help="Where sets are kept.")
+@click.option("--ca-file", type=click.Path(path_type=Path), help="Who signed the broker's name.")
+@click.option("--share", default="collectors", show_default=True, help="The group that shares.")
+@click.option("--id", "name", help="This collector's own name.  [default: of this computer]")
+@click.option("--leave", is_flag=True, help="Take what waits for this one, and end its session.")
+@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON.")
+def collect(
+    broker: str,
+    store: str,
+    ca_file: Path | None,
+    share: str,
+    name: str | None,
+    leave: bool,
+    as_json: bool,
+) -> None:
+    """Gather the sets that gyms publish into one store, for ever.
+
+    Start as many as you like with the same --share, each with an --id of its own that it keeps:
+    what the broker holds for one that died waits until the same id is back. The password comes
+    from the environment: LEGCURL_MQTT_PASSWORD.
+    """
+    from legcurl.errors import ConfigError
+
+    try:
+        from legcurl.mqtt.collector import Collector
+        from legcurl.mqtt.settings import broker_of
+        from legcurl.store import open_store
+    except ImportError as error:
+        raise ConfigError(
+            f"legcurl collect needs more packages ({error.name}): "
+            "pip install 'legcurl[serve,mqtt,postgres]'"
+        ) from error
+    if not share or set(share) & set("/+#\0"):
+        raise ConfigError(f"{share!r} is no name of a group: without / + and #.")
+    settings = broker_of(broker, ca_file=ca_file)
+    name = name or f"legcurl-collect-{os.uname().nodename}"
+    figures = _Figures(as_json=as_json)
+    with open_store(store) as opened, logged_warnings_to(PlainLines(), "legcurl"):
+        collector = Collector(settings, opened, name=name, share=share, counted=figures.told)
+        if not as_json:
+            write_line(f"Collecting from {settings.where} as {name}.")
+        try:
+            run_until_ended(collector.leave() if leave else collector.run())
+        finally:
+            figures.tell(collector.figures)
+
+
+class _Figures:
+    """Tells how it goes, at once and then every TELL_S while there is something new."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._told_s = 0.0
+        self._told: CollectorFigures | None = None
+
+    def told(self, figures: CollectorFigures) -> None:
+        """Figures have changed."""
+        import time
+
+        before = self._told
+        if (
+            before is None
+            or figures.connected != before.connected
+            or (time.monotonic() - self._told_s >= TELL_S)
+        ):
+            self.tell(figures)
+            self._told_s = time.monotonic()
+
+    def tell(self, figures: CollectorFigures) -> None:
+        """Write them, unless that was done."""
+        from dataclasses import asdict
+
+        if figures == self._told:
+            return
+        self._told = figures
+        if self._as_json:
+            write_json(asdict(figures))
+        else:
+            write_line(
+                f"{'connected' if figures.connected else 'not connected'}: "
+                f"{figures.stored} stored, {figures.known} known before, "
+                f"{figures.erased} erased, {figures.dead} could not be read"
+            )

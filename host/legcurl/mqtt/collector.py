@@ -1,0 +1,263 @@
+"""From the broker into a store of many gyms, so that killing it anywhere loses nothing.
+
+A collector is one of any number on a shared subscription, which gives each message to one of them.
+It acknowledges a message when the database has committed it, and not before; the broker keeps a
+session for it (SESSION_S), so what it had not acknowledged when it died comes again when it is
+back. Coming again is harmless: store/central.py keeps the higher revision. So nothing is lost and
+nothing is there twice, without a transaction between broker and database.
+
+A message that cannot be read (no JSON, another schema, a field that cannot be, ten megabytes) is
+counted, said, kept in the table `dead_letters`, and acknowledged: it would be no better next time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DataError, IntegrityError
+
+from legcurl.errors import BrokerError, BrokerRefusedError, InputError, LegCurlError, StoreError
+from legcurl.feed import Backoff
+from legcurl.mqtt.connection import TAKEN_OVER, Connection, Received, Rivals, Session
+from legcurl.mqtt.messages import ROOT
+from legcurl.mqtt.settings import MqttConfig
+from legcurl.store import central
+from legcurl.store.central import DeadLetter, Document, Merged
+from legcurl.store.set_document import forget_of, read_document, set_of
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection as StoreConnection
+
+    from legcurl.store import Store
+
+log = logging.getLogger(__name__)
+
+SHARE = "collectors"
+SESSION_S = 30 * 24 * 3600  # how long the broker keeps what comes while a collector is away
+BATCH_MAX = 256  # messages in a transaction, and sent ahead by the broker
+BATCH_BYTES = 8 * 1024 * 1024
+MESSAGE_MAX = 8 * 1024 * 1024  # a set of half an hour, traces and all, has half a megabyte
+PAUSE_MAX_S = 30.0
+QUIET_S = 2.0  # after which a collector that leaves has had what was meant for it
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorFigures:
+    """What a collector has done since it started."""
+
+    stored: int = 0  # sets, or newer versions of sets
+    known: int = 0  # messages that said nothing new
+    erased: int = 0  # people who were, and sets that came too late for it
+    dead: int = 0  # messages that could not be read
+    connected: bool = False
+    trouble: str = ""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What came, read: documents to merge and letters that nobody can read."""
+
+    documents: list[Document] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+
+
+class Collector:
+    """Collects until it is cancelled, or another takes its name."""
+
+    def __init__(
+        self,
+        broker: MqttConfig,
+        store: Store,
+        *,
+        name: str,
+        share: str = SHARE,
+        counted: Callable[[CollectorFigures], None] = lambda _: None,
+    ) -> None:
+        self.figures = CollectorFigures()
+        self._broker = broker
+        self._store = store
+        self._name = name
+        self._topics = [f"$share/{share}/{ROOT}/+/+/set", f"$share/{share}/{ROOT}/+/forget"]
+        self._counted = counted
+        self._rivals = Rivals(name)
+        self._backoff = Backoff(name, PAUSE_MAX_S)
+        self._thread = ThreadPoolExecutor(1, "collector")
+        self._last_reason = ""
+
+    async def run(self) -> None:
+        """Collect for ever. BrokerRefusedError if the broker refuses at once, or the name is taken.
+
+        Whatever else is wrong is said, counted as trouble, and tried again.
+        """
+        try:
+            met = False
+            while True:
+                try:
+                    connection = await self._connect()
+                    met = True
+                    try:
+                        await connection.subscribe(*self._topics)
+                        self._change(connected=True)
+                        await self._collect(connection)
+                    except BrokerError as error:
+                        raise self._rivals.judged(connection, error) from error
+                    finally:
+                        self._change(connected=False)
+                        await connection.close()
+                except BrokerRefusedError as error:
+                    if error.code == TAKEN_OVER:
+                        raise BrokerRefusedError(
+                            f"Another collector is at {self._broker.where} as {self._name!r}: "
+                            "give each its own --id.",
+                            error.code,
+                        ) from error
+                    if not met:
+                        raise
+                    self._note(error)
+                except LegCurlError as error:
+                    self._note(error)
+                await asyncio.sleep(self._backoff.next_s())
+        finally:
+            self._thread.shutdown(wait=True)
+
+    async def leave(self) -> None:
+        """Take in what the broker still holds for this collector, and end its session for good."""
+        try:
+            connection = await self._connect()
+            self._change(connected=True)
+            await connection.unsubscribe(*self._topics)
+            try:
+                while True:
+                    async with asyncio.timeout(QUIET_S):
+                        first = await connection.received.get()
+                    await self._take(connection, first)
+            except TimeoutError:
+                await connection.close(forget_session=True)
+        finally:
+            self._thread.shutdown(wait=True)
+
+    async def _connect(self) -> Connection:
+        session = Session(expires_s=SESSION_S, receive_max=BATCH_MAX)
+        return await Connection.open(self._broker, self._name, session=session)
+
+    async def _collect(self, connection: Connection) -> None:
+        """Take in what comes, until the connection is over."""
+        lost = asyncio.create_task(connection.lost.wait())
+        try:
+            while not lost.done():
+                coming = asyncio.create_task(connection.received.get())
+                await asyncio.wait((coming, lost), return_when=asyncio.FIRST_COMPLETED)
+                if coming.done():
+                    await self._take(connection, coming.result())
+                else:
+                    coming.cancel()
+        finally:
+            lost.cancel()
+        if connection.trouble is not None:
+            raise connection.trouble
+
+    async def _take(self, connection: Connection, first: Received) -> None:
+        """Store a batch, and acknowledge it when it is stored."""
+        messages = [first]
+        size = len(first.payload)
+        while len(messages) < BATCH_MAX and size < BATCH_BYTES and connection.received.qsize():
+            messages.append(connection.received.get_nowait())
+            size += len(messages[-1].payload)
+        loop = asyncio.get_running_loop()
+        while not connection.lost.is_set():
+            try:
+                merged, letters = await loop.run_in_executor(
+                    self._thread, self._store_all, messages
+                )
+            except StoreError as error:
+                self._note(error)
+                await asyncio.sleep(self._backoff.next_s())
+                continue
+            for message in messages:
+                connection.acknowledge(message)
+            self._backoff.reset()
+            self._say(letters)
+            self._change(
+                stored=self.figures.stored + merged.stored,
+                known=self.figures.known + merged.known,
+                erased=self.figures.erased + merged.erased,
+                dead=self.figures.dead + len(letters),
+                trouble="",
+            )
+            return
+
+    def _store_all(self, messages: Sequence[Received]) -> tuple[Merged, list[DeadLetter]]:
+        """Read and store a batch, in the collector's thread; gives what became of it."""
+        batch = _Batch()
+        for message in messages:
+            try:
+                batch.documents.append(_read(message))
+            except InputError as error:
+                batch.letters.append(DeadLetter(message.topic, str(error), message.payload))
+        try:
+            return self._store.within(lambda c: _put(c, batch)), batch.letters
+        except StoreError as error:
+            if not isinstance(error.__cause__, DataError | IntegrityError):
+                raise
+            if len(messages) == 1:
+                letter = DeadLetter(messages[0].topic, str(error), messages[0].payload)
+                self._store.within(lambda c: central.bury(c, [letter]))
+                return Merged(), [letter]
+        # One of them is what the database cannot hold: each by itself, and that one is buried.
+        merged, letters = Merged(), []
+        for message in messages:
+            more, bad = self._store_all([message])
+            merged, letters = merged + more, letters + bad
+        return merged, letters
+
+    def _say(self, letters: Sequence[DeadLetter]) -> None:
+        """Log what could not be read: each reason, not each message."""
+        for letter in letters:
+            if letter.reason != self._last_reason:
+                log.warning(
+                    "A message on %s cannot be read: %s It is in the table dead_letters.",
+                    letter.topic,
+                    letter.reason,
+                )
+            self._last_reason = letter.reason
+
+    def _note(self, error: LegCurlError) -> None:
+        if str(error) != self.figures.trouble:
+            log.warning("%s It is tried again.", error)
+        self._change(trouble=str(error))
+
+    def _change(self, **figures: int | bool | str) -> None:
+        self.figures = replace(self.figures, **figures)
+        self._counted(self.figures)
+
+
+def _read(message: Received) -> Document:
+    """The document in a message. InputError says why there is none."""
+    if len(message.payload) > MESSAGE_MAX:
+        raise InputError(
+            f"It has {len(message.payload)} bytes; no set has more than {MESSAGE_MAX}."
+        )
+    document = read_document(message.payload)
+    levels = message.topic.split("/")
+    kind = levels[-1]
+    if document.get("kind") != kind:
+        raise InputError(f"It is of kind {document.get('kind')!r:.40}, on a topic for {kind!r}.")
+    read = set_of(document) if kind == "set" else forget_of(document)
+    named = [
+        read.gym_id,
+        *([read.machine_id] if not isinstance(read, central.ForgetDocument) else []),
+    ]
+    if levels[1:-1] != named:  # who may publish there may say that, and nothing of others
+        raise InputError(f"It is of {'/'.join(named)}, on a topic of {'/'.join(levels[1:-1])}.")
+    return read
+
+
+def _put(connection: StoreConnection, batch: _Batch) -> Merged:
+    merged = central.merge(connection, batch.documents)
+    central.bury(connection, batch.letters)
+    return merged

@@ -1,0 +1,554 @@
+"""One connection to a broker, in the event loop: MQTT 5 by paho-mqtt, driven through its calls for
+other people's loops.
+
+paho itself, not a layer above it, because three things decide whether anything is lost: the reason
+in a PUBACK (a topic that the broker's rules forbid is acknowledged too, with "not authorized"),
+acknowledging a message only when it is in the database, and telling apart why a broker cannot be
+used. A connection is used once; whoever wants another opens another.
+
+`Connection.open` raises BrokerError with a message that says what to do, and never takes longer
+than CONNECT_S + ANSWER_S. After it, `lost` is set when the connection is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from legcurl.errors import BrokerError, BrokerRefusedError, ConfigError
+from legcurl.mqtt.settings import MqttConfig
+
+CONNECT_S = 3.0  # for TCP, and again for TLS
+ANSWER_S = 10.0  # for whatever a broker must answer
+KEEPALIVE_S = 20  # a broker publishes the last will after one and a half of these
+MISC_S = KEEPALIVE_S / 4
+CLOSING_S = 2.0
+STEADY_S = 5.0  # a connection that stood so long is no rival's victim
+BRIEF_MAX = 3  # so many in a row that did not are
+PACKET_MAX = 16 * 1024 * 1024  # of what is sent to us: a broker drops what is larger
+
+TAKEN_OVER = 0x8E
+PACKET_TOO_LARGE = 0x95
+NO_SUBSCRIBERS = 0x10
+_WHY = {
+    0x84: "It speaks no MQTT 5: update the broker.",
+    0x85: "It does not accept the client's name.",
+    0x86: "The user name or password is wrong.",
+    0x87: "Not authorized: check the user name, the password, and what the broker's rules allow.",
+    0x88: "It is not available now.",
+    0x89: "It is busy.",
+    0x8A: "It has banned this client.",
+    0x8C: "It wants another way of signing in than a password.",
+    0x8E: "Another client has connected under the same name.",
+    0x95: "The message is larger than it accepts.",
+    0x97: "A quota is exceeded.",
+}
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker shall publish, retained, when this client vanishes."""
+
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the broker shall keep while this client is away, and how much it may send ahead."""
+
+    expires_s: int
+    receive_max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that waits to be acknowledged."""
+
+    topic: str
+    payload: bytes
+    retained: bool
+    packet_id: int
+    qos: int
+
+
+class Rivals:
+    """Notices that somebody else may be at the broker under our name.
+
+    The broker then throws each out for the other, and older ones (Mosquitto 2.0.11) do not say why:
+    all there is to see is connections that break as soon as they stand.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._brief = 0
+
+    def judged(self, connection: Connection, error: BrokerError) -> BrokerError:
+        """Why a connection is over, with that doubt where there is reason for it."""
+        self._brief = 0 if connection.steady else self._brief + 1
+        if self._brief < BRIEF_MAX or isinstance(error, BrokerRefusedError):
+            return error
+        return BrokerError(
+            f"{error} It breaks as soon as it stands: is another program there as {self._name!r}?"
+        )
+
+
+class Connection:
+    """A connection to a broker; `open` makes one."""
+
+    def __init__(
+        self,
+        broker: MqttConfig,
+        client_id: str,
+        *,
+        will: Will | None = None,
+        session: Session | None = None,
+    ) -> None:
+        self.lost = asyncio.Event()
+        self.trouble: BrokerError | None = None  # why it is over
+        self.received: asyncio.Queue[Received] = asyncio.Queue()  # the broker keeps to receive_max
+        self.packet_max = PACKET_MAX  # of what we may send
+        self.had_session = False
+        self._broker = broker
+        self._session = session
+        self._loop = asyncio.get_running_loop()
+        self._answered: asyncio.Future[ReasonCode] = self._loop.create_future()
+        self._unacked: dict[int, asyncio.Future[ReasonCode]] = {}
+        self._subscribing: dict[int, asyncio.Future[list[ReasonCode]]] = {}
+        self._closing = False
+        self._opened_s = self._loop.time()
+        self._misc: asyncio.TimerHandle | None = None
+        self._watched: int | None = None  # the file descriptor that the loop watches for us
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=paho.MQTTv5,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = CONNECT_S
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_socket_close = self._on_socket_close
+        client.on_socket_register_write = self._on_wants_to_write
+        client.on_socket_unregister_write = self._on_has_written
+        if broker.username is not None:
+            client.username_pw_set(broker.username, broker.password)
+        if will is not None:
+            client.will_set(will.topic, will.payload, qos=1, retain=True)
+        self._client = client
+
+    @classmethod
+    async def open(
+        cls,
+        broker: MqttConfig,
+        client_id: str,
+        *,
+        will: Will | None = None,
+        session: Session | None = None,
+    ) -> Connection:
+        """Connect and be let in. Without a `session` nothing is kept from before or for later."""
+        connection = cls(broker, client_id, will=will, session=session)
+        try:
+            await connection._open()
+        except BaseException:
+            connection._close_socket()
+            raise
+        return connection
+
+    @property
+    def steady(self) -> bool:
+        """Whether it has stood for a while."""
+        return self._loop.time() - self._opened_s >= STEADY_S
+
+    def send(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[int]:
+        """Publish with QoS 1; messages leave in the order of the calls.
+
+        The future gives the broker's reason (NO_SUBSCRIBERS, or 0), or raises BrokerRefusedError if
+        it refuses this message, and BrokerError if the connection is lost before it said anything.
+        """
+        told: asyncio.Future[int] = self._loop.create_future()
+        if self.lost.is_set():
+            told.set_exception(self._why_lost())
+            return told
+        sent = self._client.publish(topic, payload, qos=1, retain=retain)
+        if sent.rc not in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_QUEUE_SIZE):
+            self._fail(f"The connection to {self._broker.where} broke: {_words(sent.rc)}.")
+            told.set_exception(self._why_lost())
+            return told
+        acknowledged: asyncio.Future[ReasonCode] = self._loop.create_future()
+        self._unacked[sent.mid] = acknowledged
+        acknowledged.add_done_callback(lambda done: _pass_on(done, told, topic, self._broker.where))
+        return told
+
+    async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
+        """Publish with QoS 1 and wait for the broker's word; raises as `send` does."""
+        return await self._answer_to(self.send(topic, payload, retain=retain))
+
+    async def all_told(self, sent: Sequence[asyncio.Future[int]]) -> None:
+        """Wait until the broker has said something to each, or for ANSWER_S to none at all."""
+        silent = set(sent)
+        while silent:
+            told, silent = await asyncio.wait(
+                silent, timeout=ANSWER_S, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not told:
+                self._fail(f"{self._broker.where} has stopped answering.")
+
+    async def subscribe(self, *topics: str) -> None:
+        """Subscribe with QoS 1. BrokerRefusedError if the broker's rules forbid it."""
+        wanted = [(topic, SubscribeOptions(qos=1)) for topic in topics]
+        code, packet_id = self._client.subscribe(wanted)
+        if code != paho.MQTT_ERR_SUCCESS or packet_id is None:
+            raise BrokerError(f"{self._broker.where} cannot be asked: {_words(code)}.")
+        granted: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
+        self._subscribing[packet_id] = granted
+        for topic, reason in zip(topics, await self._answer_to(granted), strict=True):
+            if reason.is_failure:
+                raise _refusal(f"{self._broker.where} lets nobody subscribe to {topic}", reason)
+
+    async def unsubscribe(self, *topics: str) -> None:
+        """Want no more of these; what the broker holds for us already still comes."""
+        self._client.unsubscribe(list(topics))
+
+    def acknowledge(self, message: Received) -> None:
+        """Tell the broker that a message need not be sent again."""
+        if not self.lost.is_set():
+            self._client.ack(message.packet_id, message.qos)
+
+    async def close(self, *, forget_session: bool = False) -> None:
+        """End the connection in good order: no last will is published."""
+        if self.lost.is_set():
+            return
+        self._closing = True
+        properties = None
+        if forget_session:
+            properties = Properties(PacketTypes.DISCONNECT)
+            properties.SessionExpiryInterval = 0
+        self._client.disconnect(properties=properties)
+        try:
+            async with asyncio.timeout(CLOSING_S):
+                await self.lost.wait()
+        except TimeoutError:
+            self._fail(f"{self._broker.where} took no farewell.")
+
+    def drop(self) -> None:
+        """End the connection at once, without a word: the broker publishes the last will."""
+        self._fail(f"The connection to {self._broker.where} was dropped.")
+
+    async def _open(self) -> None:
+        where = self._broker.where
+        if self._broker.tls:
+            self._client.tls_set_context(_tls(self._broker))
+        properties = Properties(PacketTypes.CONNECT)
+        properties.MaximumPacketSize = PACKET_MAX
+        if self._session is not None:
+            properties.SessionExpiryInterval = self._session.expires_s
+            properties.ReceiveMaximum = self._session.receive_max
+
+        def connect() -> None:
+            self._client.connect(
+                self._broker.host,
+                self._broker.port,
+                KEEPALIVE_S,
+                clean_start=self._session is None,
+                properties=properties,
+            )
+            if self.lost.is_set():  # nobody waits any more
+                self._close_socket()
+
+        try:
+            await _in_a_thread(connect)
+        except (OSError, ValueError) as error:
+            raise BrokerError(_why_no_connection(self._broker, error)) from error
+        stream = self._client.socket()
+        if stream is None:
+            raise BrokerError(f"{where} closed the connection at once.{_hint(self._broker)}")
+        self._watched = stream.fileno()
+        self._loop.add_reader(self._watched, self._read)
+        if self._client.want_write():
+            self._loop.add_writer(self._watched, self._write)
+        self._misc = self._loop.call_later(MISC_S, self._look_after)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                reason = await self._answered
+        except TimeoutError as error:
+            raise BrokerError(
+                f"{where} accepts connections and does not answer as an MQTT broker would. Is it "
+                f"stuck, or is that another service's port?{_hint(self._broker)}"
+            ) from error
+        if reason.is_failure:
+            raise _refusal(f"{where} refuses the connection", reason)
+
+    def _read(self) -> None:
+        try:
+            while True:
+                self._client.loop_read()
+                stream = self._client.socket()
+                if not isinstance(stream, ssl.SSLSocket) or not stream.pending():
+                    return  # what is decrypted already would not wake the loop again
+        except Exception as error:  # noqa: BLE001 - whatever paho makes of bytes that are no MQTT
+            self._fail(
+                f"What answers at {self._broker.where} is no MQTT broker "
+                f"({type(error).__name__}: {error})."
+            )
+
+    def _write(self) -> None:
+        try:
+            self._client.loop_write()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._fail(f"The connection to {self._broker.where} broke: {error}.")
+
+    def _look_after(self) -> None:
+        """Have paho send its pings, and notice that none is answered."""
+        self._misc = self._loop.call_later(MISC_S, self._look_after)
+        self._client.loop_misc()
+
+    def _on_connect(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        flags: paho.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        self.had_session = flags.session_present
+        self.packet_max = min(getattr(properties, "MaximumPacketSize", PACKET_MAX), PACKET_MAX)
+        if not self._answered.done():
+            self._answered.set_result(reason)
+
+    def _on_disconnect(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        flags: paho.DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        where = self._broker.where
+        if not self._answered.done():
+            self._fail(
+                f"{where} closed the connection before it answered as an MQTT broker "
+                f"would.{_hint(self._broker)}"
+            )
+        elif self._closing:
+            self._fail(f"The connection to {where} was closed.")
+        elif flags.is_disconnect_packet_from_server:
+            self._end(_refusal(f"{where} ended the connection", reason))
+        else:
+            self._fail(f"The connection to {where} was lost.")
+
+    def _on_publish(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        packet_id: int,
+        reason: ReasonCode,
+        _properties: Properties,
+    ) -> None:
+        _settle(self._unacked.pop(packet_id, None), reason)
+
+    def _on_subscribe(
+        self,
+        _client: paho.Client,
+        _userdata: object,
+        packet_id: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        _settle(self._subscribing.pop(packet_id, None), reasons)
+
+    def _on_message(
+        self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage
+    ) -> None:
+        self.received.put_nowait(
+            Received(
+                message.topic,
+                bytes(message.payload),
+                message.retain,
+                message.mid,
+                message.qos,
+            )
+        )
+
+    def _on_wants_to_write(self, *_: object) -> None:
+        if self._watched is not None:  # else paho is still connecting, in its thread
+            self._loop.add_writer(self._watched, self._write)
+
+    def _on_has_written(self, *_: object) -> None:
+        if self._watched is not None:
+            self._loop.remove_writer(self._watched)
+
+    def _on_socket_close(self, *_: object) -> None:
+        self._unwatch()
+
+    def _unwatch(self) -> None:
+        if self._watched is not None:
+            self._loop.remove_reader(self._watched)
+            self._loop.remove_writer(self._watched)
+            self._watched = None
+        if self._misc is not None:
+            self._misc.cancel()
+            self._misc = None
+
+    def _fail(self, why: str) -> None:
+        self._end(BrokerError(why))
+
+    def _end(self, trouble: BrokerError) -> None:
+        """Note why the connection is over, and tell everybody who waits for the broker."""
+        if self.lost.is_set():
+            return
+        self.trouble = trouble
+        self.lost.set()
+        for waiting in (self._answered, *self._unacked.values(), *self._subscribing.values()):
+            if not waiting.done():
+                waiting.set_exception(trouble)
+                waiting.exception()  # whoever still wants to know is told; nobody has to
+        self._unacked.clear()
+        self._subscribing.clear()
+        self._close_socket()
+
+    def _close_socket(self) -> None:
+        """Close the socket, whatever paho thinks of it; paho has no call for that."""
+        self._unwatch()
+        stream = self._client.socket()
+        if stream is not None:
+            stream.close()
+        self.lost.set()
+
+    def _why_lost(self) -> BrokerError:
+        return self.trouble or BrokerError(f"The connection to {self._broker.where} is over.")
+
+    async def _answer_to(self, asked: asyncio.Future[_T]) -> _T:
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                return await asked
+        except TimeoutError:
+            self._fail(f"{self._broker.where} has stopped answering.")
+            raise self._why_lost() from None
+
+
+async def _in_a_thread(work: Callable[[], None]) -> None:
+    """Run what may block on a name server or a far host.
+
+    In a thread of its own that nobody waits for: a service that is told to stop does so at once.
+    """
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def settle(error: Exception | None) -> None:
+        if done.cancelled():
+            return
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        failure: Exception | None = None
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits
+            failure = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(settle, failure)
+
+    threading.Thread(target=run, name="connecting to the broker", daemon=True).start()
+    await done
+
+
+def _settle(waiting: asyncio.Future[_T] | None, value: _T) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(value)
+
+
+def _pass_on(
+    done: asyncio.Future[ReasonCode], told: asyncio.Future[int], topic: str, where: str
+) -> None:
+    if told.done():
+        return
+    error = done.exception()
+    if error is not None:
+        told.set_exception(error)
+    elif done.result().is_failure:
+        told.set_exception(_refusal(f"{where} refuses what is sent to {topic}", done.result()))
+    else:
+        told.set_result(done.result().value)
+    told.exception()  # whoever still wants to know is told; nobody has to
+
+
+def _refusal(what: str, reason: ReasonCode) -> BrokerRefusedError:
+    return BrokerRefusedError(
+        f"{what}. {_WHY.get(reason.value, f'It says: {reason}.')}", reason.value
+    )
+
+
+def _tls(broker: MqttConfig) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=broker.ca_file and str(broker.ca_file))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"{broker.ca_file} cannot be used to check the broker's certificate ({error}): it "
+            "must be a PEM file of the authority that signed it."
+        ) from error
+    context.sslsocket_class = _TidySocket
+    return context
+
+
+class _TidySocket(ssl.SSLSocket):
+    """A socket that does not stay open when nobody can have it: paho forgets it then."""
+
+    def do_handshake(self, block: bool = False) -> None:
+        try:
+            super().do_handshake(block)
+        except BaseException:
+            self.close()
+            raise
+
+
+def _why_no_connection(broker: MqttConfig, error: Exception) -> str:
+    where = broker.where
+    match error:
+        case ssl.SSLCertVerificationError():
+            trusted = broker.ca_file or "this system's list of authorities"
+            return (
+                f"The certificate of {where} is not to be trusted ({error.verify_message}): "
+                f"it is checked against {trusted}, and must be for the name {broker.host}."
+            )
+        case ssl.SSLError():
+            return f"{where} does not speak TLS ({error.reason}). Is that its port for TLS?"
+        case socket.gaierror():
+            return f"{where}: no computer of that name is known. Check the broker's name."
+        case ConnectionRefusedError():
+            return f"Nothing listens at {where}. Is the broker running, and is that its port?"
+        case ConnectionResetError() | ConnectionAbortedError():
+            wants = "Does it speak TLS there?" if broker.tls else "Is it a broker?"
+            return f"{where} closed the connection at once. {wants}"
+        case TimeoutError():
+            return f"{where} does not answer within {CONNECT_S:.0f} s: off, or behind a firewall?"
+    return f"{where} cannot be reached: {error}."
+
+
+def _hint(broker: MqttConfig) -> str:
+    return "" if broker.tls else " If it wants TLS, write mqtts://."
+
+
+def _words(code: Any) -> str:
+    return paho.error_string(code).rstrip(".").lower()

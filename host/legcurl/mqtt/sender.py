@@ -1,0 +1,274 @@
+"""One machine at the broker: its own connection, its status with a last will, its events in order.
+
+A connection a machine, because a connection has one last will, and because MQTT keeps the order
+within a connection. Events are sent WINDOW at a time, and the next batch is read from the outbox
+when the broker has said something to each, so memory holds a batch, however much waits. After a
+break what was not acknowledged is sent again, in order, under the same ids.
+
+A sender without a machine (one that is no longer configured, or the gym itself) has no status; it
+ends when nothing waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from legcurl.errors import BrokerError, BrokerRefusedError, LegCurlError, StoreError
+from legcurl.feed import Backoff
+from legcurl.mqtt.connection import (
+    NO_SUBSCRIBERS,
+    PACKET_TOO_LARGE,
+    TAKEN_OVER,
+    Connection,
+    Rivals,
+    Will,
+)
+from legcurl.mqtt.discovery import discovery
+from legcurl.mqtt.messages import (
+    GymName,
+    client_id,
+    event_message,
+    offline,
+    online,
+    status_message,
+    topic,
+)
+from legcurl.mqtt.settings import MqttConfig
+from legcurl.store import outbox
+from legcurl.store.outbox import Waiting
+
+if TYPE_CHECKING:
+    from legcurl.gym import Machine
+    from legcurl.mqtt.reps import Ask
+
+log = logging.getLogger(__name__)
+
+WINDOW = 16  # events in flight: a broker takes 20 without more ado
+BATCH_BYTES = 256 * 1024  # of events in memory at once, and a little: one is taken, however large
+HEADER_MAX = 1024  # of a packet, beside its payload: topic, ids
+PAUSE_MAX_S = 30.0
+STORE_PAUSE_S = 2.0
+FAREWELL_S = 1.5
+BREAKS_MAX = 3  # at one event: after that it goes without its trace
+
+
+class Books(Protocol):
+    """What all senders of a gym share."""
+
+    @property
+    def unmarked(self) -> set[int]:
+        """Rows that the broker has, and that are not marked in the outbox yet."""
+        ...
+
+    def acknowledged(self, ids: Sequence[int], *, unheard: int) -> None:
+        """The broker has these rows; `unheard` of them it had nobody to give to."""
+        ...
+
+
+class Sender:
+    """Keeps one machine at the broker until it is cancelled."""
+
+    def __init__(
+        self,
+        broker: MqttConfig,
+        gym: GymName,
+        machine_id: str,
+        *,
+        machine: Machine | None,
+        ask: Ask,
+        books: Books,
+        door: asyncio.Semaphore,
+        room: asyncio.Semaphore,
+    ) -> None:
+        self.machine = machine
+        self.connected = False
+        self.trouble = ""  # why events wait, if they do
+        self._broker = broker
+        self._gym = gym
+        self._machine_id = machine_id
+        self._ask = ask
+        self._books = books
+        self._door = door  # few connect at once: each attempt may hang
+        self._room = room  # few hold a batch at once
+        self._woken = asyncio.Event()
+        self._drained = False
+        self._without_trace: set[str] = set()  # events that were refused for their size
+        self._broke_at = ""  # the event at which the connection broke last,
+        self._breaks = 0  # and how many times in a row
+        self._told: dict[str, Any] | None = None  # the status at the broker
+        self._described: object = None  # what the discovery at the broker was made of
+        self._name = machine.name if machine is not None else machine_id
+
+    def wake(self) -> None:
+        """Something waits in the outbox, or the machine's status may have changed."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Be at the broker, again and again; ends by itself only without a machine."""
+        name = client_id(self._gym.id, self._machine_id)
+        backoff, rivals = Backoff(name, PAUSE_MAX_S), Rivals(name)
+        while not self._drained:
+            taken_over = False
+            try:
+                async with self._door:
+                    connection = await self._connect()
+                try:
+                    self.connected = True
+                    await self._talk(connection, backoff.reset)
+                except BrokerError as error:
+                    raise rivals.judged(connection, error) from error
+                finally:
+                    self.connected = False
+                    await self._leave(connection)
+            except BrokerRefusedError as error:
+                taken_over = error.code == TAKEN_OVER
+                self._note(error)
+            except LegCurlError as error:
+                self._note(error)
+            except Exception as error:
+                # One machine's trouble, even a fault of ours, must not end the others.
+                log.exception("publishing for %s failed", self._machine_id or "the gym")
+                self.trouble = repr(error)
+            if not self._drained:
+                await asyncio.sleep(PAUSE_MAX_S if taken_over else backoff.next_s())
+
+    async def _connect(self) -> Connection:
+        will = None
+        if self.machine is not None:
+            gone = offline(self._machine_id, self.machine.name, "vanished")
+            will = Will(self._topic("status"), status_message(self._gym, gone))
+        name = client_id(self._gym.id, self._machine_id)
+        return await Connection.open(self._broker, name, will=will)
+
+    async def _talk(self, connection: Connection, works: Callable[[], None]) -> None:
+        """Tell what there is to tell until the connection is over, or nothing is left to tell."""
+        self._told = None
+        self._described = None
+        watching = asyncio.create_task(connection.lost.wait(), name="watching the connection")
+        watching.add_done_callback(lambda _: self._woken.set())
+        try:
+            while not connection.lost.is_set():
+                self._woken.clear()
+                await self._tell_status(connection)
+                while await self._send_batch(connection):
+                    await self._tell_status(connection)
+                    if connection.steady:
+                        works()
+                self.trouble = ""
+                if connection.steady:
+                    works()
+                if self.machine is None:
+                    self._drained = True
+                    return
+                await self._woken.wait()
+        finally:
+            watching.cancel()
+        raise connection.trouble or BrokerError(f"{self._broker.where} is gone.")
+
+    async def _tell_status(self, connection: Connection) -> None:
+        if self.machine is None:
+            return
+        described = self.machine.name, self.machine.state.sensor
+        if self._broker.home_assistant and described != self._described:
+            for where, config in discovery(self._gym, self.machine):
+                await connection.publish(where, config, retain=True)
+            self._described = described
+        status = online(self.machine)
+        if status != self._told:
+            self._name = self.machine.name
+            message = status_message(self._gym, status)
+            await connection.publish(self._topic("status"), message, retain=True)
+            self._told = status
+
+    async def _send_batch(self, connection: Connection) -> bool:
+        """Send what waits next, in order; gives whether there was anything."""
+        async with self._room:
+            batch = await self._next_batch()
+            sent = [
+                connection.send(self._topic(row.kind), self._message(connection, row))
+                for row in batch
+            ]
+            await connection.all_told(sent)
+        taken: list[int] = []
+        unheard = 0
+        refused: BrokerError | None = None
+        for row, told in zip(batch, sent, strict=True):
+            error = told.exception()
+            if error is None:
+                taken.append(row.id)
+                unheard += told.result() == NO_SUBSCRIBERS
+                self._without_trace.discard(row.event_id)
+            elif isinstance(error, BrokerError):
+                refused = refused or error
+                if isinstance(error, BrokerRefusedError) and error.code == PACKET_TOO_LARGE:
+                    self._without_trace.add(row.event_id)
+        self._books.acknowledged(taken, unheard=unheard)
+        if refused is not None:
+            if connection.lost.is_set():
+                self._suspect(next(row for row in batch if row.id not in taken))
+            raise refused
+        return bool(batch)
+
+    def _suspect(self, row: Waiting) -> None:
+        """Some brokers say nothing of a message that is too large for them: they hang up."""
+        self._breaks = self._breaks + 1 if row.event_id == self._broke_at else 1
+        self._broke_at = row.event_id
+        if self._breaks >= BREAKS_MAX:
+            self._without_trace.add(row.event_id)
+
+    async def _next_batch(self) -> list[Waiting]:
+        """Read on in the outbox, as soon as the store can be read."""
+        next_rows = partial(
+            outbox.waiting,
+            machine_id=self._machine_id,
+            rows=WINDOW,
+            size=BATCH_BYTES,
+            traces=self._broker.traces,
+        )
+        while True:
+            besides = frozenset(self._books.unmarked)
+            try:
+                return await self._ask(
+                    lambda store, besides=besides: store.within(partial(next_rows, besides=besides))
+                )
+            except StoreError as error:
+                self._note(error)
+            await asyncio.sleep(STORE_PAUSE_S)
+
+    def _message(self, connection: Connection, row: Waiting) -> bytes:
+        """The message, without its trace if the broker would not take it whole."""
+        message = event_message(self._gym, row)
+        too_large = len(message) + HEADER_MAX > connection.packet_max
+        if row.trace is not None and (too_large or row.event_id in self._without_trace):
+            log.warning(
+                "%s is sent without its trace: %s takes no message of %d bytes.",
+                row.event_id,
+                self._broker.where,
+                len(message),
+            )
+            message = event_message(self._gym, Waiting(row.id, row.event_id, row.kind, row.payload))
+        return message
+
+    async def _leave(self, connection: Connection) -> None:
+        """Say that nobody knows any more how the machine stands, and go."""
+        if connection.lost.is_set():
+            return
+        try:
+            async with asyncio.timeout(FAREWELL_S):
+                if self.machine is not None:
+                    gone = offline(self._machine_id, self._name, "stopped")
+                    message = status_message(self._gym, gone)
+                    await connection.publish(self._topic("status"), message, retain=True)
+                await connection.close()
+        except (BrokerError, TimeoutError):
+            connection.drop()  # then the last will says it
+
+    def _note(self, error: LegCurlError) -> None:
+        self.trouble = str(error)
+
+    def _topic(self, kind: str) -> str:
+        return topic(self._gym.id, self._machine_id, kind)

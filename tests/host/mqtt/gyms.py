@@ -1,0 +1,62 @@
+"""A gym that publishes: its machines do what a test plays, all else is the product."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from brokers import PATIENCE_S, until
+from legcurl.gym import Machine, MachineSetup
+from legcurl.mqtt.messages import GymName
+from legcurl.mqtt.publisher import Publisher, Publishing
+from legcurl.mqtt.settings import MqttConfig
+from legcurl.store import Store, open_store
+from legcurl.web.access import Access
+from legcurl.web.app import Service
+from room import StillGym
+
+GYM = GymName("north", "North gym")
+
+
+@dataclass
+class PublishingGym:
+    """A running service that publishes."""
+
+    service: Service
+    store: Store
+    publisher: Publisher
+
+    def machine(self, number: int = 1) -> Machine:
+        return self.service.gym.machines[f"machine-{number}"]
+
+    async def until_sent(self) -> None:
+        """Until nothing waits any more, neither for the disk nor for the broker."""
+        await until(lambda: self.service.keeper.pending == 0)
+        await self.publisher._reps.settle()
+        async with asyncio.timeout(PATIENCE_S):
+            while await self.service.keeper.ask(lambda store: store.within(_count)):
+                await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def gym(
+    folder: Path, broker: MqttConfig, machines: int = 2, named: GymName = GYM
+) -> AsyncIterator[PublishingGym]:
+    """A gym with machine-1, machine-2, ... and the same store each time."""
+    setups = [MachineSetup(f"machine-{n}", f"Curl {n}", "sim:") for n in range(1, machines + 1)]
+    with open_store(f"sqlite:///{folder / 'gym.db'}", publishing=True) as store:
+        service = Service(setups, store, Access({}), publishing=Publishing(broker, named))
+        assert service.publisher is not None
+        service.gym = StillGym(setups, (service.publisher, service.keeper, service))
+        async with service.running():
+            await asyncio.sleep(0)  # whatever was started has begun
+            yield PublishingGym(service, store, service.publisher)
+
+
+def _count(connection: object) -> int:
+    from legcurl.store import outbox
+
+    return sum(outbox.waiting_by_machine(connection).values())  # type: ignore[arg-type]

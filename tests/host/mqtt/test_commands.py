@@ -1,0 +1,120 @@
+"""`serve --broker`, `collect` and `mqtt`, as somebody starts and kills them."""
+
+from __future__ import annotations
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+from brokers import Ear, Mosquitto, free_port, until
+from legcurl.store import SetQuery, open_store
+from made_sets import FIRST, new_set
+from running import Running, run
+
+
+def serving(folder: Path, broker: str, *more: str) -> tuple[str, ...]:
+    return (
+        *("serve", "--port", "0", "--quiet", "--store", f"sqlite:///{folder / 'gym.db'}"),
+        *(
+            "--station",
+            "Curl=sim:?seed=5&sets=3&pace=8",
+            "--broker",
+            broker,
+            "--gym",
+            "north",
+            *more,
+        ),
+    )
+
+
+async def test_a_service_that_is_killed_is_offline_by_its_last_will(
+    tmp_path: Path, mosquitto: Mosquitto, ear: Ear
+) -> None:
+    with Running(*serving(tmp_path, mosquitto.url)) as service:
+        await ear.until(lambda: ear.documents("rep"))
+        service.send(signal.SIGKILL)
+        await ear.until(lambda: ear.documents("status")[-1]["state"] == "offline")
+    assert ear.documents("status")[-1]["reason"] == "vanished"
+    with Running(*serving(tmp_path, mosquitto.url)) as service:
+        await ear.until(lambda: ear.documents("status")[-1]["state"] == "online")
+        service.send(signal.SIGTERM)
+        assert service.end() == 143
+        await ear.until(lambda: ear.documents("status")[-1]["reason"] == "stopped")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--broker", "http://x", "--gym", "north"), "mqtt://"),
+        (("--broker", "mqtt://x"), "--gym"),
+        (("--broker", "mqtt://x", "--gym", "a/b"), "'a/b' is no gym's id"),
+        (("--broker", "mqtt://x", "--gym", "north", "--ca-file", "x.pem"), "mqtts://"),
+    ],
+)
+def test_a_broker_that_cannot_be_meant_is_said_before_anything_starts(
+    tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    store = f"sqlite:///{tmp_path / 'gym.db'}"
+    done = run("serve", "--port", "0", "--store", store, "--station", "sim:", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+def test_check_says_whether_the_broker_can_be_used(tmp_path: Path) -> None:
+    with Mosquitto(tmp_path / "broker", password="right", tls=True) as mosquitto:
+        url = mosquitto.url.replace("mqtt://", "mqtts://gym@")
+        ca_file = ("--ca-file", str(mosquitto.config.ca_file))
+        done = run("mqtt", "check", "--broker", url, *ca_file, LEGCURL_MQTT_PASSWORD="right")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "can be used" in done.stdout
+        done = run("mqtt", "check", "--broker", url, *ca_file, LEGCURL_MQTT_PASSWORD="wrong-one")
+        assert done.returncode == 3
+        assert "password is wrong" in done.stderr or "Not authorized" in done.stderr
+        assert "wrong-one" not in done.stderr
+        done = run("mqtt", "check", "--broker", url, LEGCURL_MQTT_PASSWORD="right")
+        assert done.returncode == 3
+        assert "not to be trusted" in done.stderr
+    done = run("mqtt", "check", "--broker", f"mqtt://127.0.0.1:{free_port()}")
+    assert done.returncode == 3
+    assert "Nothing listens" in done.stderr
+
+
+def test_collect_that_cannot_be_meant_says_why(tmp_path: Path) -> None:
+    store = ("--store", f"sqlite:///{tmp_path / 'center.db'}")
+    done = run("collect", "--broker", "mqtt://x", *store, "--share", "a/b")
+    assert (done.returncode, "'a/b'" in done.stderr) == (2, True)
+    done = run("collect", "--broker", "mqtt://x", "--store", "what")
+    assert (done.returncode, "no such store" in done.stderr) == (7, True)
+
+
+async def test_sets_of_before_reach_the_center_when_they_are_sent_again(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    gym, center = (f"sqlite:///{tmp_path / name}.db" for name in ("gym", "center"))
+    with open_store(gym) as store:  # it does not publish yet
+        for number in range(250):
+            store.add_set(new_set(number, trace=None))
+    since = f"{FIRST:%Y-%m-%d}"
+    with Running(
+        "collect", "--broker", mosquitto.url, "--store", center, "--id", "one", "--json"
+    ) as one:
+        while not json.loads(one.line())["connected"]:
+            pass
+        for _ in range(2):
+            done = run("mqtt", "resend", "--store", gym, "--since", since, "--json")
+            assert json.loads(done.stdout) == {"sets": 250}, done.stderr
+        with Running(*serving(tmp_path, mosquitto.url)) as service:
+            with open_store(center) as store:
+                last = f"north:set-{249:04}"
+                await until(lambda: last in ids(store))
+                assert len([found for found in ids(store) if "set-0" in found]) == 250
+            service.send(signal.SIGTERM)
+            service.end()
+        one.send(signal.SIGTERM)
+        assert one.end() == 143
+        assert one.complaints() == ""
+
+
+def ids(store) -> list[str]:
+    return [one.id for one in store.find_sets(SetQuery(limit=500)).sets]
