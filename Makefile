@@ -55,10 +55,12 @@ endif
 # The browser apart: Playwright keeps an event loop running in its process, where no other may.
 test: $(STAMP)
 	tests/debian-packages postgres=postgresql
+	tests/debian-packages mosquitto=mosquitto
 	$(BIN)/python -m pytest -n 2 --ignore=tests/browser
 	$(BIN)/python -m pytest -n 2 tests/browser
 
 test-chaos: $(STAMP)
+	tests/debian-packages mosquitto=mosquitto
 	LEGCURL_CHAOS=all $(BIN)/python -m pytest -n 2 tests/chaos
 
 test-bluez: $(STAMP)
@@ -94,6 +96,8 @@ bench: $(STAMP)
 	$(BIN)/python tests/bench/bench_web.py
 	$(BIN)/python tests/bench/bench_hub.py
 	$(BIN)/python tests/bench/bench_many.py
+	tests/debian-packages mosquitto=mosquitto
+	$(BIN)/python tests/bench/bench_mqtt.py
 
 bench-accuracy: $(STAMP)
 	$(BIN)/python tests/bench/bench_accuracy.py $(ACCURACY)

@@ -145,7 +145,7 @@ class Publisher:
         """Samples are not published: a set's message has them (gym.Follower)."""
 
     def needs_from_s(self, machine: Machine) -> None:
-        """A set's reps are known by their ids when it is followed again: nothing (gym.Follower)."""
+        """A rep is told at once, and its set tells it again: nothing (gym.Follower)."""
 
     def acknowledged(self, ids: Sequence[int], *, unheard: int) -> None:
         """Note rows that the broker has (sender.Books)."""
