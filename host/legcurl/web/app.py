@@ -108,6 +108,10 @@ class Service:
         for name in [name for name in self._pacers if name not in machines]:
             del self._pacers[name]
             self.last_sets.pop(name, None)
+            if self.publisher is not None:
+                await self.publisher.retire(name)
+        if self.publisher is not None:
+            self.publisher.follow(self.gym)
         for name in [name for name in machines if name not in before]:
             self._expect_again(name, await self.keeper.ask(partial(_expected, name)))
         if list(before) != list(machines):
