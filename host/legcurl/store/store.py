@@ -34,6 +34,7 @@ from legcurl.store.records import (
     Correction,
     CorrectionKind,
     Expected,
+    LogSpan,
     Machine,
     NewSet,
     SetPage,
@@ -260,6 +261,18 @@ class Store:
             found = stored_sets(connection, rows[:limit])
         more = f"{as_us(found[-1].started)}~{found[-1].id}" if len(rows) > limit else None
         return SetPage(tuple(found), more)
+
+    def newest_spans(self, limit: int) -> tuple[LogSpan, ...]:
+        """Where in their sensors' logs the newest sets lie, as far as that is known."""
+        column = tables.sets.c
+        query = (
+            sa.select(column.log, column.log_start_us, column.log_end_us)
+            .where(column.log.is_not(None))
+            .order_by(column.started_us.desc())
+            .limit(limit)
+        )
+        with self._transaction() as connection:
+            return tuple(LogSpan(*row) for row in connection.execute(query))
 
     def trace(self, set_id: str) -> Trace | None:
         """The raw angles of a set, if they were kept."""
