@@ -159,8 +159,9 @@ class Journal:
                 writer.close()
             if present is not None:
                 os.fdatasync(present)
-            if new_file:
-                _sync_folder(self._folder)
+            if new_file:  # and the folders on the way to it, which may be as new
+                for folder in (self._folder, *self._folder.parents[:2]):
+                    _sync_folder(folder)
             elif present is not None and os.fstat(present).st_nlink == 0:
                 raise FileNotFoundError(2, f"Its file in {self._folder} was deleted")
         except (StoreError, OSError) as error:
