@@ -16,6 +16,7 @@ from math import nan
 from legcurl.chart.trace import Trace
 from legcurl.events import Event, Progress, SetEnded, SetResult, SetStarted
 from legcurl.motion.conditioning import short_way
+from legcurl.motion.results import shifted
 
 PROGRESS_S = 0.02
 """Grid of the curve in s: finer than a column of a picture for a set of more than half a minute."""
@@ -48,6 +49,18 @@ class SetChart:
     times_s: array[float]
     flexion_deg: array[float]
     gaps: tuple[Span, ...]
+    clock: str = "sensor time (s)"  # what its times are
+
+    def from_start(self) -> SetChart:
+        """The same on a clock that begins with the set: for who does not know the sensor's."""
+        zero_s = self.result.start_s
+        return SetChart(
+            shifted(self.result, -zero_s),
+            array("d", (t_s - zero_s for t_s in self.times_s)),
+            self.flexion_deg,
+            tuple((from_s - zero_s, to_s - zero_s) for from_s, to_s in self.gaps),
+            "since the start of the set (s)",
+        )
 
 
 class ChartKeeper:

@@ -83,6 +83,7 @@ def draw_set(figure: Figure, frame: Frame, chart: SetChart, name: str | None) ->
     curve = np.array(chart.flexion_deg)
     seen = without_gaps(times, curve, chart.gaps)
     axes = place_axes(figure, frame, _head_in(result), "knee flexion (°)")
+    axes.xaxis.label.set_text(chart.clock)
     from_s = min(times[0], result.start_s) if len(times) else result.start_s
     to_s = max(times[-1], result.end_s) if len(times) else result.end_s
     axes.set_xlim(from_s, to_s)

@@ -6,6 +6,8 @@ In: verdicts. Out: `RepResult`, `SetResult`, and the words for why an attempt is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from legcurl.events import Failure, Outcome, RepResult, SetResult
 from legcurl.motion.judging import FULL_ROM, HOLD_TARGET_S, Judged
@@ -16,6 +18,12 @@ FAILURES: Mapping[str, Failure] = {"failed_mid_lift": "mid_lift", "failed_in_hol
 
 REST_SHOWN_S = 1.0
 """More rest than this is shown, and is no time under load, in s (docs/detection.md)."""
+
+MOMENTS = (
+    *("start_s", "end_s", "hold_start_s", "hold_end_s", "known_s", "fail_s"),
+    *("outcome_s", "outcome_known_s"),
+)
+"""Fields of reps and sets that are points in time; all others ending in `_s` are durations."""
 
 FIRST_REPS = 3
 """Velocity loss is against the best of the first so many reps (Steele et al. 2017)."""
@@ -124,3 +132,21 @@ def what_changed(old: RepResult, new: RepResult) -> str:
     if old.number != new.number:
         return "an earlier motion was no rep"
     return "the range was learnt better"
+
+
+def shifted(result: SetResult, by_s: float) -> SetResult:
+    """The same set on a clock that shows `by_s` more."""
+    return replace(_moved(result, by_s), reps=tuple(_moved(rep, by_s) for rep in result.reps))
+
+
+_Timed = TypeVar("_Timed", SetResult, RepResult)
+
+
+def _moved(timed: _Timed, by_s: float) -> _Timed:
+    """With every moment moved; durations stay."""
+    moments = {
+        name: moment + by_s
+        for name in MOMENTS
+        if (moment := getattr(timed, name, None)) is not None
+    }
+    return replace(timed, **moments)

@@ -56,7 +56,7 @@ def praise(result: SetResult) -> Praise:
         work.append(f"Keep moving: rested before {'one rep' if rested == 1 else f'{rested} reps'}.")
     shortest_s, longest_s = SET_WINDOW_S
     if result.time_under_load_s < shortest_s and result.outcome == "muscle_success":
-        work.append("Less than a minute under load: take less weight.")
+        work.append("Under a minute: take less weight.")
     elif result.time_under_load_s > longest_s:
         work.append("More than two minutes under load: take more weight.")
     elif result.time_under_load_s >= shortest_s:

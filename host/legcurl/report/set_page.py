@@ -51,7 +51,7 @@ def set_page(stored: StoredSet, trace: Trace | None) -> Figure:
     y_in = draw_picture(sheet, charted_set(stored, trace), y_in) + 0.32
     y_in = _draw_praise(sheet, result, y_in) + 0.14
     _draw_reps(sheet, result, y_in)
-    sheet.foot(f"Set {stored.id} · up: lifting, down: lowering, range: of the lifter's own")
+    sheet.foot(f"Set {stored.id} · range: the lifter's own")
     return sheet.figure
 
 

@@ -41,5 +41,5 @@ def charted(stored: StoredSet, trace: Trace | None) -> ChartKeeper:
             kept.show(event)
     for event in tracker.finish():
         kept.show(event)
-    kept.charts = [replace(chart, result=stored.result) for chart in kept.charts[:1]]
+    kept.charts = [replace(chart, result=stored.result).from_start() for chart in kept.charts[:1]]
     return kept

@@ -155,7 +155,7 @@ export const strings = {
     lower: (s) => `Lower more slowly: ${s} s on average.`,
     rests: (n) => `Keep moving: rested before ${n === 1 ? "one rep" : `${n} reps`}.`,
     failure: "Go on until a rep cannot be finished.",
-    tooShort: "Less than a minute under load: take less weight.",
+    tooShort: "Under a minute: take less weight.",
     tooLong: "More than two minutes under load: take more weight.",
   },
 };
