@@ -400,3 +400,9 @@ def test_no_text_makes_anything_but_a_configuration_or_problems(text: str):
 )
 def test_no_variables_do_either(variables: dict[str, str]):
     assert outcome("", variables)
+
+
+def test_the_handbook_shows_the_whole_example():
+    root = Path(__file__).resolve().parents[3]
+    example = (Path(read_config.__code__.co_filename).parent / "example.toml").read_text()
+    assert f"```toml\n{example}```\n" in (root / "docs" / "operate.md").read_text()

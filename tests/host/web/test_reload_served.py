@@ -17,10 +17,10 @@ import pytest
 from running import Running
 
 PATIENCE_S = 90.0
-# A set of half a minute, at four times the pace.
-LEFT = ("left", "Left", "sim:?lifter=early&seed=7&pace=4&sets=9")
-RIGHT = ("right", "Right", "sim:?lifter=early&seed=8&pace=4&sets=9")
-THIRD = ("third", "Third", "sim:?lifter=early&seed=9&pace=4&sets=9")
+# A set of a minute and a half, at eight times the pace.
+LEFT = ("left", "Left", "sim:?lifter=early&seed=7&pace=8&sets=9")
+RIGHT = ("right", "Right", "sim:?lifter=early&seed=8&pace=8&sets=9")
+THIRD = ("third", "Third", "sim:?lifter=early&seed=9&pace=8&sets=9")
 RENAMED = ("left", "By the window", LEFT[2])
 
 
