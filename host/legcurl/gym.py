@@ -93,18 +93,13 @@ class Machine:
         self.setup = setup
         self.hub = Hub(ViewState())
         self.station: Station | None = None
-        self.journal: Journal | None = None
         self._followers = followers
+        self._journals = journals
         self._set_s: float | None = None  # the start of the set that is going on
         self._next: MachineSetup | None = None  # what it becomes when its station may end
         self._ending: asyncio.Task[None] | None = None  # of that station
         self._sets_s: deque[tuple[float, float]] = deque(maxlen=SETS_KNOWN)  # when others were
-        # A simulated sensor ends with this process; another of the same seed is not the same one.
-        if journals is not None and not setup.address.startswith(("replay:", "sim:")):
-            self.journal = Journal(
-                journals / setup.id, source=setup.address, calibration=setup.calibration
-            )
-            self.journal.needed_from_us = self._needed_from_us
+        self.journal = self._new_journal()
         self.hub.listen("machine", self._note_sets)
         self._boots: deque[Boot] = deque(maxlen=BOOTS_KEPT)
         self._noted: tuple[Hello, int] | None = None  # of the newest boot
@@ -123,6 +118,11 @@ class Machine:
         """What to call it: as the operator says, else as the sensor does."""
         sensor = self.state.sensor
         return self.setup.name or (sensor.name if sensor is not None else "") or self.setup.id
+
+    @property
+    def in_set(self) -> bool:
+        """Whether a set is going on."""
+        return self._set_s is not None
 
     @property
     def counts(self) -> StationCounts:
@@ -153,16 +153,42 @@ class Machine:
         if self._next is not None and (self._set_s is None or self.state.link == "lost"):
             self._end_station()
 
+    @property
+    def _changes(self) -> bool:
+        """Whether another station follows at once: a setup waits, or waited and was taken back."""
+        return self._next is not None or self._ending is not None
+
+    @property
+    def _goes_on_elsewhere(self) -> bool:
+        """Whether a set is handed to the next station, by the journal: then no end is its end."""
+        return self._ending is not None and self._set_s is not None and self.journal is not None
+
     def _end_station(self) -> None:
         """Have the station end, so that the next one is another; there may be none."""
         if self.station is not None and self._ending is None:
             self._ending = asyncio.create_task(self.station.stop(), name="station ends")
 
-    def _take_over(self) -> None:
+    async def _take_over(self) -> None:
         """Become what waited for the station to end."""
         self._ending = None
-        if self._next is not None:
-            self.setup, self._next = self._next, None
+        if self._next is None:
+            return
+        self.setup, self._next = self._next, None
+        before, self.journal = self.journal, self._new_journal()
+        if before is not None:
+            await asyncio.to_thread(before.end)
+
+    def _new_journal(self) -> Journal | None:
+        """The journal of a station as the setup says, where there is one to keep."""
+        setup = self.setup
+        # A simulated sensor ends with its station; another of the same seed is not the same one.
+        if self._journals is None or setup.address.startswith(("replay:", "sim:")):
+            return None
+        journal = Journal(
+            self._journals / setup.id, source=setup.address, calibration=setup.calibration
+        )
+        journal.needed_from_us = self._needed_from_us
+        return journal
 
     def boot_at(self, t_s: float) -> Boot | None:
         """The start of the sensor whose clock counted a moment; None before there was any."""
@@ -183,16 +209,17 @@ class Machine:
         backoff = Backoff(self.setup.id)
         over = False
         while not over:
-            self._take_over()
+            await self._take_over()
             trouble: Exception = LinkLostError("The simulation or recording is over.")
             try:
                 async with self._open_station() as station:
                     async for event in station.events():
                         backoff.reset()
-                        yield event
-                over = self._next is None
+                        if not self._goes_on_elsewhere:
+                            yield event
+                over = not self._changes
             except ConfigError as error:
-                trouble, over = error, self._next is None
+                trouble, over = error, not self._changes
             except LegCurlError as error:
                 trouble = error
             except Exception as error:
@@ -202,7 +229,7 @@ class Machine:
             finally:
                 self._counts_before = self.counts
                 self.station = None
-            if self._next is not None:
+            if self._changes:
                 continue
             lost = LinkChanged("lost", _reason(trouble))
             if (self.state.link, self.state.link_reason) != ("lost", lost.reason):
@@ -318,6 +345,11 @@ class Gym:
             if task is None or task.done():  # new, or its address could not be meant until now
                 self._start(machine)
         for machine in gone:
+            if machine.in_set:
+                log.warning(
+                    "%s was taken out in mid-set: the set goes on if it comes back soon.",
+                    machine.name,
+                )
             if machine.journal is not None:
                 await asyncio.to_thread(machine.journal.end)
 

@@ -126,6 +126,11 @@ class SetKeeper:
         entries = self._entries.get(machine_id)
         return entries[-1] if entries else NOBODY
 
+    def let_go(self, machine_id: str) -> None:
+        """A machine is gone; what of it waits for the store is stored all the same."""
+        self._tapes.pop(machine_id, None)
+        self._entries.pop(machine_id, None)
+
     def sampled(self, machine: GymMachine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
         """Keep samples for the set that they may belong to."""
         tape = self._tapes.setdefault(machine.setup.id, Tape())

@@ -51,7 +51,7 @@ def check(file: Path, as_json: bool) -> int:
             learnt = "the sensor's own range" if machine.calibration is None else "its range given"
             write_line(f"machine {machine.id}  {machine.name or '-'}  {machine.address}  {learnt}")
         write_line(f"page    http://{read.web.host}:{read.web.port}/  PIN {read.web.pin or 'none'}")
-        write_line(f"store   {read.store.url or 'the user’s own'}")
+        write_line(f"store   {shown(read.store.url) or 'the user’s own'}")
         broker = "none" if read.mqtt is None else f"{read.mqtt.host}:{read.mqtt.port}"
         write_line(f"broker  {broker}")
         write_line(f"{file} is well.")

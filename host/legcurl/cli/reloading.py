@@ -12,8 +12,8 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from legcurl.cli.wanted import Wanted, hashes_of, setups_of, token_of
-from legcurl.errors import LegCurlError
+from legcurl.cli.wanted import LOOPBACK, Wanted, hashes_of, setups_of, token_of
+from legcurl.errors import ConfigError, LegCurlError
 
 if TYPE_CHECKING:
     from legcurl.config import Config
@@ -29,6 +29,7 @@ class Reloader:
         self.changed: Callable[[], None] = lambda: None  # called when the machines may be others
         self._service = service
         self._wanted = wanted
+        self._started = config  # what cannot change while running is as it says
         self._config = config
         self._asked = asyncio.Event()
 
@@ -45,10 +46,18 @@ class Reloader:
                 await self._reload()
             except LegCurlError as error:
                 log.error("The configuration stays as it was: %s", error)  # noqa: TRY400 - ours
+            except Exception:
+                # A fault of ours in it must not make the service deaf to the next one.
+                log.exception("The configuration could not be followed.")
 
     async def _reload(self) -> None:
         config = await asyncio.to_thread(self._wanted.read)  # it looks into files
         before, service = self._config, self._service
+        if config.web.pin is None and self._started.web.host not in LOOPBACK:
+            raise ConfigError(
+                f"The service listens beyond this computer ({self._started.web.host}) until it is "
+                "started anew, and needs a PIN until then."
+            )
         if _secrets(config) != _secrets(before):
             hashes = await asyncio.to_thread(hashes_of, config)
             service.access.replace(hashes, metrics_token=token_of(config))
@@ -58,7 +67,7 @@ class Reloader:
         self.changed()
         for warning in config.warnings:
             log.warning("%s.", warning)
-        for name in _waiting(before, config):
+        for name in _waiting(self._started, config):
             log.warning("What changed in %s waits for the next start.", name)
         log.info("The configuration is read again: %d machines.", len(config.machines))
 
@@ -68,7 +77,7 @@ def _secrets(config: Config) -> tuple[object, ...]:
 
 
 def _waiting(before: Config, config: Config) -> list[str]:
-    """The sections of which something changed that a running service keeps."""
+    """The sections of which something is not as it was when the service started, which keeps it."""
     kept = {
         "[gym]": (before.gym, config.gym),
         "[store]": (before.store, config.store),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from legcurl.config import Config, ConfigSource, MachineConfig
+from legcurl.config.model import without_password
 from legcurl.errors import ConfigError
 from legcurl.gym import MachineSetup
 from legcurl.logs import hide
@@ -54,6 +55,8 @@ class Wanted:
         web = config.web
         secrets = (web.pin, web.view_pin, web.metrics_token, config.mqtt and config.mqtt.password)
         hide(*(secret.value for secret in secrets if secret))
+        url = config.store.url
+        hide(None if url is None or url == without_password(url) else url)
         if web.host not in LOOPBACK and web.pin is None:
             raise ConfigError(
                 f"Beyond this computer ({web.host}) a PIN is needed: put one into the environment "

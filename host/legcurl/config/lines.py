@@ -21,7 +21,7 @@ _PIECE = re.compile(r'"""|\'\'\'|"(?:\\.|[^"\\])*"|\'[^\']*\'|#|[\[{]|[\]}]')
 def lines_of(text: str) -> dict[Place, int]:
     """Lines, counted from 1, by place. Of an array of tables, each table has its number."""
     found: dict[Place, int] = {}
-    counts: Counter[str] = Counter()
+    counts: Counter[Place] = Counter()  # of tables so far, by their array
     table: Place = ()
     depth = 0
     quote = ""  # of the string that runs over lines
@@ -29,12 +29,12 @@ def lines_of(text: str) -> dict[Place, int]:
         rest = line
         if not quote and depth == 0:
             head = _HEAD.match(line)
-            if head is not None and "=" not in head[2]:
+            if head is not None:
                 name = _parts(head[2])
-                table = name
+                table = _numbered(name[:-1], counts) + name[-1:]
                 if head[1] == "[[":
-                    table = (*name, counts[head[2]])
-                    counts[head[2]] += 1
+                    counts[name] += 1
+                    table = (*table, counts[name] - 1)
                 found.setdefault(table, number)
                 continue
             key = _KEY.match(line)
@@ -43,6 +43,16 @@ def lines_of(text: str) -> dict[Place, int]:
                 rest = key[2]
         depth, quote = _follow(rest, depth, quote)
     return found
+
+
+def _numbered(name: Place, counts: Counter[Place]) -> Place:
+    """The place of a table by its name: of an array, its last table is meant."""
+    place: Place = ()
+    for length, part in enumerate(name, 1):
+        place = (*place, part)
+        if counts[name[:length]]:
+            place = (*place, counts[name[:length]] - 1)
+    return place
 
 
 def _follow(text: str, depth: int, quote: str) -> tuple[int, str]:

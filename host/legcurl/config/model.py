@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+import re
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -56,7 +57,7 @@ class MachineConfig:
 class StoreConfig:
     """Where sets are kept, and for how long."""
 
-    url: str | None = None  # None: the user's own
+    url: str | None = field(default=None, repr=False)  # None: the user's own; may hold a password
     journal: Path | None = None  # None: beside the database
     keep_traces_days: int | None = None  # None: for ever
     keep_sets_days: int | None = None
@@ -115,12 +116,20 @@ class Config:
     warnings: tuple[str, ...] = ()
 
 
+def without_password(url: str) -> str:
+    """A URL with its password, if it has one, hidden: before the host, or among what follows."""
+    url = re.sub(r"(?<=://)([^:/]*):.*@", r"\1:***@", url, count=1)
+    return re.sub(r"(?i)([?&](?:ssl)?password=)[^&]*", r"\1***", url)
+
+
 def shown(value: Any) -> Any:
     """A configuration as JSON takes it, its secrets hidden."""
     if isinstance(value, Secret | Path):
         return str(value)
+    if isinstance(value, str):
+        return without_password(value)
     if isinstance(value, tuple):
         return [shown(one) for one in value]
     if is_dataclass(value):
-        return {field.name: shown(getattr(value, field.name)) for field in fields(value)}
+        return {one.name: shown(getattr(value, one.name)) for one in fields(value)}
     return value

@@ -1,9 +1,8 @@
 """A text and variables to a configuration, or to all that is wrong with them at once.
 
-What may be written, and what each key must be, stands in `SECTIONS`, once: the check, the hints and
-the variables follow from it. A variable LEGCURL_WEB_PORT stands over `port` in `[web]`, and so on
-for every key but those of the machines. Secrets are never in the text: a key that ends in `_file`
-names the file that holds one, or a variable holds it.
+What may be written, and what each key must be, stands in keys.py. A variable LEGCURL_WEB_PORT
+stands over `port` in `[web]`, and so on for every key but those of the machines. Secrets are never
+in the text: a key that ends in `_file` names the file that holds one, or a variable holds it.
 """
 
 from __future__ import annotations
@@ -13,11 +12,19 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from math import isfinite
-from pathlib import Path
 from typing import Any
 
-from legcurl.address import parse
+from legcurl.config.keys import GYM_ID as GYM_ID
+from legcurl.config.keys import (
+    MACHINES_MAX,
+    PREFIX,
+    SECRETS,
+    SECTIONS,
+    Check,
+    WrongValueError,
+    as_toml,
+    check_secret,
+)
 from legcurl.config.lines import Place, lines_of
 from legcurl.config.model import (
     MQTT_PORT,
@@ -30,24 +37,11 @@ from legcurl.config.model import (
     Secret,
     StoreConfig,
     WebConfig,
+    without_password,
 )
 from legcurl.errors import CalibrationError, ConfigError
 
-PREFIX = "LEGCURL_"
-NAME_MAX = 80
-MACHINES_MAX = 500
-DAYS_MAX = 100 * 366
-SECRET_MAX = 1024
-GYM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
-MACHINE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
-ID_RULE = "letters, digits, dots and dashes, {} at most, a letter or digit first"
-# Variables of secrets, by section and key of the file that may hold one instead.
-SECRETS = {
-    ("web", "pin_file"): "LEGCURL_PIN",
-    ("web", "view_pin_file"): "LEGCURL_VIEW_PIN",
-    ("web", "metrics_token_file"): "LEGCURL_METRICS_TOKEN",
-    ("mqtt", "password_file"): "LEGCURL_MQTT_PASSWORD",
-}
+ONE_HOST = ("serial:", "ble:", "tcp:")  # a sensor streams to one at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,127 +65,7 @@ class InvalidConfigError(ConfigError):
         self.problems = problems
 
 
-class _WrongError(Exception):
-    """A value that its key cannot have; the message says what it can."""
-
-
-Check = Callable[[Any], Any]
 ReadSecret = Callable[[str], str]  # a file's path to its content; ConfigError if it cannot be read
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise _WrongError("a text in quotes")
-    if len(value) > NAME_MAX or not value.isprintable():
-        raise _WrongError(f"a text of at most {NAME_MAX} characters, on one line")
-    return value.strip()
-
-
-def _long_text(value: Any) -> str:
-    if not isinstance(value, str) or not value or len(value) > 500 or not value.isprintable():
-        raise _WrongError("a text in quotes, on one line")
-    return value
-
-
-def _path(value: Any) -> Path:
-    try:
-        return Path(_long_text(value)).expanduser()
-    except RuntimeError as error:
-        raise _WrongError("a path; there is no user of that name") from error
-
-
-def _whole(lowest: int, highest: int) -> Check:
-    def check(value: Any) -> int:
-        if type(value) is not int or not lowest <= value <= highest:
-            raise _WrongError(f"a whole number from {lowest} to {highest}")
-        return value
-
-    return check
-
-
-def _degrees(value: Any) -> float:
-    if type(value) not in (int, float) or not isfinite(value) or not -360 <= value <= 720:
-        raise _WrongError("an angle in degrees, as the sensor gives it")
-    return float(value)
-
-
-def _yes(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _WrongError("true or false, without quotes")
-    return value
-
-
-def _one_of(*choices: str) -> Check:
-    def check(value: Any) -> str:
-        if value not in choices:
-            raise _WrongError(" or ".join(f'"{choice}"' for choice in choices))
-        return value
-
-    return check
-
-
-def _id(pattern: re.Pattern[str], longest: int) -> Check:
-    def check(value: Any) -> str:
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise _WrongError(ID_RULE.format(longest))
-        return value
-
-    return check
-
-
-def _address(value: Any) -> str:
-    text = _long_text(value)
-    try:
-        parse(text)
-    except ConfigError as error:
-        raise _WrongError(f"the way to a sensor. {error}") from error
-    return text
-
-
-def _hosts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or len(value) > 50:
-        raise _WrongError('a list of names, such as ["gym.example"]')
-    return tuple(_long_text(one) for one in value)
-
-
-SECTIONS: dict[str, dict[str, Check]] = {
-    "gym": {"id": _id(GYM_ID, 31), "name": _text},
-    "machine": {
-        "id": _id(MACHINE_ID, 32),
-        "name": _text,
-        "address": _address,
-        "extended_deg": _degrees,
-        "flexed_deg": _degrees,
-    },
-    "store": {
-        "url": _long_text,
-        "journal": _path,
-        "keep_traces_days": _whole(1, DAYS_MAX),
-        "keep_sets_days": _whole(1, DAYS_MAX),
-    },
-    "web": {
-        "host": _long_text,
-        "port": _whole(0, 65535),
-        "allow_hosts": _hosts,
-        "pin_file": _long_text,
-        "view_pin_file": _long_text,
-        "metrics_token_file": _long_text,
-    },
-    "mqtt": {
-        "host": _long_text,
-        "port": _whole(1, 65535),
-        "tls": _yes,
-        "ca_file": _path,
-        "username": _long_text,
-        "password_file": _long_text,
-        "home_assistant": _yes,
-        "traces": _yes,
-    },
-    "log": {
-        "format": _one_of("text", "json"),
-        "level": _one_of("debug", "info", "warning", "error"),
-    },
-}
 
 
 def read_config(
@@ -227,7 +101,9 @@ class _Reading:
         try:
             self._tables = tomllib.loads(text)
             self._lines = lines_of(text)
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:
+            if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
+                error = ValueError("a number is too long")
             self._say((), f"this is no TOML: {error}.")
         except RecursionError:
             self._say((), "this is no TOML that can be read: it is nested too deeply.")
@@ -238,8 +114,10 @@ class _Reading:
         gym = self._section("gym")
         machines = self._machines()
         store, web, log = (self._section(name) for name in ("store", "web", "log"))
+        self._refuse_password()
         mqtt = self._section("mqtt")
         secrets = {key: self._secret(section, key) for section, key in SECRETS}
+        self._refuse_same_pins(secrets["pin_file"], secrets["view_pin_file"])
         config = Config(
             gym=GymConfig(**gym),
             machines=machines,
@@ -270,9 +148,9 @@ class _Reading:
             if said is None:
                 continue
             try:
-                values[key] = check(_as_toml(said, check))
-            except _WrongError as error:
-                self._problems.append(Problem(variable, f"{said[:80]!r} must be {error}."))
+                values[key] = check(as_toml(said, check))
+            except WrongValueError as error:
+                self._problems.append(Problem(variable, f"{_short(said)} must be {error}."))
         self._refuse_unknown_variables(section)
         return values
 
@@ -284,7 +162,7 @@ class _Reading:
                 continue
             try:
                 values[key] = check(table[key])
-            except _WrongError as error:
+            except WrongValueError as error:
                 self._say((*place, key), f"{key} = {_short(table[key])}: must be {error}.")
         return values
 
@@ -297,24 +175,31 @@ class _Reading:
             self._say(("machine", MACHINES_MAX), f"more than {MACHINES_MAX} machines.")
             return ()
         machines: list[MachineConfig] = []
-        seen: dict[str, int] = {}
+        ids: dict[str, int] = {}
+        addresses: dict[str, int] = {}
         for number, table in enumerate(tables):
             place = ("machine", number)
             values = self._checked(place, table, SECTIONS["machine"])
             lacking = [key for key in ("id", "address") if key not in table]
             for key in lacking:
                 self._say(place, f"this machine has no {key}: add {key} = … to it.")
-            known = seen.setdefault(values.get("id", ""), number)
-            if known != number and "id" in values:
-                self._say(
-                    (*place, "id"),
-                    f"the machine {values['id']!r} stands on line "
-                    f"{self._line(('machine', known))} already: give each its own id.",
-                )
+            # A journal's folder has the machine's id, and some disks know no capitals.
+            self._refuse_twice(ids, number, "id", values.get("id", "").lower())
+            if values.get("address", "").startswith(ONE_HOST):
+                self._refuse_twice(addresses, number, "address", values["address"])
             if "id" in values and "address" in values:
                 self._note_range(place, table, machine := MachineConfig(**values))
                 machines.append(machine)
         return tuple(machines)
+
+    def _refuse_twice(self, seen: dict[str, int], number: int, key: str, value: str) -> None:
+        known = seen.setdefault(value, number) if value else number
+        if known != number:
+            line = self._line(("machine", known, key))
+            self._say(
+                ("machine", number, key),
+                f"the machine on line {line} has this {key} already: give each its own.",
+            )
 
     def _note_range(self, place: Place, table: dict[str, Any], machine: MachineConfig) -> None:
         ends = [key for key in ("extended_deg", "flexed_deg") if key in table]
@@ -350,6 +235,10 @@ class _Reading:
         variable = SECRETS[section, key]
         said = self._variables.get(variable)
         if said:
+            try:
+                check_secret(variable, said)
+            except WrongValueError as error:
+                self._problems.append(Problem(variable, f"must be {error}."))
             return Secret(said)
         table = self._tables.get(section)
         written = table.get(key) if isinstance(table, dict) else None
@@ -365,14 +254,32 @@ class _Reading:
         except ConfigError as error:
             self._say((section, key), str(error), where)
             return None
-        if not content or len(content) > SECRET_MAX or not content.isprintable():
-            self._say(
-                (section, key),
-                f"{path} must hold one line of text, {SECRET_MAX} characters at most.",
-                where,
-            )
+        try:
+            check_secret(variable, content)
+        except WrongValueError as error:
+            self._say((section, key), f"{path} must hold {error}.", where)
             return None
         return Secret(content)
+
+    def _refuse_password(self) -> None:
+        """A store's password is as secret as any."""
+        store = self._tables.get("store")
+        url = store.get("url") if isinstance(store, dict) else None
+        if isinstance(url, str) and url != without_password(url):
+            self._say(
+                ("store", "url"),
+                "the password in this URL is a secret and does not belong into this file: put the "
+                "whole URL into the environment as LEGCURL_STORE_URL, or the password into "
+                "~/.pgpass.",
+            )
+
+    def _refuse_same_pins(self, pin: Secret | None, view_pin: Secret | None) -> None:
+        if pin is not None and pin == view_pin:
+            self._say(
+                ("web", "view_pin_file"),
+                "the two PINs are the same, so that whoever may look may change everything: give "
+                "viewers another.",
+            )
 
     def _refuse_unknown(
         self, place: Place, table: dict[str, Any], known: list[str], kind: str
@@ -423,19 +330,8 @@ def _by_line(problem: Problem) -> tuple[int, int]:
     return (0, int(line[1])) if line else (1, 0)
 
 
-def _as_toml(said: str, check: Check) -> Any:
-    """A variable's text as the value that a file would have."""
-    if check is _hosts:
-        return [name.strip() for name in said.split(",") if name.strip()]
-    if check is _yes:
-        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
-            said.lower(), said
-        )
-    if re.fullmatch(r"-?[0-9]{1,12}", said) and check not in (_text, _long_text, _path):
-        return int(said)
-    return said
-
-
 def _short(value: Any) -> str:
+    if isinstance(value, str):
+        value = without_password(value)
     text = repr(value) if not isinstance(value, bool) else str(value).lower()
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -10,11 +10,13 @@ from collections.abc import MutableMapping
 from dataclasses import replace
 from pathlib import Path
 
-from legcurl.config.model import Config
-from legcurl.config.reading import PREFIX, SECRETS, InvalidConfigError, Problem, read_config
+from legcurl.config.keys import PREFIX, SECRETS
+from legcurl.config.model import Config, without_password
+from legcurl.config.reading import InvalidConfigError, Problem, read_config
 from legcurl.errors import ConfigError
 
 LONGEST_BYTES = 1 << 20  # a gym of 500 machines has 60 kB
+STORE_URL = f"{PREFIX}STORE_URL"  # a secret, if there is a password in it
 CREDENTIALS = "CREDENTIALS_DIRECTORY"  # systemd's LoadCredential= puts files there
 
 
@@ -29,6 +31,9 @@ class ConfigSource:
         self._credentials = environment.get(CREDENTIALS)
         for variable in SECRETS.values():
             environment.pop(variable, None)
+        store = environment.get(STORE_URL, "")
+        if store != without_password(store):
+            del environment[STORE_URL]
         self._open_to_others: list[str] = []
 
     def read(self) -> Config:

@@ -8,6 +8,7 @@ page's files and the headers that keep other sites out around it.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
@@ -43,6 +44,8 @@ from legcurl.web.trace import TracePacer
 if TYPE_CHECKING:
     from legcurl.mqtt.publisher import Publishing
     from legcurl.store import Store
+
+log = logging.getLogger(__name__)
 
 PAGE = Path(__file__).parent / "page"
 PICTURES_KEPT = 32  # some 60 kB each
@@ -108,17 +111,24 @@ class Service:
         for name in [name for name in self._pacers if name not in machines]:
             del self._pacers[name]
             self.last_sets.pop(name, None)
+            self.keeper.let_go(name)
             if self.publisher is not None:
                 await self.publisher.retire(name)
         if self.publisher is not None:
             self.publisher.follow(self.gym)
-        for name in [name for name in machines if name not in before]:
-            self._expect_again(name, await self.keeper.ask(partial(_expected, name)))
         if list(before) != list(machines):
             self.broadcast.room(tuple(machines))
         for name, machine in machines.items():
             if before.get(name, machine.name) != machine.name:
                 self.broadcast.changed(name)
+        for name in [name for name in machines if name not in before]:
+            try:
+                expected = await self.keeper.ask(partial(_expected, name))
+            except StoreError as error:  # the machine is there all the same
+                log.warning("Who lifts next on %s cannot be looked up: %s", name, error)
+                continue
+            self._expect_again(name, expected)
+            self.broadcast.changed(name)
 
     def snapshot(self, machine: str) -> dict[str, Any]:
         """A machine's whole state, as the page gets it."""
@@ -186,6 +196,9 @@ class Service:
 
     def _kept(self, machine: Machine, set_id: str) -> None:
         name = machine.setup.id
+        if self.gym.machines.get(name) is not machine:  # it is gone; its set is stored
+            self.broadcast.stored({"machine": name, "set_id": set_id})
+            return
         if machine.state.stage != "during":
             self.last_sets[name] = set_id
         self.broadcast.stored({"machine": name, "set_id": set_id})

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from legcurl.config import Config, InvalidConfigError, Secret, read_config
+from legcurl.config.keys import SECRETS, SECTIONS
 from legcurl.config.lines import lines_of
-from legcurl.config.model import shown
-from legcurl.config.reading import SECRETS, SECTIONS
+from legcurl.config.model import shown, without_password
 from legcurl.motion import Calibration
 
 WHOLE = """
@@ -57,7 +57,13 @@ level = "info"
 
 
 def of_file(path: str) -> str:
-    return {"pin": "2468\n", "mqtt": "s3cret word"}[path]
+    return {
+        "pin": "2468\n",
+        "wall": "1357",
+        "mqtt": "s3cret word",
+        "token": "0123456789abcdef",
+        "short": "123",
+    }[path]
 
 
 def read(text: str, **variables: str) -> Config:
@@ -114,9 +120,9 @@ def test_what_the_example_leaves_out_is_well_too():
         said.append(bare.partition("  ")[0] if in_comment else line)
     config = read(
         "\n".join(said)
-        .replace('"view-pin"', '"pin"')
+        .replace('"view-pin"', '"wall"')
         .replace('"mqtt-password"', '"mqtt"')
-        .replace('"metrics-token"', '"pin"')
+        .replace('"metrics-token"', '"token"')
     )
     assert config.mqtt is not None
     assert len(config.machines) == 2
@@ -132,17 +138,17 @@ WRONG = {
     ("machine", "address"): ['""', '"usb"', '"serial:"', '"tcp:host"', '"sim:?lifter=ox"', "3"],
     ("machine", "extended_deg"): ['"90"', "nan", "inf", "-361.0", "true"],
     ("machine", "flexed_deg"): ['"90"', "nan", "-inf", "721"],
-    ("store", "url"): ["1", '""', "[]"],
+    ("store", "url"): ["1", '""', "[]", '"gym.db"', '"mysql://u@h/db"'],
     ("store", "journal"): ["false", '""'],
     ("store", "keep_traces_days"): ["0", "-1", "1.5", '"30"', "true", "99999999"],
     ("store", "keep_sets_days"): ["0", '"x"'],
-    ("web", "host"): ["127", '""'],
+    ("web", "host"): ["127", '""', '"a host"', '"http://gym"'],
     ("web", "port"): ["-1", "65536", '"8080"', "80.0", "true"],
-    ("web", "allow_hosts"): ['"gym"', "[1]", '[""]'],
+    ("web", "allow_hosts"): ['"gym"', "[1]", '[""]', '["http://gym"]'],
     ("web", "pin_file"): ["1234", '""'],
     ("web", "view_pin_file"): ["1234"],
     ("web", "metrics_token_file"): ["[]"],
-    ("mqtt", "host"): ["1", '""'],
+    ("mqtt", "host"): ["1", '""', '"mqtt://broker"', '"me@broker"'],
     ("mqtt", "port"): ["0", "65536", '"1883"'],
     ("mqtt", "tls"): ['"yes"', "1"],
     ("mqtt", "ca_file"): ["1"],
@@ -184,8 +190,26 @@ def test_each_wrong_value_is_told_with_its_line(section: str, key: str, value: s
         (
             "[[machine]]\nid='x'\naddress='sim:'\n[[machine]]\nid='x'\naddress='sim:'\n",
             "line 5",
-            "line 1 already",
+            "line 2 has this id already",
         ),
+        (
+            "[[machine]]\nid='Left'\naddress='sim:'\n[[machine]]\nid='left'\naddress='sim:'\n",
+            "line 5",
+            "line 2 has this id already",
+        ),
+        (
+            "[[machine]]\nid='x'\naddress='ble:A'\n[[machine]]\nid='y'\naddress='ble:A'\n",
+            "line 6",
+            "line 3 has this address already",
+        ),
+        ("[[machine]]\nid='x'\naddress='sim:'\n[machine.range]\na=1\n", "line 4", "'range'"),
+        ("['w=b']\na=1\n", "line 1", "no section 'w=b'"),
+        ("[web]\nport = 1" + "0" * 5000, "gym.toml", "a number is too long"),
+        ("[store]\nurl='postgresql://u:word@h/d'\n", "line 2", "LEGCURL_STORE_URL"),
+        ("[store]\nurl='postgresql://h/d?password=word'\n", "line 2", "LEGCURL_STORE_URL"),
+        ("[web]\npin_file='short'\n", "line 2", "a PIN has 4 to 64 characters"),
+        ("[web]\nmetrics_token_file='short'\n", "line 2", "at least 16 plain characters"),
+        ("[web]\npin_file='pin'\nview_pin_file='pin'\n", "line 3", "the two PINs are the same"),
         ("[[machine]]\nid='x'\naddress='sim:'\nflexed_deg=3\n", "line 4", "two ends"),
         (
             "[[machine]]\nid='x'\naddress='sim:'\nflexed_deg=3\nextended_deg=4.0\n",
@@ -244,6 +268,48 @@ def test_a_secret_is_shown_nowhere():
     for text in (repr(config), str(config), repr(shown(config)), f"{config.web.pin}"):
         for secret in ("2468", "s3cret", "hush"):
             assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("LEGCURL_PIN", "1x3"),
+        ("LEGCURL_PIN", "x" * 65),
+        ("LEGCURL_VIEW_PIN", "bell\a"),
+        ("LEGCURL_METRICS_TOKEN", "shorttoken"),
+        ("LEGCURL_MQTT_PASSWORD", "x" * 1025),
+    ],
+)
+def test_a_secret_that_cannot_be_one_is_refused_without_repeating_it(variable: str, value: str):
+    told = problems("[gym]\nid='g'\n[mqtt]\nhost='b'\nusername='u'\n", **{variable: value})
+    assert [line.partition(":")[0] for line in told] == [variable]
+    assert value not in told[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "seen"),
+    [
+        ("postgresql://gym:p4ss:w/ord@db/gym", None),
+        ("postgresql://gym:p4ss@db:5432/gym", "postgresql://gym:***@db:5432/gym"),
+        ("postgresql://:p4ss@db/gym", "postgresql://:***@db/gym"),
+        ("postgresql://db/gym?sslmode=require&password=p4ss", None),
+    ],
+)
+def test_a_stores_password_comes_from_the_environment_and_is_shown_nowhere(
+    url: str, seen: str | None
+):
+    config = read("", LEGCURL_STORE_URL=url)
+    assert config.store.url == url
+    assert "p4ss" not in repr(config) + str(shown(config))
+    if seen is not None:
+        assert without_password(url) == seen
+    unknown = url.replace("postgresql", "mysql")
+    for told in (
+        problems(f"[store]\nurl = '{url}'\n"),
+        problems(f"[store]\nurl = '{unknown}'\n"),
+        problems("", LEGCURL_STORE_URL=unknown),
+    ):
+        assert "p4ss" not in str(told)
 
 
 @pytest.mark.parametrize("content", ["", "two\nlines", "x" * 1025, "bell\a"])
@@ -334,3 +400,9 @@ def test_no_text_makes_anything_but_a_configuration_or_problems(text: str):
 )
 def test_no_variables_do_either(variables: dict[str, str]):
     assert outcome("", variables)
+
+
+def test_the_handbook_shows_the_whole_example():
+    root = Path(__file__).resolve().parents[3]
+    example = (Path(read_config.__code__.co_filename).parent / "example.toml").read_text()
+    assert f"```toml\n{example}```\n" in (root / "docs" / "operate.md").read_text()

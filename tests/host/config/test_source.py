@@ -30,6 +30,16 @@ def test_secrets_are_taken_out_of_the_environment_and_kept_for_the_next_reading(
         assert (config.web.pin.value, config.web.port) == ("2468", 81)
 
 
+def test_a_store_url_with_a_password_is_a_secret_too(tmp_path: Path):
+    url = "postgresql://gym:word@db/gym"
+    environment = {"LEGCURL_STORE_URL": url}
+    assert ConfigSource(None, environment).read().store.url == url
+    assert environment == {}
+    environment = {"LEGCURL_STORE_URL": "postgresql://gym@db/gym"}
+    ConfigSource(None, environment)
+    assert environment
+
+
 def test_a_secret_lies_beside_the_file_or_is_a_credential_of_systemd(tmp_path: Path):
     file = write(tmp_path / "gym.toml", "[web]\npin_file = 'pin'\nview_pin_file = 'wall'\n")
     write(tmp_path / "pin", "beside\n")

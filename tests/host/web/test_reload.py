@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from legcurl.errors import ConfigError
-from legcurl.events import Event, Progress, SetEnded, SetStarted
+from legcurl.events import Event, LinkChanged, Progress, SetEnded, SetStarted
 from legcurl.gym import Gym, Machine, MachineSetup
 from legcurl.motion import Calibration
+from legcurl.recording import Recording
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.web.live import Broadcast
@@ -126,6 +127,66 @@ async def test_another_address_holds_at_once_where_nobody_lifts(tmp_path: Path):
                 await asyncio.sleep(0.02)
         await gym.apply([setup("one", one)])
         await witness.sees("one", SetEnded)
+
+
+async def test_a_change_that_is_taken_back_at_once_leaves_the_machine_going(tmp_path: Path):
+    witness = Witness()
+    async with sensors(SIM) as (one,), Gym([setup("one", one)], [witness], tmp_path) as gym:
+        await witness.sees("one", Progress)
+        machine = gym.machines["one"]
+        assert not machine.in_set
+        await gym.apply([setup("one", one, calibration=Calibration(10.0, 100.0))])
+        await gym.apply([setup("one", one)])
+        ended = await witness.sees("one", SetEnded)
+        assert ended.set.outcome == "muscle_success"
+        assert machine.setup == setup("one", one)
+
+
+async def test_what_a_machine_became_is_written_into_its_journal(tmp_path: Path):
+    witness = Witness()
+    async with sensors(SIM) as (one,), Gym([setup("one")], [witness], tmp_path) as gym:
+        machine = gym.machines["one"]
+        calibration = Calibration(10.0, 100.0)
+        await gym.apply([setup("one", one, calibration=calibration)])
+        await witness.sees("one", Progress)
+        assert machine.journal is not None
+        machine.journal.sync()
+        with Recording(max((tmp_path / "one").glob("*"))) as newest:
+            assert (newest.header.source, newest.header.calibration) == (one, calibration)
+
+
+async def test_a_set_under_way_is_handed_to_the_station_at_another_address(tmp_path: Path):
+    """As a plug that was pulled in mid-set and put into the next socket."""
+    witness = Witness()
+    async with sensors(SIM) as (port,):
+        second = tmp_path / "ttyOther"
+        second.symlink_to(port.removeprefix("serial:"))
+        first = tmp_path / "ttyFirst"
+        first.symlink_to(port.removeprefix("serial:"))
+        journals = tmp_path / "journals"
+        async with Gym([setup("one", f"serial:{first}")], [witness], journals) as gym:
+            await witness.sees("one", SetStarted)
+            machine = gym.machines["one"]
+            first.unlink()
+            machine.hub.tell(LinkChanged("lost", "pulled"))
+            await gym.apply([setup("one", f"serial:{second}")])
+            ended = await witness.sees("one", SetEnded)
+            assert ended.set.outcome == "muscle_success"
+            assert not ended.set.incomplete
+            assert machine.setup.address == f"serial:{second}"
+
+
+async def test_a_machine_taken_out_in_mid_set_goes_on_with_it_when_it_is_back(tmp_path: Path):
+    witness = Witness()
+    async with sensors(SIM) as (one,), Gym([setup("one", one)], [witness], tmp_path) as gym:
+        await witness.sees("one", SetStarted)
+        await gym.apply([])
+        assert gym.machines == {}
+        assert not witness.of("one", SetEnded), "it is not over"
+        await gym.apply([setup("one", one)])
+        ended = await witness.sees("one", SetEnded)
+        assert ended.set.outcome == "muscle_success"
+        assert not ended.set.incomplete
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65])

@@ -49,7 +49,12 @@ export class Room {
   /** Called once a frame with the ids that have news. */
   frame(news) {
     for (const id of news) if (this.model.machines.has(id)) this.update(this.model.machines.get(id));
-    for (const id of this.tiles.keys()) if (!this.model.machines.has(id)) this.tiles.delete(id);
+    for (const [id, tile] of this.tiles) {
+      if (this.model.machines.has(id)) continue;
+      tile.element.remove();
+      this.tiles.delete(id);
+      this.sorted = ""; // what is shown is another room
+    }
     show(this.empty, this.model.greeted && this.model.machines.size === 0);
     if (news.size || this.waiting) this.sort();
     if (this.fitted !== this.tiles.size) this.fit();

@@ -1,0 +1,195 @@
+"""What may be written in a configuration: each key, and what its value must be.
+
+`SECTIONS` says it once: the check, the hints and the variables follow from it (reading.py). A check
+gives the value as the service uses it, or raises WrongValueError with what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from legcurl.address import parse
+from legcurl.errors import ConfigError
+from legcurl.web.access import PIN_MAX, PIN_MIN, TOKEN_MIN
+
+PREFIX = "LEGCURL_"
+NAME_MAX = 80
+MACHINES_MAX = 500
+DAYS_MAX = 100 * 366
+SECRET_MAX = 1024
+HOST = re.compile(r"[^\s/@?#,\"']{1,253}")
+STORE = re.compile(r"(sqlite|postgres(ql)?)(\+\w+)?://.*")
+GYM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
+MACHINE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
+ID_RULE = "letters, digits, dots and dashes, {} at most, a letter or digit first"
+PINS = ("LEGCURL_PIN", "LEGCURL_VIEW_PIN")
+METRICS_TOKEN = "LEGCURL_METRICS_TOKEN"
+# Variables of secrets, by section and key of the file that may hold one instead.
+SECRETS = {
+    ("web", "pin_file"): PINS[0],
+    ("web", "view_pin_file"): PINS[1],
+    ("web", "metrics_token_file"): METRICS_TOKEN,
+    ("mqtt", "password_file"): "LEGCURL_MQTT_PASSWORD",
+}
+
+
+class WrongValueError(Exception):
+    """A value that its key cannot have; the message says what it can."""
+
+
+Check = Callable[[Any], Any]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise WrongValueError("a text in quotes")
+    if len(value) > NAME_MAX or not value.isprintable():
+        raise WrongValueError(f"a text of at most {NAME_MAX} characters, on one line")
+    return value.strip()
+
+
+def _long_text(value: Any) -> str:
+    if not isinstance(value, str) or not value or len(value) > 500 or not value.isprintable():
+        raise WrongValueError("a text in quotes, on one line")
+    return value
+
+
+def _path(value: Any) -> Path:
+    try:
+        return Path(_long_text(value)).expanduser()
+    except RuntimeError as error:
+        raise WrongValueError("a path; there is no user of that name") from error
+
+
+def _whole(lowest: int, highest: int) -> Check:
+    def check(value: Any) -> int:
+        if type(value) is not int or not lowest <= value <= highest:
+            raise WrongValueError(f"a whole number from {lowest} to {highest}")
+        return value
+
+    return check
+
+
+def _degrees(value: Any) -> float:
+    if type(value) not in (int, float) or not isfinite(value) or not -360 <= value <= 720:
+        raise WrongValueError("an angle in degrees, as the sensor gives it")
+    return float(value)
+
+
+def _yes(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise WrongValueError("true or false, without quotes")
+    return value
+
+
+def _one_of(*choices: str) -> Check:
+    def check(value: Any) -> str:
+        if value not in choices:
+            raise WrongValueError(" or ".join(f'"{choice}"' for choice in choices))
+        return value
+
+    return check
+
+
+def _id(pattern: re.Pattern[str], longest: int) -> Check:
+    def check(value: Any) -> str:
+        if not isinstance(value, str) or not pattern.fullmatch(value):
+            raise WrongValueError(ID_RULE.format(longest))
+        return value
+
+    return check
+
+
+def _address(value: Any) -> str:
+    text = _long_text(value)
+    try:
+        parse(text)
+    except ConfigError as error:
+        raise WrongValueError(f"the way to a sensor. {str(error).rstrip('.')}") from error
+    return text
+
+
+def _host(value: Any) -> str:
+    if not isinstance(value, str) or not HOST.fullmatch(value) or not value.isprintable():
+        raise WrongValueError("a host's name or address, without a scheme before it")
+    return value
+
+
+def _store(value: Any) -> str:
+    text = _long_text(value)
+    if not STORE.fullmatch(text):
+        raise WrongValueError('"sqlite:///FILE" or "postgresql://USER@HOST/DATABASE"')
+    return text
+
+
+def _hosts(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > 50:
+        raise WrongValueError('a list of names, such as ["gym.example"]')
+    return tuple(_host(one) for one in value)
+
+
+SECTIONS: dict[str, dict[str, Check]] = {
+    "gym": {"id": _id(GYM_ID, 31), "name": _text},
+    "machine": {
+        "id": _id(MACHINE_ID, 32),
+        "name": _text,
+        "address": _address,
+        "extended_deg": _degrees,
+        "flexed_deg": _degrees,
+    },
+    "store": {
+        "url": _store,
+        "journal": _path,
+        "keep_traces_days": _whole(1, DAYS_MAX),
+        "keep_sets_days": _whole(1, DAYS_MAX),
+    },
+    "web": {
+        "host": _host,
+        "port": _whole(0, 65535),
+        "allow_hosts": _hosts,
+        "pin_file": _long_text,
+        "view_pin_file": _long_text,
+        "metrics_token_file": _long_text,
+    },
+    "mqtt": {
+        "host": _host,
+        "port": _whole(1, 65535),
+        "tls": _yes,
+        "ca_file": _path,
+        "username": _long_text,
+        "password_file": _long_text,
+        "home_assistant": _yes,
+        "traces": _yes,
+    },
+    "log": {
+        "format": _one_of("text", "json"),
+        "level": _one_of("debug", "info", "warning", "error"),
+    },
+}
+
+
+def as_toml(said: str, check: Check) -> Any:
+    """A variable's text as the value that a file would have."""
+    if check is _hosts:
+        return [name.strip() for name in said.split(",") if name.strip()]
+    if check is _yes:
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
+            said.lower(), said
+        )
+    if re.fullmatch(r"-?[0-9]{1,12}", said) and check not in (_text, _long_text, _path, _host):
+        return int(said)
+    return said
+
+
+def check_secret(variable: str, content: str) -> None:
+    """Whether a secret can be what its variable is for. The WrongValueError does not quote it."""
+    if not content or len(content) > SECRET_MAX or not content.isprintable():
+        raise WrongValueError(f"one line of text, {SECRET_MAX} characters at most")
+    if variable in PINS and not PIN_MIN <= len(content) <= PIN_MAX:
+        raise WrongValueError(f"a PIN, and a PIN has {PIN_MIN} to {PIN_MAX} characters")
+    if variable == METRICS_TOKEN and not (len(content) >= TOKEN_MIN and content.isascii()):
+        raise WrongValueError(f"a token of at least {TOKEN_MIN} plain characters")
