@@ -54,7 +54,7 @@ endif
 
 # The browser apart: Playwright keeps an event loop running in its process, where no other may.
 test: $(STAMP)
-	tests/debian-packages mosquitto=mosquitto systemd-analyze=systemd
+	tests/debian-packages mosquitto=mosquitto postgres=postgresql systemd-analyze=systemd
 	$(BIN)/python -m pytest -n 2 --ignore=tests/browser
 	$(BIN)/python -m pytest -n 2 tests/browser
 

@@ -17,9 +17,9 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -95,12 +95,14 @@ class Machine:
         self._followers = followers
         self._set_s: float | None = None  # the start of the set that is going on
         self._last_set_s: float | None = None  # and of the one before it
+        self._next: MachineSetup | None = None  # what it becomes when its station may end
+        self._ending: asyncio.Task[None] | None = None  # of that station
         if journals is not None and not setup.address.startswith("replay:"):
             self.journal = Journal(
                 journals / setup.id, source=setup.address, calibration=setup.calibration
             )
             self.journal.needed_from_us = self._needed_from_us
-            self.hub.listen("journal", self._note_sets)
+        self.hub.listen("machine", self._note_sets)
         self._boots: deque[Boot] = deque(maxlen=BOOTS_KEPT)
         self._noted: tuple[Hello, int] | None = None  # of the newest boot
         self._counts_before = StationCounts()  # of stations that are over
@@ -131,6 +133,29 @@ class Machine:
         async with aclosing(self._events()) as events:
             await self.hub.run(events)
 
+    def become(self, setup: MachineSetup) -> None:
+        """Be what the operator says now.
+
+        A new name holds at once, in mid-set too. Another address or range needs another station,
+        and waits until the set that is going on is over; where the link is lost, it is the way out.
+        """
+        now = self.setup
+        self.setup = replace(now, name=setup.name)
+        self._next = None if setup == self.setup else setup
+        if self._next is not None and (self._set_s is None or self.state.link == "lost"):
+            self._end_station()
+
+    def _end_station(self) -> None:
+        """Have the station end, so that the next one is another; there may be none."""
+        if self.station is not None and self._ending is None:
+            self._ending = asyncio.create_task(self.station.stop(), name="station ends")
+
+    def _take_over(self) -> None:
+        """Become what waited for the station to end."""
+        self._ending = None
+        if self._next is not None:
+            self.setup, self._next = self._next, None
+
     def boot_at(self, t_s: float) -> Boot | None:
         """The start of the sensor whose clock counted a moment; None before there was any."""
         for boot in reversed(self._boots):
@@ -150,15 +175,16 @@ class Machine:
         backoff = Backoff(self.setup.id)
         over = False
         while not over:
+            self._take_over()
             trouble: Exception = LinkLostError("The simulation or recording is over.")
             try:
                 async with self._open_station() as station:
                     async for event in station.events():
                         backoff.reset()
                         yield event
-                over = True
+                over = self._next is None
             except ConfigError as error:
-                trouble, over = error, True
+                trouble, over = error, self._next is None
             except LegCurlError as error:
                 trouble = error
             except Exception as error:
@@ -168,6 +194,8 @@ class Machine:
             finally:
                 self._counts_before = self.counts
                 self.station = None
+            if self._next is not None:
+                continue
             lost = LinkChanged("lost", _reason(trouble))
             if (self.state.link, self.state.link_reason) != ("lost", lost.reason):
                 yield lost
@@ -202,6 +230,8 @@ class Machine:
             self._set_s = event.start_s
         elif isinstance(event, SetEnded):
             self._set_s, self._last_set_s = None, event.set.start_s
+            if self._next is not None:
+                self._end_station()
 
     def _needed_from_us(self) -> int:
         """The session time from which the journal is needed.
@@ -239,27 +269,62 @@ class Gym:
         followers: Sequence[Follower] = (),
         journals: Path | None = None,
     ) -> None:
-        _check(setups)
-        self.machines = {setup.id: Machine(setup, followers, journals) for setup in setups}
-        self._tasks: list[asyncio.Task[None]] = []
+        check_setups(setups)
+        self._followers = followers
+        self._folder = journals
+        self.machines = {setup.id: self._machine(setup) for setup in setups}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._syncer = Syncer(self._journals)
 
     async def __aenter__(self) -> Gym:
         self._syncer.start()
         for machine in self.machines.values():
-            task = asyncio.create_task(machine.run(), name=f"machine {machine.setup.id}")
-            self._tasks.append(task)
+            self._start(machine)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _cancelled(self._tasks.values())
         self._tasks.clear()
         await asyncio.to_thread(self._syncer.end)
 
+    async def apply(self, setups: Sequence[MachineSetup]) -> None:
+        """Become the gym of these machines. Whoever did not change does not notice.
+
+        ConfigError, and nothing is changed, for setups that cannot be meant.
+        """
+        check_setups(setups)
+        wanted = {setup.id for setup in setups}
+        gone = [machine for name, machine in self.machines.items() if name not in wanted]
+        await _cancelled([self._tasks.pop(machine.setup.id) for machine in gone])
+        self.machines = {
+            setup.id: self.machines.get(setup.id) or self._machine(setup) for setup in setups
+        }
+        for setup in setups:
+            machine = self.machines[setup.id]
+            machine.become(setup)
+            task = self._tasks.get(setup.id)
+            if task is None or task.done():  # new, or its address could not be meant until now
+                self._start(machine)
+        for machine in gone:
+            if machine.journal is not None:
+                await asyncio.to_thread(machine.journal.end)
+
+    def _machine(self, setup: MachineSetup) -> Machine:
+        return Machine(setup, self._followers, self._folder)
+
+    def _start(self, machine: Machine) -> None:
+        name = machine.setup.id
+        self._tasks[name] = asyncio.create_task(machine.run(), name=f"machine {name}")
+
     def _journals(self) -> list[Journal]:
         return [machine.journal for machine in self.machines.values() if machine.journal]
+
+
+async def _cancelled(tasks: Collection[asyncio.Task[None]]) -> None:
+    """End tasks and wait until they have."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _reason(trouble: Exception) -> str:
@@ -268,7 +333,8 @@ def _reason(trouble: Exception) -> str:
     return f"legcurl itself failed: {type(trouble).__name__}: {trouble}"
 
 
-def _check(setups: Sequence[MachineSetup]) -> None:
+def check_setups(setups: Sequence[MachineSetup]) -> None:
+    """Refuse ids that cannot be, or stand for two machines."""
     seen: set[str] = set()
     for setup in setups:
         if not ID.fullmatch(setup.id):

@@ -9,9 +9,9 @@ database that somebody holds locked and one that was deleted, and costs no write
 somebody wants to know, but at most every few seconds. The loop's lag is measured by a clock that
 ticks in it.
 
-`hung` says whether starting anew would help: the loop or the store's thread does not move. A disk
-that is full is no such thing: the sets that wait in memory would be lost by a restart, and the disk
-would be as full as before.
+`hung` says whether starting anew would help: the store's thread does not move. (A loop that stands
+still judges nothing, and systemd misses its sign.) A disk that is full is no such thing: the sets
+that wait in memory would be lost by a restart, and the disk would be as full as before.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STUCK_S = 60.0  # a store that has not answered for so long will not
 TICK_S = 0.25
 LAG_KEPT = round(10.0 / TICK_S)  # the worst of the last ten seconds is told
 LAG_DEGRADED_S = 0.25  # what somebody at the page begins to notice
-LAG_FAILING_S = 2.0
+LAG_FAILING_S = 5.0  # a link's own buffers hold no more of a stream
 FREE_MIN = 8 << 20  # bytes on the disk: a checkpoint of the database takes 4 MB, a set 20 kB
 FREE_LOW = 256 << 20
 
@@ -117,8 +117,7 @@ class Health:
                 degraded.append(f"{name}: {machine.journal.trouble}")
             degraded += [f"{name}: the sensor reports {fault}." for fault in machine.state.faults]
         status: Status = "failing" if failing else "degraded" if degraded else "ok"
-        hung = waited_s > STUCK_S or lag_s > LAG_FAILING_S
-        return Verdict(status, (*failing, *degraded), hung)
+        return Verdict(status, (*failing, *degraded), hung=waited_s > STUCK_S)
 
     async def _ask_store(self) -> None:
         """Have the store probed, unless that was done just now or is still under way."""

@@ -43,6 +43,7 @@ log = logging.getLogger(__name__)
 BEFORE_SET_S = 3.0  # of the trace that is kept with a set, before its start and after its end
 FIRST_REP_S = 60.0  # kept while no set is known: the longest first rep, and some
 LONGEST_SET_S = 1800.0
+FORGOTTEN_EACH = 256  # samples: often enough, and no work for every frame
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
 FAREWELL_S = 1.5  # for the store, at the end: a service is over within five seconds
@@ -122,6 +123,8 @@ class SetKeeper:
         """Keep samples for the set that they may belong to."""
         tape = self._tapes.setdefault(machine.setup.id, Tape())
         tape.add(t_us, angle_deg)
+        if len(tape) % FORGOTTEN_EACH >= len(t_us):
+            return
         tape.forget_before(
             machine.state.t_s - (LONGEST_SET_S if machine.state.stage == "during" else FIRST_REP_S)
         )

@@ -13,9 +13,10 @@ product: decoding, sessions, trackers, hubs, the keeper, the store on SQLite, th
   and nothing else takes.
 - memory: growth from a gym of one station to the whole, for each station.
 - samples that were lost.
-- latency: how old an event's sample is when the event is handed on. The sensor's own share is in
-  it, up to 40 ms; beside it, what the service added to the time at which the frame was there. How
-  late this computer wakes who only sleeps is told too: a busy one adds that.
+- latency: from the moment at which the frame was there to the event being handed on, which is what
+  the goal is for; and how old the event's sample was, in which are the sensor's share (it gathers
+  40 ms) and the detection's (it looks a little ahead of what it judges). How late this computer
+  wakes who only sleeps is told too: a busy one adds that.
 
 `--hours` is the same as fast as it goes, for fewer stations: memory and file handles at marks.
 """
@@ -301,15 +302,15 @@ async def minute(stations: int, seconds: float, viewers: int, profile: bool) -> 
         f"  {figures['samples']:,} samples, {figures['lost']} lost, {figures['sets']} sets stored"
     )
     print(
-        f"  {len(age_ms):,} events: median {median(age_ms):.0f} ms, p99 {p99_ms:.0f} ms old "
-        f"(goal: ≤ {LATENCY_GOAL_MS:g}), of which the service added "
-        f"{median(added_ms):.1f} and {added_p99_ms:.1f} ms"
+        f"  {len(age_ms):,} events: handed on {median(added_ms):.1f} ms after the frame was there "
+        f"(median), p99 {added_p99_ms:.1f} ms (goal: ≤ {LATENCY_GOAL_MS:g}); "
+        f"their samples were {median(age_ms):.0f} and {p99_ms:.0f} ms old"
     )
     print(
         f"  who only slept was up to {figures['asleep_ms']:.0f} ms late, "
         f"p99 {figures['asleep_p99_ms']:.0f} ms"
     )
-    late = p99_ms - figures["asleep_p99_ms"] > LATENCY_GOAL_MS
+    late = added_p99_ms - figures["asleep_p99_ms"] > LATENCY_GOAL_MS
     return share > CPU_GOAL or per_station_mb > MEMORY_GOAL_MB or figures["lost"] > 0 or late
 
 
@@ -467,7 +468,8 @@ async def day(stations: int, hours: float) -> bool:
         with suppress(asyncio.CancelledError):
             await task
     kb, files = [mark[0] for mark in marks[1:]], [mark[1] for mark in marks[1:]]
-    growth_kb, more = max(kb) - kb[0], max(files) - files[0]
+    growth_kb = max(kb) - kb[0]
+    more = min(files[-3:]) - min(files[:3])  # a segment of a journal that is being closed is none
     took_s = time.process_time() - began_s
     print(f"  {ages.missing} gaps; {took_s:.0f} s of CPU")
     print(f"  after the second mark: {growth_kb:+} kB (goal: ≤ {GROWTH_GOAL_KB}), {more:+} handles")

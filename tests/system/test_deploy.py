@@ -80,14 +80,10 @@ def test_systemd_waits_longer_than_the_service_takes_to_end():
 
 
 def test_the_secrets_of_the_unit_are_what_the_service_reads():
-    from legcurl.cli import serving
+    from legcurl.config.reading import SECRETS
 
     named = set(re.findall(r"(\w+)_FILE=%d/", UNIT.read_text()))
-    assert named == {
-        serving.PIN_VARIABLE,
-        serving.VIEW_PIN_VARIABLE,
-        serving.METRICS_TOKEN_VARIABLE,
-    }
+    assert named == {variable for (section, _), variable in SECRETS.items() if section == "web"}
     loaded = set(re.findall(r"LoadCredential=([\w-]+):", UNIT.read_text()))
     assert loaded == set(re.findall(r"_FILE=%d/([\w-]+)", UNIT.read_text()))
 

@@ -48,6 +48,7 @@ _HOMES = {  # verb -> module that defines a click command of that name
     "flash": "legcurl.cli.flashing",
     "mqtt": "legcurl.cli.mqtt",
     "pair": "legcurl.cli.pairing",
+    "reanalyze": "legcurl.cli.reanalyzing",
     "record": "legcurl.cli.watching",
     "replay": "legcurl.cli.watching",
     "report": "legcurl.cli.reporting",
@@ -55,6 +56,7 @@ _HOMES = {  # verb -> module that defines a click command of that name
     "serve": "legcurl.cli.serving",
     "settings": "legcurl.cli.adjusting",
     "simulate": "legcurl.cli.simulating",
+    "store": "legcurl.cli.storing",
     "watch": "legcurl.cli.watching",
 }
 

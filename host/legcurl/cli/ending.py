@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -25,15 +25,20 @@ class OutputClosedError(Exception):
     """Whoever read our output stopped reading (`legcurl ... | head`)."""
 
 
-def run_until_ended(work: Coroutine[Any, Any, None], within_s: float | None = None) -> None:
+def run_until_ended(
+    work: Coroutine[Any, Any, None],
+    within_s: float | None = None,
+    on_hang_up: Callable[[], None] | None = None,
+) -> None:
     """Run an async command; one of ENDING_SIGNALS cancels it, and it tidies up before it ends.
 
     A second one interrupts the tidying-up too. With `within_s`, the process is over so long after
-    the first one, whatever still hangs in it. Raises EndedBySignal.
+    the first one, whatever still hangs in it. `on_hang_up` is called for SIGHUP instead. Raises
+    EndedBySignal.
     """
     import asyncio
 
-    asyncio.run(_cancelled_by_signals(work, within_s))
+    asyncio.run(_cancelled_by_signals(work, within_s, on_hang_up))
 
 
 def _end_by_force(number: int, within_s: float) -> None:
@@ -57,7 +62,9 @@ def _end_by_force(number: int, within_s: float) -> None:
     timer.start()
 
 
-async def _cancelled_by_signals(work: Coroutine[Any, Any, None], within_s: float | None) -> None:
+async def _cancelled_by_signals(
+    work: Coroutine[Any, Any, None], within_s: float | None, on_hang_up: Callable[[], None] | None
+) -> None:
     import asyncio
 
     loop = asyncio.get_running_loop()
@@ -77,6 +84,8 @@ async def _cancelled_by_signals(work: Coroutine[Any, Any, None], within_s: float
     }
     for number in before:
         loop.add_signal_handler(number, end, number)
+    if on_hang_up is not None:
+        loop.add_signal_handler(signal.SIGHUP, on_hang_up)
     try:
         await task
     except asyncio.CancelledError:

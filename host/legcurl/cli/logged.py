@@ -26,16 +26,12 @@ def log_options(command: Callable[..., Any]) -> Callable[..., Any]:
     level = click.option(
         "--log-level",
         type=click.Choice(LEVELS),
-        default="warning",
-        show_default=True,
-        help="What is logged: this, and what is worse.",
+        help="What is logged: this, and what is worse. [default: warning]",
     )
     form = click.option(
         "--log-format",
         type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="Of what is logged to stderr: sentences, or one JSON object a line.",
+        help="Of what is logged to stderr: sentences, or one JSON object a line. [default: text]",
     )
     return form(level(command))
 
@@ -46,6 +42,11 @@ class Logging:
 
     format: LogFormat
     level: str
+
+    @classmethod
+    def of(cls, log_format: str | None, log_level: str | None) -> Logging:
+        """As the options say, where no configuration has been read yet."""
+        return cls("json" if log_format == "json" else "text", log_level or "warning")
 
     def to(self, output: EventOutput) -> AbstractContextManager[None]:
         """Log while this is entered: through the output, or past it as JSON."""

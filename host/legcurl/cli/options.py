@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
+store_option = click.option(
+    "--store", "url", metavar="URL", help="Which store. [default: the user's own]"
+)
+
 
 def calibration_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --extended and --flexed: the two ends of the lifter's range."""

@@ -6,36 +6,35 @@ matters of each machine, a line at a time.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from legcurl.cli.ending import ENDS_WITHIN_S, run_until_ended
 from legcurl.cli.logged import Logging, log_options
+from legcurl.cli.options import store_option
 from legcurl.cli.output import Picture, PlainLines, can_draw, write_line
-from legcurl.logs import hide
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
 
     from legcurl.cli.output import EventOutput
-    from legcurl.gym import Machine, MachineSetup
+    from legcurl.cli.reloading import Reloader
+    from legcurl.cli.wanted import Wanted
+    from legcurl.config import Config
+    from legcurl.gym import Machine
     from legcurl.hub import Reader
-    from legcurl.logs import LogFormat
-    from legcurl.mqtt.publisher import Publishing
     from legcurl.notify import Notifier
-    from legcurl.web.access import Access
+    from legcurl.store.claim import Claim
     from legcurl.web.app import Service
-
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
-PIN_VARIABLE = "LEGCURL_PIN"
-VIEW_PIN_VARIABLE = "LEGCURL_VIEW_PIN"
-METRICS_TOKEN_VARIABLE = "LEGCURL_METRICS_TOKEN"
 
 
 @click.command(short_help="Run the coach's page.")
@@ -46,9 +45,16 @@ METRICS_TOKEN_VARIABLE = "LEGCURL_METRICS_TOKEN"
     multiple=True,
     help="A machine: its sensor's address, after a name if it shall have one. Repeat for more.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535))
-@click.option("--store", metavar="URL", help="Where sets are kept. [default: the user's own]")
+@click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="FILE",
+    help="A gym's configuration: see 'legcurl config'. Options stand over it.",
+)
+@click.option("--host", help="Address to listen on. [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="[default: 8080]")
+@store_option
 @click.option(
     "--allow-host", "names", metavar="NAME", multiple=True, help="A name that browsers may use."
 )
@@ -59,105 +65,152 @@ METRICS_TOKEN_VARIABLE = "LEGCURL_METRICS_TOKEN"
 @click.option("--quiet", is_flag=True, help="Print nothing but the page's address.")
 def serve(
     stations: tuple[str, ...],
-    host: str,
-    port: int,
-    store: str | None,
+    file: Path | None,
+    host: str | None,
+    port: int | None,
+    url: str | None,
     names: tuple[str, ...],
     broker: str | None,
     ca_file: Path | None,
     gym: str | None,
-    log_format: LogFormat,
-    log_level: str,
+    log_format: str | None,
+    log_level: str | None,
     quiet: bool,
 ) -> None:
     """Show every machine live in the browser, and keep every set.
 
     Beyond this computer (--host 0.0.0.0) a PIN is needed: put it into the environment as
     LEGCURL_PIN, and as LEGCURL_VIEW_PIN one that may only look. On a terminal the first machine
-    is drawn live; elsewhere a line is printed for each event that matters. Ctrl-C ends it.
+    is drawn live; elsewhere a line is printed for each event that matters. Ctrl-C ends it; with
+    --config, SIGHUP has the file read again.
     """
+    from legcurl.cli.wanted import Options, Wanted
+    from legcurl.config import ConfigSource
     from legcurl.notify import Notifier
 
     notifier = Notifier.from_environment()
-    log = Logging(log_format, log_level)
+    options = Options(stations, host, port, url, names, broker, ca_file, gym, log_format, log_level)
+    with Logging.of(log_format, log_level).errors():  # until the configuration says how
+        wanted = Wanted(ConfigSource(file, os.environ), options)
+        config = wanted.read()
+    log = Logging(config.log.format, config.log.level)
     with log.errors():
-        publishing = _publishing(broker, ca_file, gym)
-        _serve_all(
-            stations, host, port, store, names, notifier, log, publishing=publishing, quiet=quiet
-        )
+        _serve_all(wanted, config, _Around(notifier, log, quiet))
 
 
-def _serve_all(
-    stations: tuple[str, ...],
-    host: str,
-    port: int,
-    store: str | None,
-    names: tuple[str, ...],
-    notifier: Notifier,
-    log: Logging,
-    *,
-    publishing: Publishing | None,
-    quiet: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """What is around a service: who is told how it is, and how."""
+
+    notifier: Notifier
+    log: Logging
+    quiet: bool
+
+
+def _serve_all(wanted: Wanted, config: Config, around: _Around) -> None:
+    from legcurl.cli.reloading import Reloader
+    from legcurl.cli.wanted import access_of, journals_of, publishing_of, setups_of
     from legcurl.errors import ConfigError
 
-    access = _access(host)
-    setups = _setups(stations)
-    if not setups:
+    place = config.store.url
+    if not config.machines and not (place or "").startswith("postgres"):
+        # A store of many gyms has sets of its own to show.
         raise ConfigError("Name at least one machine: legcurl serve --station serial:/dev/ttyACM0")
-    hosts = {*LOOPBACK, host, *names}
-    if host in ("0.0.0.0", "::"):
-        hosts |= _own_names()
     try:
         from legcurl.store import open_store
+        from legcurl.store.claim import claim
+        from legcurl.store.places import own_store
         from legcurl.web.app import Service
         from legcurl.web.server import listen
     except ImportError as error:
         raise ConfigError(
             f"legcurl serve needs more packages ({error.name}): pip install 'legcurl[serve]'"
         ) from error
-    url = store or f"sqlite:///{_own_store()}"
+    access, publishing = access_of(config), publishing_of(config)
+    place = place or own_store()
+    mine = claim(place, "legcurl serve", gym_id=config.gym.id) if config.machines else nullcontext()
     with (
-        open_store(url, publishing=publishing is not None) as opened,
-        listen(host, port) as opened_port,
+        mine as held,  # before it is opened, because opening may upgrade it
+        open_store(place, publishing=publishing is not None) as store,
+        listen(config.web.host, config.web.port) as listener,
     ):
-        service = Service(setups, opened, access, _journals_of(url), publishing=publishing)
-        work = _serve(service, sorted(hosts), opened_port, notifier, log, quiet=quiet)
-        run_until_ended(work, ENDS_WITHIN_S)
+        journals = journals_of(config, place)
+        service = Service(setups_of(config), store, access, journals, publishing=publishing)
+        reloader = Reloader(service, wanted, config)
+        on_hang_up = reloader.ask if wanted.has_file else None
+        beside = (reloader.run(), *_keeping_house(service, held, config))
+        work = _serve(service, listener, config, reloader, beside, around)
+        run_until_ended(work, ENDS_WITHIN_S, on_hang_up)
 
 
 async def _serve(
     service: Service,
-    hosts: list[str],
     listener: socket.socket,
-    notifier: Notifier,
-    log: Logging,
-    *,
-    quiet: bool,
+    config: Config,
+    reloader: Reloader,
+    beside: Sequence[Coroutine[Any, Any, None]],
+    around: _Around,
 ) -> None:
     from legcurl.cli.supervised import supervised
+    from legcurl.cli.wanted import hosts_of
     from legcurl.web.app import create_app
     from legcurl.web.server import serve as serve_app
 
+    url = _url_of(listener)
+    write_line(url)
+    machines = list(service.gym.machines.values())
+    output: EventOutput = PlainLines()
+    settle: Callable[[], None] = _nothing
+    if machines and can_draw() and not around.quiet:
+        output, settle = _picture(machines[0], url)
+        machines[0].hub.attach("terminal", partial(_show, output))
+    elif not around.quiet:
+        reloader.changed, settle = _say_what_matters(service)
+    try:
+        with output, around.log.to(output):
+            _warn(config)
+            async with supervised(service, around.notifier), running_beside(beside):
+                await serve_app(create_app(service, hosts=hosts_of(config)), listener)
+    finally:
+        settle()
+
+
+def _keeping_house(
+    service: Service, held: Claim | None, config: Config
+) -> list[Coroutine[Any, Any, None]]:
+    """What the store needs of its service; who only shows it does nothing to it."""
+    from legcurl.housekeeping import keep_house
+    from legcurl.store.pruning import Retention
+
+    if held is None:
+        return []
+    kept = Retention(config.store.keep_traces_days, config.store.keep_sets_days)
+    return [keep_house(service.keeper.ask, held, kept)]
+
+
+def _warn(config: Config) -> None:
+    import logging
+
+    for warning in config.warnings:
+        logging.getLogger(__name__).warning("%s.", warning)
+
+
+def _url_of(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
-    url = f"http://{shown}:{port}/"
-    write_line(url)
-    first, *_ = machines = list(service.gym.machines.values())
-    output: EventOutput = PlainLines()
-    settle: Callable[[], None] | None = None
-    if can_draw() and not quiet:
-        output, settle = _picture(first, url)
-        first.hub.attach("terminal", partial(_show, output))
-    elif not quiet:
-        settle = _say_what_matters(machines)
+    return f"http://{shown}:{port}/"
+
+
+@asynccontextmanager
+async def running_beside(works: Sequence[Coroutine[Any, Any, None]]) -> AsyncIterator[None]:
+    """Run these while the block runs."""
+    tasks = [asyncio.ensure_future(work) for work in works]
     try:
-        with output, log.to(output):
-            async with supervised(service, notifier):
-                await serve_app(create_app(service, hosts=hosts), listener)
+        yield
     finally:
-        if settle is not None:
-            settle()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _picture(machine: Machine, url: str) -> tuple[Picture, Callable[[], None]]:
@@ -177,109 +230,22 @@ async def _show(output: EventOutput, reader: Reader) -> None:
     output.end_of_events()
 
 
-def _say_what_matters(machines: list[Machine]) -> Callable[[], None]:
-    """Have each machine's events told in lines; gives what to call at the end."""
+def _say_what_matters(service: Service) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Have each machine's events told in lines.
+
+    Gives what to call when there are other machines, and at the end.
+    """
     from legcurl.cli.unhurried import GymLines
 
     lines = GymLines(sys.stdout)
-    for machine in machines:
-        machine.hub.listen("lines", partial(lines.hear, partial(getattr, machine, "name")))
-    return lines.settle
+
+    def follow_all() -> None:
+        for machine in service.gym.machines.values():
+            machine.hub.listen("lines", partial(lines.hear, partial(getattr, machine, "name")))
+
+    follow_all()
+    return follow_all, lines.settle
 
 
-def _publishing(broker: str | None, ca_file: Path | None, gym: str | None) -> Publishing | None:
-    from legcurl.errors import ConfigError
-
-    if broker is None:
-        return None
-    try:
-        from legcurl.mqtt.messages import GymName
-        from legcurl.mqtt.publisher import Publishing
-        from legcurl.mqtt.settings import broker_of
-        from legcurl.store.set_document import GYM_ID
-    except ImportError as error:
-        raise ConfigError(
-            f"--broker needs more packages ({error.name}): pip install 'legcurl[mqtt]'"
-        ) from error
-    if gym is None or not GYM_ID.fullmatch(gym):
-        raise ConfigError(
-            f"{gym!r} is no gym's id: give --gym ID, up to 31 letters, digits, dots and dashes."
-        )
-    return Publishing(broker_of(broker, ca_file=ca_file), GymName(gym, gym))
-
-
-def _access(host: str) -> Access:
-    from legcurl.errors import ConfigError
-    from legcurl.web.access import Access, hashed
-
-    # Taken out of the environment: no process that we start needs to know them.
-    pins = {
-        "change": _secret(PIN_VARIABLE),
-        "view": _secret(VIEW_PIN_VARIABLE),
-    }
-    token = _secret(METRICS_TOKEN_VARIABLE) or ""
-    hide(*pins.values(), token)
-    if host not in LOOPBACK and not pins["change"]:
-        raise ConfigError(
-            f"Beyond this computer ({host}) a PIN is needed: put one into the environment as "
-            f"{PIN_VARIABLE}."
-        )
-    hashes = {right: hashed(pin) for right, pin in pins.items() if pin}
-    return Access(hashes, metrics_token=token)  # type: ignore[arg-type]
-
-
-def _secret(variable: str) -> str | None:
-    """A secret from the environment, or from the file that VARIABLE_FILE names there."""
-    from legcurl.errors import ConfigError
-
-    said = os.environ.pop(variable, None)
-    file = os.environ.pop(f"{variable}_FILE", None)
-    if said or not file:
-        return said
-    try:
-        return Path(file).read_text().strip() or None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise ConfigError(f"{variable}_FILE: {file} cannot be read ({reason}).") from error
-
-
-def _setups(stations: tuple[str, ...]) -> list[MachineSetup]:
-    from legcurl.address import parse
-    from legcurl.gym import MachineSetup
-
-    setups = []
-    for number, text in enumerate(stations, 1):
-        name, equals, address = text.partition("=")
-        if not equals or ":" in name:
-            name, address = "", text
-        parse(address)  # an address that cannot be meant is said before anything starts
-        setups.append(MachineSetup(f"machine-{number}", name.strip(), address))
-    return setups
-
-
-def _own_store() -> Path:
-    return _own_folder() / "legcurl.db"
-
-
-def _own_folder() -> Path:
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    folder = Path(base) / "legcurl"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _journals_of(store: str) -> Path:
-    """The folder for the machines' journals: beside the database, or with the user's own things."""
-    kind, _, path = store.partition(":///")
-    return Path(f"{path}.journal") if kind == "sqlite" and path else _own_folder() / "journal"
-
-
-def _own_names() -> set[str]:
-    import socket
-
-    names = {socket.gethostname(), f"{socket.gethostname()}.local"}
-    try:
-        names |= {str(found[4][0]) for found in socket.getaddrinfo(socket.gethostname(), None)}
-    except OSError:  # a host that does not know its own name is reached by --allow-host
-        return names
-    return names
+def _nothing() -> None:
+    pass

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,36 +13,19 @@ if TYPE_CHECKING:
     from legcurl.store import Store
 
 
-def store_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add --store."""
-    return click.option(
-        "--store", "url", metavar="URL", help="Where the sets are. [default: the user's own]"
-    )(command)
-
-
 @contextmanager
 def store_to_read(url: str | None) -> Iterator[Store]:
     """Open a store that there is. StoreError for a file that does not exist: reading makes none."""
-    from legcurl.errors import ConfigError, StoreError
+    from legcurl.errors import ConfigError
 
     try:
-        from legcurl.store import open_store
+        from legcurl.store.places import open_needed
     except ImportError as error:
         raise ConfigError(
             f"The store needs more packages ({error.name}): pip install 'legcurl[serve]'"
         ) from error
-    url = url or f"sqlite:///{own_store()}"
-    scheme, _, rest = url.partition(":///")
-    if scheme == "sqlite" and rest and not Path(rest).is_file():
-        raise StoreError(f"There is no store {rest}: name the one that is meant with --store.")
-    with open_store(url) as store:
+    with open_needed(url) as store:
         yield store
-
-
-def own_store() -> Path:
-    """Where this user's sets are, unless somebody says otherwise."""
-    base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(base) / "legcurl" / "legcurl.db"
 
 
 class Day(click.ParamType):

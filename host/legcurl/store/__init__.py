@@ -1,8 +1,9 @@
 """The store: machines, clients, sets, reps, corrections and raw traces, kept for years.
 
-`open_store("sqlite:///path")` gives a `Store`. What a set was measured as never changes; what a
-coach says about it afterwards (it was deleted, the count was another) is a correction beside it,
-with who and when, and whoever reads sees the corrected set and can see the original.
+`open_store("sqlite:///path")` gives a `Store`, and so does `open_store("postgresql://...")`. What a
+set was measured as never changes; what a coach says about it afterwards (it was deleted, the count
+was another) is a correction beside it, with who and when, and whoever reads sees the corrected set
+and can see the original.
 
 Everything here is synchronous and belongs into one thread (`legcurl.gym` has one for it): a
 database on a full or slow disk must never hold up a station.
@@ -13,6 +14,7 @@ from legcurl.store.records import (
     Correction,
     CorrectionKind,
     Expected,
+    Gym,
     Machine,
     NewSet,
     SetPage,
@@ -26,6 +28,7 @@ __all__ = [
     "Correction",
     "CorrectionKind",
     "Expected",
+    "Gym",
     "Machine",
     "NewSet",
     "SetPage",

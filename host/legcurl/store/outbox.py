@@ -166,6 +166,11 @@ def waiting_by_machine(connection: Connection) -> dict[str, int]:
     return {row.machine_id: row.waiting for row in connection.execute(counted)}
 
 
+def in_use(connection: Connection) -> bool:
+    """Whether anything was told lately, or waits: the store's service has a broker."""
+    return connection.execute(sa.select(_column.id).limit(1)).first() is not None
+
+
 def mark_sent(connection: Connection, ids: Sequence[int]) -> None:
     """The broker has these: keep only that they were told."""
     if ids:

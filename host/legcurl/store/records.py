@@ -14,11 +14,20 @@ OUTCOMES: tuple[Outcome, ...] = ("muscle_success", "stopped", "interrupted")
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """A machine of the gym."""
+class Gym:
+    """A gym of a store of many."""
 
     id: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine of the gym; in a store of many gyms, of the one that `gym_id` names."""
+
+    id: str
+    name: str
+    gym_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,7 @@ class SetQuery:
 
     machine_id: str | None = None
     client_id: str | None = None
+    gym_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     before: str | None = None  # a page's `next`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -11,12 +12,16 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from legcurl.errors import InputError
 from legcurl.events import RepResult, SetResult
 from legcurl.store import tables
-from legcurl.store.records import Client, Correction, Machine, NewSet, StoredSet
+from legcurl.store.checks import storable
+from legcurl.store.records import Client, Correction, Machine, NewSet, SetQuery, StoredSet
 
 SET_FIELDS = [field.name for field in fields(SetResult) if field.name != "reps"]
 REP_FIELDS = [field.name for field in fields(RepResult)]
+_NEXT = re.compile(r"(-?[0-9]{1,17})~(.+)", re.DOTALL)  # of a page: where the next one begins
+_Chosen = sa.Select[Any, *tuple[Any, ...]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -26,12 +31,18 @@ def as_client(row: RowMapping) -> Client:
     return Client(row["id"], row["name"], as_moment(row["since_us"]))
 
 
+def as_machine(row: RowMapping) -> Machine:
+    """A machine of a complete row."""
+    return Machine(row["id"], row["name"], row["gym_id"])
+
+
 def all_sets() -> sa.Select[Any]:
     """All sets, with what `stored_sets` needs of their machines, clients and traces."""
     return (
         sa.select(
             tables.sets,
             tables.machines.c.name.label("machine_name"),
+            tables.machines.c.gym_id,
             tables.clients.c.name.label("client_name"),
             tables.clients.c.since_us.label("client_since_us"),
             tables.traces.c.set_id.is_not(None).label("has_trace"),
@@ -53,8 +64,87 @@ def same_set(new: NewSet) -> sa.Select[Any]:
 
 
 def one_set(set_id: str) -> sa.Select[Any]:
-    """The set of an id."""
-    return all_sets().where(tables.sets.c.id == set_id)
+    """The set of an id; none for an id that no database takes."""
+    return all_sets().where(tables.sets.c.id == set_id if storable(set_id) else sa.false())
+
+
+def these_sets(ids: Sequence[str]) -> sa.Select[Any]:
+    """The sets of some ids, newest first."""
+    column = tables.sets.c
+    return all_sets().where(column.id.in_(ids)).order_by(column.started_us.desc(), column.id.desc())
+
+
+def found_ids(connection: Connection, query: SetQuery, limit: int) -> _Chosen:
+    """The ids of the newest sets of a query, read from one index alone.
+
+    The rest is fetched for those that are shown, however many years there are and whatever the
+    database thinks of its tables. A gym's sets are the newest of the newest of its machines: each
+    machine has an index to look at, and a gym that closed years ago is found as quickly as one
+    that is full of people.
+    """
+    for name in (query.machine_id, query.client_id, query.gym_id, query.before):
+        if name is not None and not storable(name):
+            raise InputError(f"{name!r} names nothing that a store could have.")
+    if query.gym_id is None or query.machine_id is not None:
+        chosen = _newest(query, limit)
+        if query.gym_id is not None:
+            chosen = chosen.join(
+                tables.machines, tables.machines.c.id == tables.sets.c.machine_id
+            ).where(tables.machines.c.gym_id == query.gym_id)
+        return chosen
+    machine = tables.machines.c
+    of_gym = sa.select(machine.id).where(machine.gym_id == query.gym_id)
+    machines = connection.execute(of_gym).scalars().all()
+    if not machines:
+        return sa.select(tables.sets.c.id).where(sa.false())
+    newest = [
+        sa.select(part.c.id, part.c.started_us)
+        for part in (
+            _newest(query, limit).where(tables.sets.c.machine_id == one).subquery()
+            for one in machines
+        )
+    ]
+    all_of_them = sa.union_all(*newest).subquery()
+    column = all_of_them.c
+    return sa.select(column.id).order_by(column.started_us.desc(), column.id.desc()).limit(limit)
+
+
+def _newest(query: SetQuery, limit: int) -> sa.Select[Any, Any]:
+    """The id and time of the newest sets of a query, but for its gym."""
+    column = tables.sets.c
+    chosen = (
+        sa.select(column.id, column.started_us)
+        .order_by(column.started_us.desc(), column.id.desc())
+        .limit(limit)
+        .where(*_meant(query))
+    )
+    if query.before is not None:
+        place = _NEXT.fullmatch(query.before)
+        if place is None:
+            raise InputError(f"{query.before!r} is not the `next` of a page.")
+        at, set_id = place.groups()
+        chosen = chosen.where(sa.tuple_(column.started_us, column.id) < sa.tuple_(int(at), set_id))
+    return chosen
+
+
+def how_many(query: SetQuery) -> sa.Select[Any]:
+    """How many sets a query means on all its pages, but for its gym."""
+    return sa.select(sa.func.count()).select_from(tables.sets).where(*_meant(query))
+
+
+def _meant(query: SetQuery) -> list[sa.ColumnElement[bool]]:
+    """What a set must be for a query, but for its gym."""
+    column = tables.sets.c
+    meant = []
+    if query.machine_id is not None:
+        meant.append(column.machine_id == query.machine_id)
+    if query.client_id is not None:
+        meant.append(column.client_id == query.client_id)
+    if query.since is not None:
+        meant.append(column.started_us >= as_us(query.since))
+    if query.until is not None:
+        meant.append(column.started_us < as_us(query.until))
+    return meant
 
 
 def stored_sets(connection: Connection, rows: Sequence[RowMapping]) -> list[StoredSet]:
@@ -63,9 +153,13 @@ def stored_sets(connection: Connection, rows: Sequence[RowMapping]) -> list[Stor
     reps: dict[str, list[RepResult]] = {set_id: [] for set_id in ids}
     corrections: dict[str, list[Correction]] = {set_id: [] for set_id in ids}
     of_reps, of_corrections = tables.reps.c, tables.corrections.c
-    by_number = sa.select(tables.reps).where(of_reps.set_id.in_(ids)).order_by(of_reps.number)
-    for row in connection.execute(by_number).mappings():
-        reps[row["set_id"]].append(RepResult(**{name: row[name] for name in REP_FIELDS}))
+    by_number = (
+        sa.select(of_reps.set_id, *(of_reps[name] for name in REP_FIELDS))
+        .where(of_reps.set_id.in_(ids))
+        .order_by(of_reps.number)
+    )
+    for set_id, *measures in connection.execute(by_number):  # hundreds: no names looked up
+        reps[set_id].append(RepResult(*measures))
     by_id = (
         sa.select(tables.corrections)
         .where(of_corrections.set_id.in_(ids))
@@ -92,7 +186,7 @@ def _stored_set(
         client = Client(row["client_id"], row["client_name"], as_moment(row["client_since_us"]))
     return StoredSet(
         id=row["id"],
-        machine=Machine(row["machine_id"], row["machine_name"]),
+        machine=Machine(row["machine_id"], row["machine_name"], row["gym_id"]),
         client=client,
         started=as_moment(row["started_us"]),
         load_kg=row["load_kg"],

@@ -8,32 +8,26 @@ changes nothing.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
-from legcurl.errors import InputError, NoSuchRecordError, StoreError
+from legcurl.errors import InputError, NoSuchRecordError
 from legcurl.store import outbox, tables, traces
 from legcurl.store.checks import check_load, clean, correct_value, storable
+from legcurl.store.database import engine_for, file_of, transaction, url_of
 from legcurl.store.records import (
     Client,
     Correction,
     CorrectionKind,
     Expected,
+    Gym,
     Machine,
     NewSet,
     SetPage,
@@ -44,43 +38,36 @@ from legcurl.store.records import (
 from legcurl.store.rows import (
     REP_FIELDS,
     SET_FIELDS,
-    all_sets,
     as_client,
+    as_machine,
     as_moment,
     as_us,
+    found_ids,
+    how_many,
     one_set,
     same_set,
     stored_sets,
+    these_sets,
 )
+from legcurl.store.upgrade import upgrade
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-BUSY_S = 5.0  # another process may hold the file for the length of a backup's step
 CLIENT_ID_BYTES = 4
 NOTE_MAX = 2000
 NAME_MAX = 80
 PAGE_MAX = 500
 
 _T = TypeVar("_T")
-_NEXT = re.compile(r"(-?[0-9]{1,17})~(.+)", re.DOTALL)  # of a page: where the next one begins
 
 
 def open_store(url: str, *, publishing: bool = False) -> Store:
-    """Open the store at an SQLAlchemy URL and bring it to this version.
+    """Open the store at `sqlite:///FILE` or `postgresql://USER@HOST/DATABASE`, and upgrade it.
 
     With `publishing`, every set and change of a set is also put into the outbox (outbox.py).
     StoreError if it cannot be opened, is damaged, or is of a newer legcurl.
     """
+    store = Store(engine_for(url_of(url)), publishing=publishing)
     try:
-        engine = sa.create_engine(url)
-    except (ArgumentError, ModuleNotFoundError) as error:
-        raise StoreError(
-            f"{url.partition('@')[0]}: no such store ({error}). Write sqlite:///FILE."
-        ) from error
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-    store = Store(engine, publishing=publishing)
-    try:
-        store.migrate()
+        upgrade(store.engine)
     except BaseException:
         store.close()
         raise
@@ -93,7 +80,7 @@ class Store:
     def __init__(self, engine: Engine, *, publishing: bool = False) -> None:
         self.publishing = publishing
         self.announced: Callable[[], object] = lambda: None  # called in the store's thread
-        self._engine = engine
+        self.engine = engine
 
     def __enter__(self) -> Self:
         return self
@@ -103,65 +90,68 @@ class Store:
 
     def close(self) -> None:
         """Let go of the database."""
-        self._engine.dispose()
+        self.engine.dispose()
 
     @property
     def file(self) -> Path | None:
         """The database's file, where it is one."""
-        name = self._engine.url.database
-        return Path(name) if name and self._engine.dialect.name == "sqlite" else None
+        return file_of(self.engine.url)
 
     def probe(self) -> None:
         """Find out whether a change would be taken, without one. StoreError says why not."""
         nothing = sa.update(tables.machines).where(sa.false()).values(name=tables.machines.c.name)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(nothing)
 
-    def migrate(self) -> None:
-        """Bring the database to this version; refuse one that is newer."""
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
-        known = {
-            revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()
-        }
-        with self._transaction() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-            if current is not None and current not in known:
-                raise StoreError(
-                    f"The database is of version {current}, newer than this legcurl knows "
-                    f"({max(known)}): update legcurl. Nothing was changed."
-                )
-            config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, "head")
-            except CommandError as error:
-                raise StoreError(
-                    f"The database could not be brought up to date: {error}"
-                ) from error
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """One transaction that may change something: all of it or nothing."""
+        return transaction(self.engine)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """One transaction that only looks: others may write meanwhile, and are not seen."""
+        return transaction(self.engine, reading=True)
 
     def within(self, work: Callable[[Connection], _T]) -> _T:
         """Do something in one transaction, for the modules beside this one."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             return work(connection)
 
-    # Machines and clients
+    # Gyms, machines and clients
+
+    def put_gym(self, gym: Gym) -> None:
+        """Know a gym of a store of many gyms, or its new name."""
+        column = tables.gyms.c
+        with self.transaction() as connection:
+            known = sa.update(tables.gyms).where(column.id == gym.id).values(name=gym.name)
+            if not connection.execute(known).rowcount:
+                row = {"id": gym.id, "name": gym.name}
+                connection.execute(sa.insert(tables.gyms).values(row))
+
+    def gyms(self) -> list[Gym]:
+        """All gyms of a store of many, by name; none in a gym's own store."""
+        query = sa.select(tables.gyms).order_by(tables.gyms.c.name, tables.gyms.c.id)
+        with self.reading() as connection:
+            return [Gym(row["id"], row["name"]) for row in connection.execute(query).mappings()]
 
     def put_machine(self, machine: Machine) -> None:
         """Know a machine, or its new name."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             _put_machine(connection, machine)
 
-    def machines(self) -> list[Machine]:
-        """All machines, by name."""
-        query = sa.select(tables.machines).order_by(tables.machines.c.name)
-        with self._transaction() as connection:
-            return [Machine(row["id"], row["name"]) for row in connection.execute(query).mappings()]
+    def machines(self, gym_id: str | None = None) -> list[Machine]:
+        """All machines, or those of a gym, by name."""
+        column = tables.machines.c
+        query = sa.select(tables.machines).order_by(column.name, column.id)
+        if gym_id is not None:
+            query = query.where(column.gym_id == gym_id)
+        with self.reading() as connection:
+            return [as_machine(row) for row in connection.execute(query).mappings()]
 
     def add_client(self, name: str | None) -> Client:
         """A new client, with an id that says nothing about them."""
         name = clean(name, NAME_MAX, "A client's name")
         client = Client(token_hex(CLIENT_ID_BYTES), name or None, datetime.now(UTC))
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             row = {"id": client.id, "name": client.name, "since_us": as_us(client.since)}
             connection.execute(sa.insert(tables.clients).values(row))
         return client
@@ -172,12 +162,12 @@ class Store:
         query = sa.select(tables.clients).order_by(
             column.name.is_(None), column.name, column.since_us
         )
-        with self._transaction() as connection:
+        with self.reading() as connection:
             return [as_client(row) for row in connection.execute(query).mappings()]
 
     def client(self, client_id: str) -> Client:
         """One client. NoSuchRecordError if there is none of that id."""
-        with self._transaction() as connection:
+        with self.reading() as connection:
             found = _find_client(connection, client_id)
         if found is None:
             raise NoSuchRecordError(f"There is no client {client_id!r}.")
@@ -186,7 +176,7 @@ class Store:
     def expect(self, machine_id: str, expected: Expected) -> None:
         """Remember who lifts next on a machine, and what."""
         check_load(expected.load_kg)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             if expected.client_id is not None:
                 _need_client(connection, expected.client_id)
             changed = connection.execute(
@@ -200,7 +190,7 @@ class Store:
     def expected(self, machine_id: str) -> Expected:
         """Who lifts next on a machine, as far as anybody said."""
         query = sa.select(tables.machines).where(tables.machines.c.id == machine_id)
-        with self._transaction() as connection:
+        with self.reading() as connection:
             row = connection.execute(query).mappings().first()
         if row is None or row["next_since_us"] is None:
             return Expected()
@@ -230,7 +220,7 @@ class Store:
             {"set_id": new.id} | {name: getattr(rep, name) for name in REP_FIELDS}
             for rep in new.result.reps
         ]
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             known = connection.execute(same_set(new)).scalar()
             if known is not None:
                 return known
@@ -245,13 +235,13 @@ class Store:
             if new.trace is not None:
                 packed = {"set_id": new.id, "samples": traces.pack(new.trace)}
                 connection.execute(sa.insert(tables.traces).values(packed))
-            self._announce(connection, new.id)
+            self.announce(connection, new.id)
         self.announced()
         return new.id
 
     def get_set(self, set_id: str) -> StoredSet:
         """One set. NoSuchRecordError if there is none of that id."""
-        with self._transaction() as connection:
+        with self.reading() as connection:
             found = stored_sets(connection, connection.execute(one_set(set_id)).mappings().all())
         if not found:
             raise NoSuchRecordError(f"There is no set {set_id!r}.")
@@ -259,34 +249,23 @@ class Store:
 
     def find_sets(self, query: SetQuery) -> SetPage:
         """The sets that a query means, newest first, a page at a time."""
-        column = tables.sets.c
         limit = max(1, min(query.limit, PAGE_MAX))
-        chosen = all_sets().order_by(column.started_us.desc(), column.id.desc()).limit(limit + 1)
-        chosen = _meant(chosen, query)
-        if query.before is not None:
-            place = _NEXT.fullmatch(query.before)
-            if place is None:
-                raise InputError(f"{query.before!r} is not the `next` of a page.")
-            at, set_id = place.groups()
-            chosen = chosen.where(
-                sa.tuple_(column.started_us, column.id) < sa.tuple_(int(at), set_id)
-            )
-        with self._transaction() as connection:
-            rows = connection.execute(chosen).mappings().all()
-            found = stored_sets(connection, rows[:limit])
-        more = f"{as_us(found[-1].started)}~{found[-1].id}" if len(rows) > limit else None
+        with self.reading() as connection:
+            ids = connection.execute(found_ids(connection, query, limit + 1)).scalars().all()
+            rows = connection.execute(these_sets(ids[:limit])).mappings().all()
+            found = stored_sets(connection, rows)
+        more = f"{as_us(found[-1].started)}~{found[-1].id}" if len(ids) > limit else None
         return SetPage(tuple(found), more)
 
     def count_sets(self, query: SetQuery) -> int:
-        """How many sets a query means, on all its pages."""
-        chosen = _meant(sa.select(sa.func.count()).select_from(tables.sets), query)
-        with self._transaction() as connection:
-            return connection.execute(chosen).scalar_one()
+        """How many sets a query means, on all its pages; of any gym."""
+        with self.reading() as connection:
+            return connection.execute(how_many(query)).scalar_one()
 
     def trace(self, set_id: str) -> Trace | None:
         """The raw angles of a set, if they were kept."""
         query = sa.select(tables.traces.c.samples).where(tables.traces.c.set_id == set_id)
-        with self._transaction() as connection:
+        with self.reading() as connection:
             packed = connection.execute(query).scalar()
         return None if packed is None else traces.unpack(packed)
 
@@ -300,14 +279,14 @@ class Store:
             check_load(values["load_kg"])
         if "note" in values:
             values["note"] = clean(values["note"], NOTE_MAX, "A note") or ""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             if values.get("client_id") is not None:
                 _need_client(connection, values["client_id"])
             if not values:
                 return
             if not connection.execute(_next_revision(set_id).values(values)).rowcount:
                 raise NoSuchRecordError(f"There is no set {set_id!r}.")
-            self._announce(connection, set_id)
+            self.announce(connection, set_id)
         self.announced()
 
     def correct(
@@ -329,58 +308,19 @@ class Store:
             "at_us": as_us(correction.at),
             "reason": correction.reason,
         }
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             if connection.execute(one_set(set_id)).first() is None:
                 raise NoSuchRecordError(f"There is no set {set_id!r}.")
             connection.execute(sa.insert(tables.corrections).values(row))
             connection.execute(_next_revision(set_id))
-            self._announce(connection, set_id)
+            self.announce(connection, set_id)
         self.announced()
         return correction
 
-    def _announce(self, connection: Connection, set_id: str) -> None:
-        """Have others told of a set as it is in this transaction."""
+    def announce(self, connection: Connection, set_id: str) -> None:
+        """Have others told of a set as it is in this transaction; then call `announced`."""
         if self.publishing:
             outbox.announce_set(connection, set_id)
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """One transaction; what the database says against it becomes a StoreError."""
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except IntegrityError as error:
-            raise StoreError(f"The database refused a change: {error.orig}") from error
-        except SQLAlchemyError as error:
-            said = getattr(error, "orig", None) or error
-            raise StoreError(
-                f"The database {self._engine.url.render_as_string(hide_password=True)} failed: "
-                f"{said}. Is its disk full or read-only, or is it open elsewhere?"
-            ) from error
-
-
-def _meant(chosen: sa.Select[Any], query: SetQuery) -> sa.Select[Any]:
-    """A selection of sets, narrowed to those that a query means."""
-    column = tables.sets.c
-    if query.machine_id is not None:
-        chosen = chosen.where(column.machine_id == query.machine_id)
-    if query.client_id is not None:
-        chosen = chosen.where(column.client_id == query.client_id)
-    if query.since is not None:
-        chosen = chosen.where(column.started_us >= as_us(query.since))
-    if query.until is not None:
-        chosen = chosen.where(column.started_us < as_us(query.until))
-    return chosen
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """Make SQLite durable, patient and strict about references."""
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={round(BUSY_S * 1000)}")
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
 
 
 def _next_revision(set_id: str) -> sa.Update:
@@ -392,9 +332,9 @@ def _next_revision(set_id: str) -> sa.Update:
 
 def _put_machine(connection: Connection, machine: Machine) -> None:
     column = tables.machines.c
-    known = sa.update(tables.machines).where(column.id == machine.id).values(name=machine.name)
+    row = {"id": machine.id, "name": machine.name, "gym_id": machine.gym_id}
+    known = sa.update(tables.machines).where(column.id == machine.id).values(row)
     if not connection.execute(known).rowcount:
-        row = {"id": machine.id, "name": machine.name}
         connection.execute(sa.insert(tables.machines).values(row))
 
 

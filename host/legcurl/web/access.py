@@ -72,15 +72,19 @@ class Access:
         metrics_token: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if metrics_token and not (len(metrics_token) >= TOKEN_MIN and metrics_token.isascii()):
-            raise ConfigError(f"The metrics token has at least {TOKEN_MIN} plain characters.")
         self._clock = clock
-        self._metrics_token = metrics_token
+        self._metrics_token = _checked_token(metrics_token)
         self._hashes = dict(hashes)
         self._sessions: dict[str, Session] = {}
         self._open = Session(COACH, token_urlsafe(24), float("inf"), "this computer")
         self._wrong = 0
         self._closed_until_s = 0.0
+
+    def replace(self, hashes: Mapping[Right, str], *, metrics_token: str = "") -> None:
+        """Have other PINs from here on; everybody is signed out."""
+        self._metrics_token = _checked_token(metrics_token)
+        self._hashes = dict(hashes)
+        self._sessions.clear()
 
     @property
     def needs_pin(self) -> bool:
@@ -161,6 +165,12 @@ def hashed(pin: str) -> str:
     if not _can_be_pin(pin):
         raise ConfigError(f"A PIN has {PIN_MIN} to {PIN_MAX} characters.")
     return PasswordHasher().hash(pin)
+
+
+def _checked_token(token: str) -> str:
+    if token and not (len(token) >= TOKEN_MIN and token.isascii()):
+        raise ConfigError(f"The metrics token has at least {TOKEN_MIN} plain characters.")
+    return token
 
 
 def _can_be_pin(text: str) -> bool:

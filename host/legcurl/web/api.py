@@ -54,6 +54,7 @@ def routes() -> list[Route]:
         Route("/api/sets/{id}/corrections", writing(_correct), methods=["POST"]),
         Route("/api/sets/{id}", reading(_set), methods=["GET"]),
         Route("/api/sets/{id}", writing(_change_set), methods=["PATCH"]),
+        Route("/api/gyms", reading(_gyms), methods=["GET"]),
         Route("/api/clients", reading(_clients), methods=["GET"]),
         Route("/api/clients", writing(_add_client), methods=["POST"]),
         Route("/api/clients/{id}/history", reading(_history), methods=["GET"]),
@@ -193,6 +194,7 @@ async def _sets(request: Request) -> Response:
     query = SetQuery(
         machine_id=asked.get("machine"),
         client_id=asked.get("client"),
+        gym_id=asked.get("gym"),
         since=moment_of(asked.get("from")),
         until=moment_of(asked.get("to")),
         before=asked.get("before"),
@@ -257,7 +259,7 @@ async def _set_png(request: Request) -> Response:
 async def _change_set(request: Request) -> Response:
     body = await body_of(request)
     changes = {"client_id" if name == "client" else name: value for name, value in body.items()}
-    set_id = request.path_params["id"]
+    set_id = (await _own_set(request)).id
     service = service_of(request)
     await service.keeper.ask(lambda store: store.change_set(set_id, changes))
     if changes.keys() - {
@@ -271,7 +273,7 @@ async def _correct(request: Request) -> Response:
     body = await body_of(request)
     session = session_of(request)
     who = session.who if session is not None else ""
-    set_id = request.path_params["id"]
+    set_id = (await _own_set(request)).id
     kind, value, reason = body.get("kind"), body.get("value"), body.get("reason", "")
     service = service_of(request)
     await service.keeper.ask(
@@ -281,7 +283,12 @@ async def _correct(request: Request) -> Response:
     return await _set(request)
 
 
-# Clients
+# Gyms and clients
+
+
+async def _gyms(request: Request) -> Response:
+    gyms = await service_of(request).keeper.ask(lambda store: store.gyms())
+    return JSONResponse({"gyms": [{"id": gym.id, "name": gym.name} for gym in gyms]})
 
 
 async def _clients(request: Request) -> Response:
@@ -318,6 +325,14 @@ async def _client_asked(request: Request) -> tuple[Client, SetQuery]:
 async def _stored(request: Request) -> StoredSet:
     set_id = request.path_params["id"]
     return await service_of(request).keeper.ask(lambda store: store.get_set(set_id))
+
+
+async def _own_set(request: Request) -> StoredSet:
+    """The set that shall be changed: a gym's sets are changed there, and then told here."""
+    stored = await _stored(request)
+    if stored.machine.gym_id is not None:
+        raise ApiError(409, "This set is kept by its gym.", "Change it on that gym's own page.")
+    return stored
 
 
 async def _all(request: Request, query: SetQuery) -> list[StoredSet]:

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +85,7 @@ class Service:
         """Everything started, and at the end stopped in the right order."""
         self.client_names = {client.id: client.name or "" for client in self.store.clients()}
         for machine in self.gym.machines:
-            expected = self.store.expected(machine)
-            if expected.since is not None:
-                self.keeper.expect(machine, expected)
+            self._expect_again(machine, self.store.expected(machine))
         async with self.keeper, self._painter, self.health:
             ticking = asyncio.create_task(self.broadcast.run(), name="broadcast")
             try:
@@ -98,6 +97,28 @@ class Service:
             finally:
                 ticking.cancel()
                 await asyncio.gather(ticking, return_exceptions=True)
+
+    async def apply(self, setups: Sequence[MachineSetup]) -> None:
+        """Follow these machines from here on; those that did not change do not notice."""
+        before = {name: machine.name for name, machine in self.gym.machines.items()}
+        for setup in setups:  # their samples may come before anything else is done
+            self._pacers.setdefault(setup.id, TracePacer())
+        await self.gym.apply(setups)
+        machines = self.gym.machines
+        for name in [name for name in self._pacers if name not in machines]:
+            del self._pacers[name]
+            self.last_sets.pop(name, None)
+            if self.publisher is not None:
+                await self.publisher.retire(name)
+        if self.publisher is not None:
+            self.publisher.follow(self.gym)
+        for name in [name for name in machines if name not in before]:
+            self._expect_again(name, await self.keeper.ask(partial(_expected, name)))
+        if list(before) != list(machines):
+            self.broadcast.room(tuple(machines))
+        for name, machine in machines.items():
+            if before.get(name, machine.name) != machine.name:
+                self.broadcast.changed(name)
 
     def snapshot(self, machine: str) -> dict[str, Any]:
         """A machine's whole state, as the page gets it."""
@@ -127,7 +148,8 @@ class Service:
 
     def recent_trace(self, machine: str) -> list[dict[str, Any]]:
         """What a viewer who has just opened a machine's trace should see at once."""
-        return [{"machine": machine, **piece} for piece in self._pacers[machine].recent()]
+        pacer = self._pacers.get(machine)  # None: the machine is gone, and somebody still looks
+        return [] if pacer is None else [{"machine": machine, **piece} for piece in pacer.recent()]
 
     async def expect(self, machine: str, expected: Expected) -> None:
         """Remember who lifts next, here and in the store."""
@@ -157,12 +179,21 @@ class Service:
         """Let everybody go who would stay for ever: the service is about to end."""
         self.broadcast.end()
 
+    def _expect_again(self, machine: str, expected: Expected) -> None:
+        """Who was to lift next when the service ended, or the machine was taken out."""
+        if expected.since is not None:
+            self.keeper.expect(machine, expected)
+
     def _kept(self, machine: Machine, set_id: str) -> None:
         name = machine.setup.id
         if machine.state.stage != "during":
             self.last_sets[name] = set_id
         self.broadcast.stored({"machine": name, "set_id": set_id})
         self.broadcast.changed(name)
+
+
+def _expected(machine: str, store: Store) -> Expected:
+    return store.expected(machine)
 
 
 class PageFiles(StaticFiles):

@@ -57,6 +57,11 @@ class Viewer:
         self._ended = True
         self._news.set()
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was let go."""
+        return self._ended
+
     def give_up(self) -> int:
         """How many messages it lost, with those that wait: what comes next is the state."""
         lost = self.skipped + len(self._queue) if self.skipped else 0
@@ -112,6 +117,16 @@ class Broadcast:
         """Whether anybody wants a machine's trace."""
         return machine in self._watched
 
+    def room(self, machines: tuple[str, ...]) -> None:
+        """There are other machines now: every viewer is told which, and begins anew with them."""
+        self._machines = machines
+        for known in (self._whole, self._figures, self._moved):
+            for name in [name for name in known if name not in machines]:
+                del known[name]
+        self._kept.clear()  # whoever comes back must not be told of machines that are gone
+        self._last_id += 1
+        self._offer(b"".join([self._greeting(), *self._everything()]))
+
     def moved(self, machine: str, figures: list[Any]) -> None:
         """A machine's moving figures; of several in a short while the newest are sent."""
         self._figures[machine] = figures
@@ -161,11 +176,13 @@ class Broadcast:
     async def follow(self, machine: str | None, last_id: int | None) -> AsyncIterator[bytes]:
         """All messages for one new viewer, until it goes or the service ends."""
         viewer = Viewer(machine)
+        if self._ended:
+            viewer.end()
         self._viewers.add(viewer)
         self._watched[machine] += 1
         try:
             yield b"".join(self._welcome(machine, last_id))
-            while not self._ended:
+            while not viewer.ended:
                 yield await viewer.take()
                 skipped = viewer.give_up()
                 if skipped:
@@ -180,18 +197,25 @@ class Broadcast:
     def end(self) -> None:
         """Let all viewers go: the service ends."""
         self._ended = True
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """Let all viewers go. Who still may look comes back by itself."""
         for viewer in self._viewers:
             viewer.end()
 
     def _welcome(self, machine: str | None, last_id: int | None) -> list[bytes]:
         """What a new viewer begins with: what it missed, or everything."""
-        messages = [encode("hello", {"version": __version__, "machines": self._machines})]
+        messages = [self._greeting()]
         first = self._kept[0][0] if self._kept else self._last_id + 1
         if last_id is not None and first - 1 <= last_id <= self._last_id:
             messages += [message for number, message in self._kept if number > last_id]
         else:
             messages += self._everything()
         return messages + self._trace_for(machine)
+
+    def _greeting(self) -> bytes:
+        return encode("hello", {"version": __version__, "machines": self._machines})
 
     def _trace_for(self, machine: str | None) -> list[bytes]:
         """The last of a machine's trace, for who watches it; a page drops what it has already."""

@@ -31,6 +31,7 @@ _CSRF: _Schema = {
 }
 _QUERY = {
     "machine": "a machine's id",
+    "gym": "a gym's id, in a store of many",
     "client": "a client's id",
     "from": "sets that began then or later; without a zone, in the gym's",
     "to": "sets that began before then",
@@ -102,14 +103,14 @@ def _paths() -> dict[str, Any]:
                 "Sets",
                 400,
                 401,
-                query=_named("machine", "client", *period, "limit", "before"),
+                query=_named("machine", "client", "gym", *period, "limit", "before"),
             )
         },
         "/api/sets/{id}": _of(
             "id",
             get=_get("One set", "Set", 401, 404),
             patch=_change(
-                "Client, load and note", "Set", 400, 401, 404, body="SetChange", guarded=True
+                "Client, load and note", "Set", 400, 401, 404, 409, body="SetChange", guarded=True
             ),
         ),
         "/api/sets/{id}/trace": _of("id", get=_get("A set's raw angles", "Trace", 401, 404)),
@@ -118,9 +119,17 @@ def _paths() -> dict[str, Any]:
         "/api/sets/{id}/corrections": _of(
             "id",
             post=_change(
-                "Delete, restore or correct", "Set", 400, 401, 404, body="Correction", guarded=True
+                "Delete, restore or correct",
+                "Set",
+                400,
+                401,
+                404,
+                409,
+                body="Correction",
+                guarded=True,
             ),
         ),
+        "/api/gyms": {"get": _get("The gyms of a store of many; none in a gym's own", "Gyms", 401)},
         "/api/clients": {
             "get": _get("All clients", "Clients", 401),
             "post": _change(
@@ -213,6 +222,7 @@ def _schemas() -> dict[str, _Schema]:
     maybe_client: _Schema = {"anyOf": [_reference("Client"), {"type": "null"}]}
     row: dict[str, _Schema] = {
         "id": _TEXT,
+        "gym": _MAYBE_TEXT,
         "machine": named,
         "client": maybe_client,
         "load_kg": _MAYBE_NUMBER,
@@ -235,6 +245,7 @@ def _schemas() -> dict[str, _Schema]:
         "Session": _object(rights=_list(_TEXT), csrf=_TEXT, signed_in=_FLAG),
         "SignedIn": _object(rights=_list(_TEXT), csrf=_TEXT),
         "Machine": _machine(maybe_client),
+        "Gyms": _object(gyms=_list(named)),
         "Client": named,
         "Clients": _object(clients=_list(_reference("Client"))),
         "SetRow": _object(**row),

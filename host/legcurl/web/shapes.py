@@ -24,6 +24,7 @@ def row(stored: StoredSet) -> dict[str, Any]:
     completed = [rep for rep in result.reps if rep.completed]
     return {
         "id": stored.id,
+        "gym": stored.machine.gym_id,
         "machine": {"id": stored.machine.id, "name": stored.machine.name},
         "client": None if stored.client is None else client_json(stored.client),
         "load_kg": stored.load_kg,

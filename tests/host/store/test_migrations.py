@@ -10,8 +10,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from legcurl.store import SetQuery, open_store
-from legcurl.store.store import MIGRATIONS
 from legcurl.store.tables import metadata
+from legcurl.store.upgrade import MIGRATIONS
 from made_sets import new_set
 
 

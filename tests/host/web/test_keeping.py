@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from disks import small_disk
 from legcurl import keeping
 from legcurl.errors import StoreError
 from legcurl.events import SetEnded, SetStarted
@@ -340,3 +341,18 @@ def test_a_clock_that_went_back_begins_a_new_tape() -> None:
     tape.add([10, 20, 30], [1.0, 2.0, 3.0])
     tape.add([5, 6], [4.0, 5.0])
     assert tape.cut(0.0, 1.0).t_us == (5, 6)
+
+
+async def test_a_set_waits_for_room_on_a_disk_that_is_really_full(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk") as disk:
+        async with room(disk.folder) as here:
+            disk.fill()
+            play_set(machine_of(here), SET)
+            await until(lambda: here.service.keeper.trouble != "")
+            assert "full" in here.service.keeper.trouble
+            assert here.service.keeper.pending == 1
+            assert (await here.get("/healthz")).status_code == 503
+            disk.clear()
+            (stored,) = await stored_sets(here)
+            assert here.service.keeper.trouble == ""
+            assert here.store.trace(stored.id) is not None

@@ -137,10 +137,12 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
 
 def test_sensors_do_not_learn_the_pin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every process that is started inherits the environment."""
-    from legcurl.cli.serving import _access
+    from legcurl.cli.wanted import Options, Wanted, access_of
+    from legcurl.config import ConfigSource
 
     monkeypatch.setenv("LEGCURL_PIN", "2468-coach")
-    assert _access("0.0.0.0").needs_pin
+    config = Wanted(ConfigSource(None, os.environ), Options(host="0.0.0.0")).read()
+    assert access_of(config).needs_pin
     assert "LEGCURL_PIN" not in os.environ
 
 

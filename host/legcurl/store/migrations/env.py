@@ -1,4 +1,4 @@
-"""What Alembic runs the steps with: the connection that store.py hands over, in one transaction."""
+"""What Alembic runs the steps with: upgrade.py's connection, in its transaction."""
 
 from __future__ import annotations
 

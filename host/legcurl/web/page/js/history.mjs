@@ -50,24 +50,25 @@ async function fill(element, path, csv, title, above, known) {
   }
 }
 
-function table(sets, known) {
+/** A table of sets. `known` is what its title says already: the client, the machine, or nothing of
+ * either; `gyms` are the names of gyms by their ids, where the sets may be of several. */
+export function table(sets, known, gyms = new Map()) {
   const c = strings.historyColumns;
-  const other = {
-    client: [c.machine, (stored) => stored.machine.name],
-    machine: [c.client, (stored) => (stored.client ? nameOf(stored.client) : UNKNOWN)],
-  };
-  const [otherHead, otherText] = other[known];
+  const machine = [c.machine, ({ gym, machine: { name } }) => (gym === null ? name : strings.inGym(gyms.get(gym) ?? gym, name))];
+  const client = [c.client, (stored) => (stored.client ? nameOf(stored.client) : UNKNOWN)];
+  const linked = [c.client, (stored) => (stored.client ? make("a", { href: `#/client/${encodeURIComponent(stored.client.id)}` }, nameOf(stored.client)) : UNKNOWN)];
+  const others = { client: [machine], machine: [client] }[known] ?? [machine, linked];
   const row = (stored) => make(
     "tr", { "data-deleted": stored.deleted },
     make("td", {}, make("a", { href: `#/set/${encodeURIComponent(stored.id)}` }, dayAndTime(stored.started))),
-    make("td", {}, otherText(stored)),
+    ...others.map(([, shown]) => make("td", {}, shown(stored))),
     make("td", {}, stored.load_kg === null ? UNKNOWN : strings.kg(kilograms(stored.load_kg))),
     make("td", {}, String(stored.completed_reps)), make("td", {}, clock(stored.time_under_load_s)),
     make("td", {}, strings.ofAll(stored.holds_met, stored.completed_reps)),
     make("td", {}, stored.velocity_loss === null ? UNKNOWN : strings.percent(percent(Math.max(stored.velocity_loss, 0)))),
     make("td", { class: "words" }, stored.deleted ? strings.deleted : strings.outcomes[stored.outcome]),
   );
-  const head = [c.when, otherHead, c.load, c.reps, c.time, c.holds, c.loss, c.outcome];
+  const head = [c.when, ...others.map(([title]) => title), c.load, c.reps, c.time, c.holds, c.loss, c.outcome];
   return make(
     "table", {},
     make("thead", {}, make("tr", {}, ...head.map((text) => make("th", { scope: "col" }, text)))),

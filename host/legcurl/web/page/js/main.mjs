@@ -12,6 +12,7 @@ import { Speaker } from "./speaker.mjs";
 import { Stream } from "./stream.mjs";
 import { strings } from "./strings.mjs";
 import { AfterSet } from "./after.mjs";
+import { GymHistory, gymsOf } from "./gyms.mjs";
 import { ClientHistory, MachineDay } from "./history.mjs";
 import { signIn } from "./signin.mjs";
 import { stayAwake } from "./wake.mjs";
@@ -26,6 +27,7 @@ const speaker = new Speaker(document.getElementById("spoken"));
 let view = null;
 let told = 0;
 let who = { rights: [], signed_in: false };
+let gyms = []; // of a store of many, which has no machines of its own
 
 const stream = new Stream(
   {
@@ -85,11 +87,12 @@ function tell(text) {
 function route() {
   const [, kind = "", id = ""] = location.hash.split("/").map(decoded);
   view?.close();
-  const may = who.rights.includes("change");
+  const may = who.rights.includes("change") && !gyms.length;
   if (kind === "machine") view = new MachineView(model, id, may);
   else if (kind === "set") view = new AfterSet(id, may);
   else if (kind === "client") view = new ClientHistory(id);
   else if (kind === "day") view = new MachineDay(id);
+  else if (gyms.length && (kind === "gym" || !model.machines.size)) view = new GymHistory(gyms, kind === "gym" ? id : "");
   else view = new Room(model);
   set(document.body, "data-view", kind || "room");
   main.replaceChildren(view.element);
@@ -157,6 +160,7 @@ async function begin() {
     main.focus();
   });
   who = await signIn(session, main);
+  gyms = await gymsOf().catch(() => []); // what is wrong with the store is said by what needs it
   window.addEventListener("hashchange", () => {
     route();
     main.focus({ preventScroll: true }); // the link that was followed is gone: go on from the new view

@@ -13,6 +13,11 @@ export const strings = {
   noMachines: "No machine is set up yet.",
   noMachinesRemedy: "Start the service with one: legcurl serve --station serial:/dev/ttyACM0",
   noSuchMachine: "There is no such machine here.",
+  gyms: "Gyms",
+  allGyms: "All gyms",
+  noSuchGym: "There is no such gym here.",
+  inGym: (gym, machine) => `${gym}, ${machine}`,
+  older: "Older sets",
   loading: "Connecting to the service…",
 
   phases: { unknown: "READY", bottom: "REST", concentric: "LIFT", hold: "HOLD", eccentric: "LOWER" },

@@ -1,0 +1,82 @@
+"""SIGHUP to a service that has a file: it is read again, and what may change while running does.
+
+Machines come, go and change their names; PINs change and sign everybody out. The rest is told to
+wait for the next start. A file that cannot be meant changes nothing: it is said what is wrong with
+it, and the service goes on as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from legcurl.cli.wanted import Wanted, hashes_of, setups_of, token_of
+from legcurl.errors import LegCurlError
+
+if TYPE_CHECKING:
+    from legcurl.config import Config
+    from legcurl.web.app import Service
+
+log = logging.getLogger(__name__)
+
+
+class Reloader:
+    """Has a service follow its configuration, one reading at a time."""
+
+    def __init__(self, service: Service, wanted: Wanted, config: Config) -> None:
+        self.changed: Callable[[], None] = lambda: None  # called when the machines may be others
+        self._service = service
+        self._wanted = wanted
+        self._config = config
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """Read it again, soon. Asked while it is being read, it is read once more."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Serve what is asked for, until cancelled."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            try:
+                await self._reload()
+            except LegCurlError as error:
+                log.error("The configuration stays as it was: %s", error)  # noqa: TRY400 - ours
+
+    async def _reload(self) -> None:
+        config = await asyncio.to_thread(self._wanted.read)  # it looks into files
+        before, service = self._config, self._service
+        if _secrets(config) != _secrets(before):
+            hashes = await asyncio.to_thread(hashes_of, config)
+            service.access.replace(hashes, metrics_token=token_of(config))
+            service.broadcast.dismiss()
+        await service.apply(setups_of(config))
+        self._config = config
+        self.changed()
+        for warning in config.warnings:
+            log.warning("%s.", warning)
+        for name in _waiting(before, config):
+            log.warning("What changed in %s waits for the next start.", name)
+        log.info("The configuration is read again: %d machines.", len(config.machines))
+
+
+def _secrets(config: Config) -> tuple[object, ...]:
+    return config.web.pin, config.web.view_pin, config.web.metrics_token
+
+
+def _waiting(before: Config, config: Config) -> list[str]:
+    """The sections of which something changed that a running service keeps."""
+    kept = {
+        "[gym]": (before.gym, config.gym),
+        "[store]": (before.store, config.store),
+        "[web]": (
+            (before.web.host, before.web.port, before.web.allow_hosts),
+            (config.web.host, config.web.port, config.web.allow_hosts),
+        ),
+        "[mqtt]": (before.mqtt, config.mqtt),
+        "[log]": (before.log, config.log),
+    }
+    return [name for name, (then, now) in kept.items() if then != now]

@@ -1,0 +1,71 @@
+"""What a service does for its store beside storing sets: old things go, the claim is kept.
+
+Once a day, and soon after a start, what the retention rule no longer keeps is let go of, by the
+store's own thread and a few rows at a time. Once a minute the claim on the store is looked at: a
+database server that restarted has forgotten it, and then it is taken again, or somebody else was
+quicker, and that is said. Nothing here ends the service: a set stored twice is recognised, a set
+not stored is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from legcurl.errors import StoreError
+from legcurl.store.pruning import Pruned, Retention, prune
+
+if TYPE_CHECKING:
+    from legcurl.store import Store
+    from legcurl.store.claim import Claim
+
+log = logging.getLogger(__name__)
+
+CLAIM_S = 60.0
+FIRST_PRUNE_S = 300.0  # after a start there is more urgent work: sets that the sensors still have
+PRUNE_S = 24 * 3600.0
+
+Ask = Callable[[Callable[["Store"], Any]], Awaitable[Any]]
+
+
+async def keep_house(ask: Ask, claim: Claim, retention: Retention) -> None:
+    """Run until cancelled. `ask` has the store's thread do something: see keeping.py."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_keep_claim(claim), name="claim on the store")
+            tasks.create_task(_prune_daily(ask, retention), name="retention")
+    except Exception:  # sets go on being kept; whoever reads the log learns what does not
+        log.exception("Looking after the store has ended: restart the service soon.")
+
+
+async def _keep_claim(claim: Claim) -> None:
+    trouble = ""
+    while True:
+        await asyncio.sleep(CLAIM_S)
+        said = ""
+        try:
+            await asyncio.to_thread(claim.keep)
+        except StoreError as error:
+            said = str(error)
+        if said != trouble:
+            trouble = said
+            if said:
+                log.error("%s", said)
+            else:
+                log.warning("The claim on the store holds again.")
+
+
+async def _prune_daily(ask: Ask, retention: Retention) -> None:
+    await asyncio.sleep(FIRST_PRUNE_S)
+    while True:
+        try:
+            gone: Pruned = await ask(lambda store: prune(store, retention, datetime.now(UTC)))
+        except StoreError as error:
+            log.warning("Old sets and traces were not let go of: %s", error)
+        else:
+            if gone.traces or gone.sets:
+                log.info("Let go of %d old traces and %d old sets.", gone.traces, gone.sets)
+        await asyncio.sleep(PRUNE_S)

@@ -1,0 +1,195 @@
+"""Erases a person from a store, so completely that it can be shown.
+
+What goes: the client, every set that is theirs with its reps, corrections, older measures and raw
+trace, what others were to be told of those sets, and the entry that they lift next somewhere. The
+sets go too, and do not stay without a name: a person's figures of a year, with the hours at which
+they trained, name them as well as a name does.
+
+Then the store is searched, every column of every table, for their ids. On SQLite what is erased is
+overwritten (`PRAGMA secure_delete`), the file written anew (VACUUM) and its log emptied, so no byte
+of it is left in the store's files. On PostgreSQL the rows are gone and VACUUM frees their room; the
+server's own log and backups go by the server's rules.
+
+Where the gym publishes, its pseudonyms (the client's id, the sets') stay in one message until the
+broker has it, which has the central store erase them too; and a central store remembers them, so
+that what was still on its way does not bring anything back.
+
+A person's name in a note on somebody else's set, or a backup, is not this command's to change: the
+first is told, the second has to be known.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from legcurl.errors import NoSuchRecordError, StoreError
+from legcurl.store import outbox, tables
+from legcurl.store.checks import storable
+from legcurl.store.pruning import vacuum
+from legcurl.store.store import Store
+
+SETS_AT_ONCE = 200
+_ESCAPE = "\\"
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was erased of a person, and where their name still stands in what is others'."""
+
+    client_id: str
+    sets: int
+    traces: int
+    events: int
+    machines: int  # at which they were entered as the next
+    named_in: tuple[str, ...]  # "sets.note of SET-ID"
+
+
+def belongings(store: Store, client_id: str) -> Forgotten:
+    """What `forget` would erase. NoSuchRecordError if there is no client of that id."""
+    with store.reading() as connection:
+        return _found(connection, client_id)
+
+
+def forget(store: Store, client_id: str) -> Forgotten:
+    """Erase a person. NoSuchRecordError if there is no client of that id.
+
+    StoreError if anything of them could not be erased: the message says what, and again is safe.
+    """
+    with store.transaction() as connection:
+        found = _found(connection, client_id)
+        ids = _sets_of(connection, client_id)
+        for some in _portions(ids):
+            for set_id in some:
+                connection.execute(sa.delete(tables.outbox).where(_tells_of(set_id)))
+            for table in (tables.corrections, tables.analyses, tables.traces, tables.reps):
+                connection.execute(sa.delete(table).where(table.c.set_id.in_(some)))
+            connection.execute(sa.delete(tables.sets).where(tables.sets.c.id.in_(some)))
+        connection.execute(sa.delete(tables.outbox).where(_tells_of(client_id)))
+        connection.execute(
+            sa.update(tables.machines)
+            .where(tables.machines.c.next_client_id == client_id)
+            .values(next_client_id=None, next_load_kg=None, next_since_us=None)
+        )
+        connection.execute(sa.delete(tables.clients).where(tables.clients.c.id == client_id))
+        _bury(connection, client_id)
+        if ":" in client_id:
+            _remember(connection, client_id, ids)
+        elif store.publishing:
+            outbox.announce_forget(connection, client_id, ids)
+        left = [place for text in (client_id, *ids) for place in _places(connection, text)]
+        if left:
+            raise StoreError(
+                f"Client {client_id} is not erased: {', '.join(left[:5])} still tells of them. "
+                "Nothing was changed."
+            )
+    store.announced()
+    vacuum(store)
+    return found
+
+
+def _bury(connection: Connection, client_id: str) -> None:
+    """Messages that could not be read and may be about them."""
+    column = tables.dead_letters.c
+    own = (client_id.partition(":")[2] or client_id).encode()
+    for row_id, payload in connection.execute(sa.select(column.id, column.payload)).all():
+        if own in payload:
+            connection.execute(sa.delete(tables.dead_letters).where(column.id == row_id))
+
+
+def _remember(connection: Connection, client_id: str, set_ids: Sequence[str]) -> None:
+    """In a store of many gyms: what is still on its way from theirs must not bring them back."""
+    now_us = time.time_ns() // 1000
+    rows = [{"id": key, "at_us": now_us} for key in (client_id, *set_ids)]
+    insert = outbox.insert_for(connection, tables.forgotten)
+    connection.execute(insert.on_conflict_do_nothing(), rows)
+
+
+def _found(connection: Connection, client_id: str) -> Forgotten:
+    of_clients = sa.select(tables.clients).where(tables.clients.c.id == client_id)
+    row = connection.execute(of_clients).mappings().first() if storable(client_id) else None
+    if row is None:
+        raise NoSuchRecordError(
+            f"There is no client {client_id!r}: 'legcurl store clients' lists them."
+        )
+    ids = _sets_of(connection, client_id)
+    of_sets = sa.select(tables.sets.c.id).where(tables.sets.c.client_id == client_id)
+    events = {
+        event
+        for text in (client_id, *ids)
+        for event in connection.execute(
+            sa.select(tables.outbox.c.id).where(_tells_of(text))
+        ).scalars()
+    }
+    mine = set(ids)
+    return Forgotten(
+        client_id=client_id,
+        sets=len(ids),
+        traces=_count(connection, tables.traces, tables.traces.c.set_id.in_(of_sets)),
+        events=len(events),
+        machines=_count(connection, tables.machines, tables.machines.c.next_client_id == client_id),
+        named_in=tuple(_named_in(connection, row["name"], mine)) if row["name"] else (),
+    )
+
+
+def _sets_of(connection: Connection, client_id: str) -> Sequence[str]:
+    column = tables.sets.c
+    return (
+        connection.execute(sa.select(column.id).where(column.client_id == client_id))
+        .scalars()
+        .all()
+    )
+
+
+def _tells_of(id_: str) -> sa.ColumnElement[bool]:
+    """Whether an event's JSON, or its id, is about a client or set: it stands there as a whole."""
+    quoted = (
+        id_.replace(_ESCAPE, _ESCAPE * 2).replace("%", f"{_ESCAPE}%").replace("_", f"{_ESCAPE}_")
+    )
+    payload, event_id = tables.outbox.c.payload, tables.outbox.c.event_id
+    return sa.or_(
+        payload.like(f'%"{quoted}"%', escape=_ESCAPE),
+        payload.like(f'%:{quoted}"%', escape=_ESCAPE),
+        event_id.like(f"%{quoted}%", escape=_ESCAPE),
+    )
+
+
+def _named_in(connection: Connection, name: str, mine: set[str]) -> Iterator[str]:
+    """Notes and reasons on others' sets that hold a name."""
+    for table, column, key in (
+        (tables.sets, tables.sets.c.note, tables.sets.c.id),
+        (tables.corrections, tables.corrections.c.reason, tables.corrections.c.set_id),
+    ):
+        query = sa.select(key).where(column.contains(name, autoescape=True))
+        for set_id in connection.execute(query).scalars():
+            if set_id not in mine:
+                yield f"{table.name}.{column.name} of {set_id}"
+
+
+def _places(connection: Connection, text: str) -> Iterator[str]:
+    """Columns of any table that hold an id, but for the one that says that it was erased."""
+    for table in tables.metadata.sorted_tables:
+        if table is tables.forgotten:
+            continue
+        for column in table.columns:
+            if not isinstance(column.type, sa.String | sa.Text):
+                continue
+            match = column == text
+            if _count(connection, table, match):
+                yield f"{table.name}.{column.name}"
+
+
+def _portions(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for first in range(0, len(ids), SETS_AT_ONCE):
+        yield ids[first : first + SETS_AT_ONCE]
+
+
+def _count(connection: Connection, table: sa.Table, where: sa.ColumnElement[Any]) -> int:
+    return connection.execute(
+        sa.select(sa.func.count()).select_from(table).where(where)
+    ).scalar_one()

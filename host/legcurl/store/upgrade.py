@@ -1,0 +1,61 @@
+"""Brings a database of any past version to this one, in one transaction; refuses a newer one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import text
+from sqlalchemy.engine import Connection, Engine
+
+from legcurl.errors import StoreError
+from legcurl.store.database import transaction
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+UPGRADE_LOCK = 0x6C656763  # of PostgreSQL: services that start together upgrade one by one
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the database to this version. StoreError if it is newer: it is left as it is."""
+    config = _config()
+    known = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
+    newest = known[0]
+    with transaction(engine, reading=True) as connection:
+        if _version(connection, known) == newest:
+            return
+    with transaction(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+        if _version(connection, known) == newest:  # another process was quicker
+            return
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise StoreError(f"The database could not be brought up to date: {error}") from error
+
+
+def version(engine: Engine) -> str:
+    """The version of the database, as the steps are numbered."""
+    with transaction(engine, reading=True) as connection:
+        return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def _version(connection: Connection, known: list[str]) -> str | None:
+    current = MigrationContext.configure(connection).get_current_revision()
+    if current is not None and current not in known:
+        raise StoreError(
+            f"The database is of version {current}, newer than this legcurl knows "
+            f"({known[0]}): update legcurl. Nothing was changed."
+        )
+    return current
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    return config

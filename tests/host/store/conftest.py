@@ -1,0 +1,46 @@
+"""Stores to test: the same promises on SQLite and on a PostgreSQL server, which is a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from legcurl.store import Store, open_store
+from postgres_server import PostgresServer, postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def upgraded(postgres) -> str:
+    """The name of an empty database of this version: the others are its copies."""
+    name = postgres.new_database()
+    open_store(postgres.url(name)).close()
+    return name
+
+
+@pytest.fixture
+def sqlite_url(tmp_path) -> str:
+    return f"sqlite:///{tmp_path}/legcurl.db"
+
+
+@pytest.fixture
+def postgres_url(postgres, upgraded) -> Iterator[str]:
+    name = postgres.new_database(upgraded)
+    yield postgres.url(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request) -> str:
+    return request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
+
+
+@pytest.fixture
+def store(url) -> Iterator[Store]:
+    with open_store(url) as opened:
+        yield opened

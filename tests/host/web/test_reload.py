@@ -1,0 +1,211 @@
+"""The gym changes while it runs, and whoever did not change does not notice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from legcurl.errors import ConfigError
+from legcurl.events import Event, Progress, SetEnded, SetStarted
+from legcurl.gym import Gym, Machine, MachineSetup
+from legcurl.motion import Calibration
+from legcurl.simulator.options import parse_address
+from legcurl.simulator.runner import SimulatedSensor
+from legcurl.web.live import Broadcast
+from played import play_set
+from room import room
+
+PATIENCE_S = 60.0
+SIM = "lifter=early&seed=7&pace=16"
+
+
+def setup(name: str, address: str = "tcp:127.0.0.1:1", **fields: Any) -> MachineSetup:
+    return MachineSetup(name, name.title(), address, **fields)
+
+
+class Witness:
+    """Follows a gym and remembers."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, list[Event]] = {}
+        self._news = asyncio.Event()
+
+    def happened(self, machine: Machine, event: Event) -> None:
+        self.events.setdefault(machine.setup.id, []).append(event)
+        self._news.set()
+
+    def sampled(self, machine: Machine, t_us: object, angle_deg: object) -> None:
+        pass
+
+    def needs_from_s(self, machine: Machine) -> None:
+        pass
+
+    def of(self, machine: str, kind: type) -> list[Any]:
+        return [event for event in self.events.get(machine, []) if isinstance(event, kind)]
+
+    async def sees(self, machine: str, kind: type) -> Any:
+        """The first event of a kind, as soon as there is one."""
+        async with asyncio.timeout(PATIENCE_S):
+            while not self.of(machine, kind):
+                self._news.clear()
+                await self._news.wait()
+        return self.of(machine, kind)[0]
+
+
+@asynccontextmanager
+async def sensors(*queries: str) -> AsyncIterator[list[str]]:
+    """Simulated sensors that outlive stations, and their addresses."""
+    started = [SimulatedSensor(parse_address(f"sim:?{query}")) for query in queries]
+    for sensor in started:
+        await sensor.__aenter__()
+    try:
+        yield [f"serial:{sensor.port}" for sensor in started]
+    finally:
+        for sensor in started:
+            await sensor.__aexit__(None, None, None)
+
+
+async def test_a_machine_that_comes_is_followed_and_one_that_goes_is_let_go(tmp_path: Path):
+    witness = Witness()
+    async with (
+        sensors(SIM, SIM.replace("seed=7", "seed=8")) as (one, two),
+        Gym([setup("one", one)], [witness], tmp_path) as gym,
+    ):
+        await witness.sees("one", SetStarted)
+        station = gym.machines["one"].station
+        await gym.apply([setup("two", two), setup("one", one)])
+        assert list(gym.machines) == ["two", "one"], "in the order of the file"
+        await witness.sees("two", Progress)
+        assert gym.machines["one"].station is station, "and nobody else was disturbed"
+        await gym.apply([setup("one", one)])
+        assert list(gym.machines) == ["one"]
+        quiet = len(witness.events["two"])
+        ended = await witness.sees("one", SetEnded)
+        assert ended.set.outcome == "muscle_success"
+        assert len(witness.events["two"]) == quiet
+
+
+async def test_a_new_name_holds_at_once_and_the_set_goes_on(tmp_path: Path):
+    witness = Witness()
+    async with sensors(SIM) as (one,), Gym([setup("one", one)], [witness], tmp_path) as gym:
+        await witness.sees("one", SetStarted)
+        machine, station = gym.machines["one"], gym.machines["one"].station
+        await gym.apply([MachineSetup("one", "The other name", one)])
+        assert (machine.name, machine.station) == ("The other name", station)
+        ended = await witness.sees("one", SetEnded)
+        assert len(witness.of("one", SetStarted)) == 1
+        assert not ended.set.incomplete
+
+
+async def test_another_range_waits_until_the_set_is_over(tmp_path: Path):
+    witness = Witness()
+    async with sensors(SIM) as (one,), Gym([setup("one", one)], [witness], tmp_path) as gym:
+        await witness.sees("one", SetStarted)
+        machine, station = gym.machines["one"], gym.machines["one"].station
+        calibration = Calibration(10.0, 100.0)
+        await gym.apply([setup("one", one, calibration=calibration)])
+        assert machine.station is station
+        assert machine.setup.calibration is None
+        ended = await witness.sees("one", SetEnded)
+        assert ended.set.outcome == "muscle_success"
+        async with asyncio.timeout(PATIENCE_S):
+            while machine.setup.calibration != calibration or machine.station in (None, station):
+                await asyncio.sleep(0.02)
+
+
+async def test_another_address_holds_at_once_where_nobody_lifts(tmp_path: Path):
+    witness = Witness()
+    async with sensors(SIM) as (one,), Gym([setup("one")], [witness], tmp_path) as gym:
+        async with asyncio.timeout(PATIENCE_S):
+            while gym.machines["one"].state.link != "lost":
+                await asyncio.sleep(0.02)
+        await gym.apply([setup("one", one)])
+        await witness.sees("one", SetEnded)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "x" * 65])
+async def test_what_cannot_be_meant_changes_nothing(name: str):
+    async with Gym([setup("one")]) as gym:
+        machines = dict(gym.machines)
+        with pytest.raises(ConfigError):
+            await gym.apply([setup("one"), setup(name)])
+        with pytest.raises(ConfigError):
+            await gym.apply([setup("one"), setup("one")])
+        assert gym.machines == machines
+
+
+async def test_a_set_under_way_is_stored_under_the_new_name(tmp_path: Path):
+    async with room(tmp_path) as here:
+        first = next(iter(here.service.gym.machines.values()))
+        renamed = MachineSetup(first.setup.id, "New name", first.setup.address)
+        others = [machine.setup for machine in list(here.service.gym.machines.values())[1:]]
+        gym = here.service.gym
+        first.become(renamed)
+        play_set(first, "sim:?lifter=early&seed=5&pace=fast")
+        async with asyncio.timeout(PATIENCE_S):
+            while not (found := (await here.get("/api/sets")).json()["sets"]):
+                await asyncio.sleep(0.02)
+        assert found[0]["machine"] == {"id": first.setup.id, "name": "New name"}
+        assert len(gym.machines) == 1 + len(others)
+
+
+async def hear(stream: AsyncIterator[bytes]) -> list[tuple[str, Any]]:
+    async with asyncio.timeout(PATIENCE_S):
+        text = await anext(stream)
+    return [
+        (block.split("event: ")[1].split("\n")[0], json.loads(block.split("data: ")[1]))
+        for block in text.decode().split("\n\n")
+        if block
+    ]
+
+
+async def test_viewers_are_told_which_machines_there_are_now():
+    broadcast = Broadcast(("one",), lambda name: {"id": name}, lambda _: [])
+    stream = broadcast.follow(None, None)
+    greeting = (await hear(stream))[0]
+    assert greeting[1]["machines"] == ["one"]
+    broadcast.moved("one", [1])
+    broadcast.room(("two", "three"))
+    told = await hear(stream)
+    assert told[0][1]["machines"] == ["two", "three"]
+    assert [one["id"] for event, one in told if event == "machine"] == ["two", "three"]
+    broadcast.changed("two")
+    await hear(stream)
+    await stream.aclose()  # type: ignore[attr-defined]
+
+
+async def test_whoever_comes_back_is_not_told_of_machines_that_are_gone():
+    broadcast = Broadcast(("one", "two"), lambda name: {"id": name}, lambda _: [])
+    broadcast.changed("one")
+    broadcast.changed("two")
+    last = broadcast._last_id - 1
+    broadcast.room(("two",))
+    back = broadcast.follow(None, last)
+    told = await hear(back)
+    assert [one["id"] for event, one in told if event == "machine"] == ["two"]
+    await back.aclose()  # type: ignore[attr-defined]
+
+
+async def test_other_pins_sign_everybody_out_and_close_what_they_see(tmp_path: Path):
+    broadcast = Broadcast(("one",), lambda name: {"id": name}, lambda _: [])
+    stream = broadcast.follow(None, None)
+    await hear(stream)
+    broadcast.dismiss()
+    with suppress(StopAsyncIteration):
+        while await anext(stream) == b"":
+            pass
+    assert broadcast.viewers == 0
+    from legcurl.web.access import Access, hashed
+
+    access = Access({"change": hashed("2468")})
+    signed_in = await access.sign_in("2468")
+    assert signed_in is not None
+    access.replace({"change": hashed("1357")})
+    assert access.who(signed_in[0]) is None
+    assert await access.sign_in("2468") is None
+    assert await access.sign_in("1357") is not None
