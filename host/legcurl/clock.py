@@ -20,9 +20,14 @@ wire, so nothing here wraps.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from statistics import fmean, median
+
+from legcurl.notes import ClockNote
 
 # How often to ping, once the first few are through. No multiple or fraction of a frame's time
 # (50 to 1000 ms), so that pings do not meet the same part of a frame each time.
@@ -32,6 +37,9 @@ POINTS_MAX = 48  # 16 minutes: a crystal's temperature is steady for so long
 DRIFT_POINTS_MIN = 4
 DRIFT_SPAN_MIN_S = 60.0  # 1 ms of jitter over less would look like 17 ppm and more
 DRIFT_MAX = 500e-6  # ten times what a crystal may have; more is a mistake, and is not followed
+REMEMBERED_S = 0.5  # round trip of what is only remembered: any ping is better
+PAST_KEPT = 4096  # notes of an earlier process: eleven hours of them
+CLOCK_WAS_SET_S = 2.0  # no clock runs so wrong by itself between two looks at it
 SETS_KEPT = 64  # whose wall time can still be asked for: more than anybody has on a screen
 STRANGERS = 3  # pings that contradict the line before it is given up
 TOLERANCE_S = 0.02  # what a ping may contradict the line by, besides its round trip
@@ -113,6 +121,11 @@ class ClockModel:
             self._keep(point, int(received_s // POINT_EVERY_S))
         self._strangers = []
         self._draw()
+
+    def remember(self, host_s: float, sensor_us: int) -> None:
+        """Take a point of a line that an earlier process knew; the first ping replaces it."""
+        sent_s = host_s - self._there * REMEMBERED_S
+        self.ping(sent_s, sensor_us, sent_s + REMEMBERED_S)
 
     def host_s(self, sensor_us: int) -> float | None:
         """Host time at which the sensor's clock stood at `sensor_us`; None before a ping."""
@@ -198,6 +211,55 @@ class WallLine:
     def at(self, t_us: int) -> float:
         """Wall time of another moment."""
         return self.wall_s + (t_us - self.t_us) / 1e6 * self.rate
+
+
+class PastClocks:
+    """How the clocks lay while an earlier process looked, from the notes that it left."""
+
+    def __init__(self) -> None:
+        self.until_us: int | None = None  # session time up to which it knew; None: it left nothing
+        self._notes: list[ClockNote] = []
+
+    def add(self, note: ClockNote) -> None:
+        """Take the note that comes next."""
+        self._notes.append(note)
+        if len(self._notes) > PAST_KEPT:
+            del self._notes[: PAST_KEPT // 2]
+
+    def line(self, t_us: int) -> WallLine | None:
+        """The line that held at a moment; None if nobody left a note."""
+        if not self._notes:
+            return None
+        at = bisect_right(self._notes, t_us, key=lambda note: note.t_us)
+        note = self._notes[max(at - 1, 0)]
+        return WallLine(note.t_us, note.wall_us / 1e6, note.rate)
+
+    def last_seen(self) -> tuple[int, float] | None:
+        """The sensor's clock in µs at a host time in s, if this host has not restarted since."""
+        note = self._notes[-1] if self._notes else None
+        if note is None or not note.host_boot or note.host_boot != host_boot():
+            return None
+        return note.t_us - note.zero_us, note.host_us / 1e6
+
+    def in_doubt(self, now: WallLine, t_us: int) -> WallLine:
+        """Which line to take for a moment that began before: that of the present, if it agrees.
+
+        A wall clock that was set meanwhile, or is not set yet, does not move what came before it.
+        """
+        then = self.line(t_us)
+        known = self.until_us is not None and t_us <= self.until_us
+        if then is None or not known or abs(then.at(t_us) - now.wall_s) <= CLOCK_WAS_SET_S:
+            return now
+        return then
+
+
+@cache
+def host_boot() -> str:
+    """A name for this start of the host's system; empty where it has none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 class WallTimes:

@@ -1,4 +1,4 @@
-"""Where a station's items come from: a live sensor, whatever happens to its link, or a recording.
+"""Where a station's items come from: a live sensor, whatever happens to its link.
 
 A `LiveFeed` runs two coroutines side by side on one link. The receiver hands on all that comes;
 the steersman says hello, starts the stream from the first index that the session lacks, asks
@@ -32,8 +32,7 @@ from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from legcurl.address import Pace
-from legcurl.clock import PING_EVERY_S, THERE_BY_RADIO, THERE_BY_WIRE, ClockModel
+from legcurl.clock import PING_EVERY_S, THERE_BY_RADIO, THERE_BY_WIRE, ClockModel, PastClocks
 from legcurl.commands import (
     FROM_NOW,
     OLDEST,
@@ -61,7 +60,6 @@ from legcurl.intake import Intake
 from legcurl.links.route import Link, Route
 from legcurl.notes import ClockNote, LinkNote, RestartNote
 from legcurl.race import until_first
-from legcurl.recording import Recording, note_holes
 from legcurl.session import HEEDED_OPS, Item
 
 if TYPE_CHECKING:
@@ -144,7 +142,7 @@ class LiveFeed:
         self.ready = asyncio.Event()
         self.clock: ClockModel | None = None
         self.exchange: Exchange | None = None
-        self.clock_then: ClockNote | None = None  # how the clocks lay when the journal was written
+        self.past = PastClocks()  # of those who wrote the journal
         self._journal = journal
         self._route = route
         self._session = intake.session
@@ -160,6 +158,8 @@ class LiveFeed:
         self._trusted = False  # on this connection
         self._unproven: list[tuple[Answer, float]] = []  # hellos, and when they came
         self._lost = False  # told, and not yet restored
+        self._why_away = ""  # why there has been no connection at all, as it was told
+        self._met = False  # there has been a connection
         self._streaming = False
         self._listening = False  # the receiver waits for the link, not for who takes the events
         self._heard_s = 0.0
@@ -202,7 +202,7 @@ class LiveFeed:
             while batch := list(islice(items, RESTORED_AT_ONCE)):
                 for item in batch:
                     if isinstance(item, ClockNote):
-                        self.clock_then = item
+                        self.past.add(item)
                 self._intake.restore(batch)
                 last = batch[-1]
                 restored = not (isinstance(last, LinkNote) and last.state == "lost")
@@ -212,8 +212,21 @@ class LiveFeed:
         except Exception:
             journal.set_aside()  # or every station after this one would end as well
             raise
+        self.past.until_us = self._session.time_us
+        self._remember_clock()
         if restored:
             self._intake.take([LinkNote("lost", NOT_RUNNING)])
+
+    def _remember_clock(self) -> None:
+        """Know the sensor's clock from before: if it has restarted since, how long that took."""
+        seen = self.past.last_seen()
+        if seen is None or self._route.pace is None:
+            return
+        sensor_us, host_s = seen
+        self.clock = self._new_clock(self._route.pace)
+        self.clock.remember(host_s, sensor_us)
+        self._clock_boot = self._session.boot_id
+        self._sampled_s = host_s
 
     async def _talk(self, link: Link) -> None:
         """Converse over one link; returns when the sensor has ended for good."""
@@ -320,13 +333,15 @@ class LiveFeed:
             return []
         before, self.clock = self.clock, None
         if self._route.pace is not None:
-            there = THERE_BY_WIRE if self._route.wired else THERE_BY_RADIO
-            self.clock = ClockModel(self._route.pace, there=there)
+            self.clock = self._new_clock(self._route.pace)
         self._clock_boot = hello.boot_id
         if before is None:
             return []
         zero_us = before.boot_began_us(received_s, hello.time_us)
         return [] if zero_us is None else [RestartNote(hello.boot_id, zero_us)]
+
+    def _new_clock(self, pace: float) -> ClockModel:
+        return ClockModel(pace, there=THERE_BY_WIRE if self._route.wired else THERE_BY_RADIO)
 
     def _began_anew(self, received_s: float, time_us: int) -> bool:
         """Whether this boot began after the last sample came: a restart under the same boot id."""
@@ -368,7 +383,7 @@ class LiveFeed:
             index = self._session.next_index
             started = await self._start(exchange, self._from if index is None else index)
         self._from = OLDEST  # of any later boot, all is wanted
-        self._streaming = True
+        self._streaming = self._met = True
         self.ready.set()
 
     async def _make_sure(self, exchange: Exchange, hello: Hello) -> None:
@@ -437,39 +452,8 @@ class LiveFeed:
         return [LinkNote("restored")]
 
     def _tell_lost(self, error: Exception) -> None:
-        if not self._lost:
-            self._lost = True
-            self._intake.take([LinkNote("lost", str(error))])
-
-
-class ReplayFeed:
-    """The items of a recording, in recorded time, faster, or as fast as they are taken."""
-
-    def __init__(self, recording: Recording, pace: Pace, intake: Intake) -> None:
-        self.ready = asyncio.Event()
-        self._recording = recording
-        self._pace = None if isinstance(pace, str) else pace
-        self._intake = intake
-
-    async def run(self) -> None:
-        """Hand on all items, each when the time of its samples has come."""
-        self.ready.set()
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
-        began_us: int | None = None
-        for item in self._recording:
-            self._intake.take([item])
-            await self._intake.room()
-            now_us = self._intake.session.time_us
-            due_s = began_s
-            if self._pace is not None and now_us is not None:
-                began_us = now_us if began_us is None else began_us
-                due_s += (now_us - began_us) / 1e6 / self._pace
-            await asyncio.sleep(max(due_s - loop.time(), 0.0))
-        note_holes(self._recording, self._intake.session)
-        if self._recording.damage:
-            log.warning("%s: %s; the rest was read.", self._recording.name, self._recording.damage)
-
-    async def close(self) -> None:
-        """Close the file."""
-        self._recording.close()
+        reason = str(error)
+        # Why a link broke is told once; why there never was one may change while somebody tries.
+        if not self._lost or (not self._met and reason != self._why_away):
+            self._lost, self._why_away = True, reason
+            self._intake.take([LinkNote("lost", reason)])

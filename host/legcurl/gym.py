@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # in addresses, file names and the store
 JOURNAL_KEPT_S = 600.0  # of a journal at least, whatever was lifted meanwhile
 JOURNAL_BEFORE_S = 60.0  # before what is needed: the longest first rep, and a rest before it
+REST_S = 5.0  # before a set, for a session to see where it begins
+SETS_KNOWN = 256  # of which no journal begins in the middle
 BOOTS_KEPT = 16  # of a sensor, newest: a set that began before all of them is long over
 
 
@@ -94,10 +96,11 @@ class Machine:
         self.journal: Journal | None = None
         self._followers = followers
         self._set_s: float | None = None  # the start of the set that is going on
-        self._last_set_s: float | None = None  # and of the one before it
         self._next: MachineSetup | None = None  # what it becomes when its station may end
         self._ending: asyncio.Task[None] | None = None  # of that station
-        if journals is not None and not setup.address.startswith("replay:"):
+        self._sets_s: deque[tuple[float, float]] = deque(maxlen=SETS_KNOWN)  # when others were
+        # A simulated sensor ends with this process; another of the same seed is not the same one.
+        if journals is not None and not setup.address.startswith(("replay:", "sim:")):
             self.journal = Journal(
                 journals / setup.id, source=setup.address, calibration=setup.calibration
             )
@@ -126,6 +129,11 @@ class Machine:
         """What went beside the plan since the machine was set up."""
         now = StationCounts() if self.station is None else self.station.counts
         return self._counts_before + now
+
+    @property
+    def journal_trouble(self) -> str:
+        """Why what comes in is not kept on disk at the moment; empty if it is."""
+        return "" if self.journal is None else self.journal.trouble
 
     async def run(self) -> None:
         """Follow the sensor for ever; ends only for an address that cannot be meant."""
@@ -229,20 +237,24 @@ class Machine:
         if isinstance(event, SetStarted):
             self._set_s = event.start_s
         elif isinstance(event, SetEnded):
-            self._set_s, self._last_set_s = None, event.set.start_s
+            self._set_s = None
+            self._sets_s.append((event.set.start_s, event.t_s))
             if self._next is not None:
                 self._end_station()
 
     def _needed_from_us(self) -> int:
         """The session time from which the journal is needed.
 
-        The set before the present one settles which way is up; a set is known when its first rep is
-        over; and the sensor's log, too, goes back some minutes.
+        A set is known when its first rep is over, the sensor's log, too, goes back some minutes,
+        and a journal that begins in the middle of a set would tell of another set than there was.
         """
         starts_s = [follower.needs_from_s(self) for follower in self._followers]
-        starts_s += [self._set_s, self._last_set_s, self.state.t_s - JOURNAL_KEPT_S]
-        earliest_s = min(start_s for start_s in starts_s if start_s is not None)
-        return round((earliest_s - JOURNAL_BEFORE_S) * 1e6)
+        starts_s += [self._set_s, self.state.t_s - JOURNAL_KEPT_S]
+        from_s = min(start_s for start_s in starts_s if start_s is not None) - JOURNAL_BEFORE_S
+        for start_s, end_s in reversed(self._sets_s):
+            if start_s - REST_S <= from_s <= end_s:
+                from_s = start_s - REST_S
+        return round(from_s * 1e6)
 
     def _note_boot(self) -> None:
         session = self.station.session if self.station is not None else None

@@ -7,12 +7,18 @@ the sensor's own log still has. After a start a station takes `items` before it 
 the sensor from the first index that they lack: the open set goes on as if nothing had happened.
 
 A segment begins with what it takes to stand alone: who the sensor is, from which index it streams,
-and how the clocks lie (the preamble; a reader that comes from the segment before passes over it).
-So old segments can be let go of, once no set needs them. A program that starts writes a segment of
-its own, never on one whose end may be torn.
+how the clocks lie, and what the session had learnt (the preamble; a reader that comes from the
+segment before passes over it). So old segments can be let go of once no set needs them, a machine
+that stood idle over the weekend is restored in no time, and its next set is what it would have
+been. A program that starts writes a segment of its own, never on one whose end may be torn.
 
-The journal is a help, not a condition. Where it cannot be written (the disk is full, or read-only)
-the station goes on; `trouble` says so, `unwritten` counts what is not on it, and it is tried again.
+After a power cut the end of a segment may be missing or be somebody else's bytes, while a later
+write survived. So little behind a damaged place is not given (LOOSE_US): the sensor is asked for
+it. If there is more, the place is a gap, for who knows what the sensor still has.
+
+The journal is a help, not a condition. Where it cannot be written (the disk is full, read-only or
+gone) the station goes on; `trouble` says so, `unwritten` counts what is not on it, and it is tried
+again.
 """
 
 from __future__ import annotations
@@ -28,10 +34,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from legcurl.commands import Op, Result, read_hello
-from legcurl.errors import InputError, StoreError
+from legcurl.commands import Op, Result, read_hello, read_start
+from legcurl.errors import FrameError, InputError, StoreError
 from legcurl.frame import Answer, FrameDecoder, FrameType, Gap, Samples, encode_frame
-from legcurl.notes import ClockNote, DamageNote
+from legcurl.notes import ClockNote, DamageNote, LearntNote, LinkNote
 from legcurl.recording import SUFFIX, Recording, RecordingHeader, RecordingWriter
 
 if TYPE_CHECKING:
@@ -43,6 +49,8 @@ log = logging.getLogger(__name__)
 SEGMENT_US = 300_000_000  # of session time in a segment: what is let go of at once
 SEGMENT_BYTES = 1 << 18  # or so much of it: at 400 Hz, with damage or chatter
 CLOCK_EVERY_US = 10_000_000  # between two notes of the clocks: they part by 1 ms at 100 ppm
+CLOCK_MOVED_US = 20_000  # what is noted at once: a clock that was set, or a better comparison
+LOOSE_US = 10_000_000  # of samples: the power went within a second or two of the damaged place
 RETRY_S = 5.0  # until a journal that could not be written is tried again
 SYNC_EVERY_S = 1.0  # how much a power cut may take, where the disk keeps up
 FAREWELL_S = 2.0  # for the disk, at the end
@@ -70,6 +78,7 @@ class Journal:
         self.unwritten = 0  # items that are not on the journal
         self.damaged = 0  # places that could not be read at the last start
         self.clock: Callable[[], ClockNote | None] = lambda: None  # how the clocks lie now
+        self.learnt: Callable[[], LearntNote | None] = lambda: None  # what the session knows now
         self.needed_from_us: Callable[[], int | None] = lambda: None  # None: all of it
         self._folder = folder
         self._source = source
@@ -77,7 +86,9 @@ class Journal:
         self._segments: list[_Segment] | None = None  # oldest first; None: not looked yet
         self._writer: RecordingWriter | None = None
         self._hello: Answer | None = None  # the sensor's last
-        self._clock_us = 0  # session time of the last note of the clocks
+        self._clock: ClockNote | None = None  # the last note of the clocks
+        self._learnt: LearntNote | None = None  # and of what the session knew
+        self._failed: OSError | StoreError | None = None  # why the file is not safe on the disk
         self._retry_at_s = 0.0
         self._lock = threading.Lock()  # between the writing thread and the one that syncs
         self._unsynced: list[RecordingWriter] = []  # with the last segments, until they are on disk
@@ -91,8 +102,7 @@ class Journal:
         """
         self.damaged = 0
         self._segments = []
-        expected: int | None = None  # the index that goes on from what was read
-        begun = damaged = False
+        sieve = _Sieve()
         for path in self._files():
             segment = _Segment(path, None)
             self._segments.append(segment)
@@ -100,25 +110,14 @@ class Journal:
             for item in self._read(path):
                 if isinstance(item, DamageNote):
                     self.damaged += 1
-                    damaged = True
-                    continue
                 if in_preamble and isinstance(item, ClockNote):
                     segment.start_us = item.t_us
                 if isinstance(item, Answer) and item.op == Op.HELLO and item.result == Result.OK:
                     self._hello = item
-                in_preamble = in_preamble and isinstance(item, Answer | ClockNote)
-                if in_preamble and begun:
-                    continue
-                if isinstance(item, Answer) and item.op == Op.START:
-                    expected = None
-                    damaged = False
-                elif isinstance(item, Samples | Gap):
-                    if damaged and (expected is None or item.index > expected):
-                        yield DamageNote()
-                    damaged = False
-                    expected = item.index + _length(item)
-                yield item
-            begun = begun or expected is not None
+                in_preamble = in_preamble and isinstance(item, Answer | ClockNote | LearntNote)
+                if not (in_preamble and sieve.begun):
+                    yield from sieve.push(item)
+        yield from sieve.finish()
 
     def write(self, *items: Item) -> None:
         """Append what the session consumed, in its order."""
@@ -126,12 +125,14 @@ class Journal:
             self.unwritten += len(items)
             return
         try:
+            self._raise_failure()
             self._append(items)
-        except StoreError as error:
+        except (StoreError, OSError) as error:
             self.unwritten += len(items)
             if not self.trouble:
                 log.warning("The journal cannot be written, and the station goes on: %s", error)
             self.trouble = str(error)
+            self._clock = None
             self._let_go()
             self._retry_at_s = monotonic() + RETRY_S
         else:
@@ -158,13 +159,23 @@ class Journal:
                 writer.close()
             if present is not None:
                 os.fdatasync(present)
-            if new_file:
-                _sync_folder(self._folder)
+            if new_file:  # and the folders on the way to it, which may be as new
+                for folder in (self._folder, *self._folder.parents[:2]):
+                    _sync_folder(folder)
+            elif present is not None and os.fstat(present).st_nlink == 0:
+                raise FileNotFoundError(2, f"Its file in {self._folder} was deleted")
         except (StoreError, OSError) as error:
-            log.warning("The journal in %s is not safe on the disk: %s", self._folder, error)
+            if not self.trouble:
+                self._failed = error  # the writing thread says so, and begins another segment
         finally:
             if present is not None:
                 os.close(present)
+
+    def _raise_failure(self) -> None:
+        """Raise what the syncing thread met."""
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            raise failed
 
     def set_aside(self) -> None:
         """Put away segments that a session could not take: the next station begins without them."""
@@ -188,13 +199,25 @@ class Journal:
         if self._writer is None:
             self._open(items[0] if goes_on else None, clock)
         assert self._writer is not None
-        if clock is not None and clock.t_us - self._clock_us >= CLOCK_EVERY_US:
-            self._clock_us = clock.t_us
+        if clock is not None and self._is_news(clock):
+            self._clock = clock
             items = (*items, clock)
+        learnt = self.learnt()
+        if learnt is not None and learnt != self._learnt:
+            self._learnt = learnt
+            items = (*items, learnt)
         for item in items:
             if isinstance(item, Answer) and item.op == Op.HELLO and item.result == Result.OK:
                 self._hello = item
         self._writer.write(*items)
+
+    def _is_news(self, clock: ClockNote) -> bool:
+        """Whether the clocks lie otherwise than the last note says."""
+        last = self._clock
+        if last is None or not 0 <= clock.t_us - last.t_us < CLOCK_EVERY_US:
+            return True
+        foreseen_us = last.wall_us + (clock.t_us - last.t_us) * last.rate
+        return abs(clock.wall_us - foreseen_us) > CLOCK_MOVED_US
 
     def _full(self, clock: ClockNote | None) -> bool:
         assert self._writer is not None
@@ -218,14 +241,21 @@ class Journal:
         header = RecordingHeader(started, self._source, self._calibration, in_order=True)
         segment = _Segment(path, None)
         self._segments.append(segment)  # also if it comes to nothing: its number is used up
-        writer = RecordingWriter(path, header)
+        try:
+            writer = RecordingWriter(path, header)
+        except StoreError:
+            with suppress(OSError):  # a full disk has room for names, one at every attempt
+                path.unlink(missing_ok=True)
+            raise
         with self._lock:
             self._writer = writer
             self._new_file = True
         if isinstance(first, Samples | Gap) and self._hello is not None and clock is not None:
             granted = _granted(read_hello(self._hello).boot_id, first.index)
-            writer.write(self._hello, granted, clock)
-            segment.start_us = self._clock_us = clock.t_us
+            learnt = self.learnt()
+            writer.write(self._hello, granted, clock, *([] if learnt is None else [learnt]))
+            segment.start_us = clock.t_us
+            self._clock, self._learnt = clock, learnt
 
     def _let_go(self) -> None:
         """Write no more on the present segment."""
@@ -317,6 +347,66 @@ class Syncer:
 
 def _length(item: Samples | Gap) -> int:
     return item.count if isinstance(item, Gap) else len(item.angles)
+
+
+class _Sieve:
+    """A journal's items, but for little behind a damaged place."""
+
+    def __init__(self) -> None:
+        self.begun = False  # samples have been given
+        self._expected: int | None = None  # the index that goes on from them
+        self._boot_id: int | None = None
+        self._held: list[Item] = []  # since a damaged place
+
+    def push(self, item: Item) -> list[Item]:
+        """Take the next item; give what can be given by now."""
+        if isinstance(item, Answer) and item.op == Op.START and item.result == Result.OK:
+            return self._started(item)
+        if isinstance(item, DamageNote) or (self._held and not isinstance(item, Samples | Gap)):
+            self._held.append(item)
+            return []
+        if not isinstance(item, Samples | Gap):
+            return [item]
+        given: list[Item] = [item]
+        if self._held and self._expected is None:
+            given, self._held = [*self._held, item], []
+        elif self._held and item.index > (self._expected or 0):
+            self._held.append(item)
+            if _duration_us(*self._held) <= LOOSE_US:
+                return []
+            given, self._held = self._held, []
+        elif self._held:
+            given = [*self._asked_again(), item]
+        self.begun = True
+        self._expected = item.index + _length(item)
+        return given
+
+    def finish(self) -> list[Item]:
+        """There are no more: what is held is asked for again, the words about the link are kept."""
+        return [item for item in self._held if isinstance(item, LinkNote)]
+
+    def _started(self, answer: Answer) -> list[Item]:
+        try:
+            start = read_start(answer)
+        except FrameError:
+            return [answer]  # the session counts it
+        if start.boot_id == self._boot_id:
+            return [*self._asked_again(), answer]
+        given, self._held = [*self._held, answer], []  # of a log that is gone, all there is
+        self._boot_id, self._expected = start.boot_id, start.first
+        return given
+
+    def _asked_again(self) -> list[Item]:
+        """Let go of what is held: it comes once more, or what was damaged was no sample."""
+        held, self._held = self._held, []
+        if _duration_us(*held):
+            return []
+        return [item for item in held if not isinstance(item, DamageNote)]
+
+
+def _duration_us(*items: Item) -> int:
+    """How long the samples among some items last."""
+    return sum(len(item.angles) * item.period_us for item in items if isinstance(item, Samples))
 
 
 def _granted(boot_id: int, first: int) -> Answer:

@@ -12,7 +12,8 @@ used by one thread at a time and the event loop by none of its waits.
 **Whose set it is.** A set belongs to who was entered on the machine when its last attempt ended,
 and then the entry is used up: a set without a name is put right with one touch, a set under the
 name of the one before is a lie that nobody notices. Who is entered after the last attempt, while
-the rest that ends the set is still going on, is the next one.
+the rest that ends the set is still going on, is the next one. After a restart, sets of the past are
+told once more: those that are stored already use up nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from typing import TYPE_CHECKING, TypeVar
 from legcurl._version import __version__
 from legcurl.errors import StoreError
 from legcurl.events import Event, SetEnded
-from legcurl.store.records import Expected, Machine, NewSet
+from legcurl.store.records import Expected, LogSpan, Machine, NewSet
 from legcurl.tape import Tape
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
 FAREWELL_S = 1.5  # for the store, at the end: a service is over within five seconds
 SENSOR_ID_MAX = 32  # characters of it that go into a set's id
+STORED_KNOWN = 2000  # sets: what journals and sensors' logs of a gym of 60 tell again, and more
 ENTRIES_MAX = 16  # for one set: somebody who changes their mind more often loses the first
 NOBODY = Expected()
 
@@ -67,6 +69,7 @@ class SetKeeper:
         self._kept = kept
         self._tapes: dict[str, Tape] = {}
         self._entries: dict[str, list[Expected]] = {}  # oldest first
+        self._stored: tuple[LogSpan, ...] = ()  # when the service started
         self._waiting: deque[tuple[GymMachine, NewSet]] = deque()
         self._arrived = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, "store")
@@ -78,6 +81,10 @@ class SetKeeper:
         return len(self._waiting)
 
     async def __aenter__(self) -> SetKeeper:
+        try:
+            self._stored = await self.ask(lambda store: store.newest_spans(STORED_KNOWN))
+        except StoreError as error:
+            log.error("which sets are stored is not known: %s", error)  # noqa: TRY400 - it says why
         self._task = asyncio.create_task(self._write(), name="set keeper")
         return self
 
@@ -149,11 +156,13 @@ class SetKeeper:
             trace=self._tapes.get(setup.id, Tape()).cut(
                 result.start_s - BEFORE_SET_S, result.end_s + BEFORE_SET_S
             ),
-            expected=self._use_up(setup.id, machine.wall_time(result.end_s)),
             detection=__version__,
             log=_place(machine, boot) if boot is not None else "",
             log_zero_us=boot.zero_us if boot is not None else 0,
         )
+        if not any(span.holds(new) for span in self._stored):
+            expected = self._use_up(setup.id, machine.wall_time(result.end_s))
+            new = replace(new, expected=expected)
         self._waiting.append((machine, new))
         self._arrived.set()
 

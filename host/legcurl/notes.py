@@ -56,6 +56,20 @@ class ClockNote:
     t_us: int  # a moment of session time
     wall_us: int  # what wall clocks showed then, in µs since 1970
     rate: float  # wall seconds in one of the session's
+    host_us: int = 0
+    host_boot: str = ""
 
 
-Note = LinkNote | RestartNote | DamageNote | ClockNote
+@dataclass(frozen=True, slots=True)
+class LearntNote:
+    """What a session has learnt, so that one that begins here need not have seen the past.
+
+    The sign of flexion on the sensor's axis, 0 while it is not sure; and whether a set may have
+    begun before the first sample of all. What a session knows by itself, it does not take.
+    """
+
+    direction: int
+    blind: bool
+
+
+Note = LinkNote | RestartNote | DamageNote | ClockNote | LearntNote

@@ -7,7 +7,9 @@ were received, byte for byte, with notes of the link between them:
     0x70  header   JSON: format, legcurl, started, source, calibration, in_order
     0x71  note     JSON: {"note": "link", "state": …, "reason": …}
                          {"note": "restart", "boot_id": …, "zero_us": …}
-                         {"note": "clock", "zero_us": …, "t_us": …, "wall_us": …, "rate": …}
+                         {"note": "clock", "zero_us": …, "t_us": …, "wall_us": …, "rate": …,
+                          "host_us": …, "host_boot": …}
+                         {"note": "learnt", "direction": …, "blind": …}
 
 Who the sensor is stands in its answer to hello, which is kept as a frame, again after every
 reconnect; so the header repeats nothing that a frame says. Of the answers only those to hello
@@ -43,7 +45,7 @@ from legcurl.frame import (
     encode_frame,
 )
 from legcurl.motion import Calibration
-from legcurl.notes import ClockNote, DamageNote, LinkNote, RestartNote
+from legcurl.notes import ClockNote, DamageNote, LearntNote, LinkNote, Note, RestartNote
 from legcurl.session import HEEDED_OPS, PROGRESS_S, Item, SampleReader, SensorSession
 
 FORMAT = 1  # changes when an old reader would misread something; additions do not change it
@@ -57,6 +59,7 @@ SEARCH_BYTES = 1 << 16
 SOURCE_MAX_CHARS = 120  # a header must fit a frame of 1024 bytes, however it is escaped
 # Copying a damaged recording keeps the mark of the place: a packet whose COBS cannot add up.
 DAMAGE_PACKET = b"\xff\0"
+_KINDS = {LinkNote: "link", RestartNote: "restart", ClockNote: "clock", LearntNote: "learnt"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +132,10 @@ class RecordingWriter:
         if not self._owned or self._file.closed:
             return
         try:
-            os.fsync(self._file.fileno())
-            self._file.close()
+            try:
+                os.fsync(self._file.fileno())
+            finally:
+                self._file.close()
         except OSError as error:
             raise StoreError(f"{self.name} may be cut short: {error.strerror}.") from error
 
@@ -335,14 +340,10 @@ def _matters(item: Item) -> bool:
 
 
 def _packet_of(item: Item) -> bytes:
-    if isinstance(item, LinkNote):
-        return _json_packet(NOTE, {"note": "link", **asdict(item)})
-    if isinstance(item, RestartNote):
-        return _json_packet(NOTE, {"note": "restart", **asdict(item)})
-    if isinstance(item, ClockNote):
-        return _json_packet(NOTE, {"note": "clock", **asdict(item)})
     if isinstance(item, DamageNote):
         return DAMAGE_PACKET
+    if isinstance(item, LinkNote | RestartNote | ClockNote | LearntNote):
+        return _json_packet(NOTE, {"note": _KINDS[type(item)], **asdict(item)})
     if not item.wire:
         raise ValueError("Only a frame that was received can be recorded: this one has no bytes.")
     return encode_frame(item.wire[0], item.wire[1:-CRC_BYTES])
@@ -391,20 +392,35 @@ def _header_of(body: bytes, name: str) -> RecordingHeader:
         raise InputError(f"{name} has a header that cannot be meant: {error}") from error
 
 
-def _note_of(body: bytes) -> LinkNote | RestartNote | ClockNote | None:
+def _note_of(body: bytes) -> Note | None:
+    """Read a note; None for one that a later recorder wrote, or that says nothing."""
     record = _json_of(body)
-    kind, state = record.get("note"), record.get("state")
+    kind = record.get("note")
+    if kind == "clock":
+        return _clock_note_of(record)
+    state = record.get("state")
     if kind == "link" and (state == "lost" or state == "restored"):
         return LinkNote(state, str(record.get("reason", "")))
     boot_id, zero_us = record.get("boot_id"), record.get("zero_us")
     if kind == "restart" and type(boot_id) is int and type(zero_us) is int:
         return RestartNote(boot_id, zero_us)
-    t_us, wall_us, rate = record.get("t_us"), record.get("wall_us"), record.get("rate")
-    if kind != "clock" or not isinstance(rate, float) or not 0 < rate < inf:
-        return None
-    if type(zero_us) is int and type(t_us) is int and type(wall_us) is int:
-        return ClockNote(zero_us, t_us, wall_us, rate)
+    direction, blind = record.get("direction"), record.get("blind")
+    if kind == "learnt" and direction in (-1, 0, 1) and type(blind) is bool:
+        return LearntNote(int(direction), blind)
     return None
+
+
+def _clock_note_of(record: dict[str, Any]) -> ClockNote | None:
+    zero_us, rate = record.get("zero_us"), record.get("rate")
+    t_us, wall_us = record.get("t_us"), record.get("wall_us")
+    if not isinstance(rate, float) or not 0 < rate < inf:
+        return None
+    if type(zero_us) is not int or type(t_us) is not int or type(wall_us) is not int:
+        return None
+    host_us, host_boot = record.get("host_us"), record.get("host_boot")
+    if type(host_us) is not int or type(host_boot) is not str:
+        host_us, host_boot = 0, ""
+    return ClockNote(zero_us, t_us, wall_us, rate, host_us, host_boot)
 
 
 def _json_of(body: bytes) -> dict[str, Any]:

@@ -34,11 +34,10 @@ from legcurl.events import (
     LinkChanged,
     SamplesMissing,
     SensorSeen,
-    SensorTrouble,
 )
+from legcurl.faults import FaultWatch
 from legcurl.frame import (
     STATUS_BLIND,
-    STATUS_RESERVED,
     TURN,
     Answer,
     Boot,
@@ -46,10 +45,9 @@ from legcurl.frame import (
     Gap,
     GapReason,
     Samples,
-    Status,
 )
 from legcurl.motion import Calibration, SetTracker
-from legcurl.notes import ClockNote, DamageNote, LinkNote, Note, RestartNote
+from legcurl.notes import ClockNote, DamageNote, LearntNote, LinkNote, Note, RestartNote
 
 Item = Frame | Note
 SampleReader = Callable[[Sequence[int], Sequence[float]], None]
@@ -62,21 +60,9 @@ CATCH_UP_S = 1.0
 # From the last sample before a restart to zero of the new clock, where nobody measured it: boot
 # ROM, MicroPython and imports. What the simulated sensor takes; not measured on boards yet.
 RESTART_GUESS_US = 1_500_000
-# A fault is over when it has not shown for this long: a magnet at the edge of its distance
-# flickers with every sample, and that is one trouble, not a hundred.
-FAULT_QUIET_US = 500_000
-
 GAPS_WAITING = 8  # gaps in a row that are told apart; a sensor declares one, seldom two
 
 DEGREES = 360 / TURN  # of one wire step; exact in binary
-FAULTS: tuple[tuple[int, str], ...] = (
-    (Status.NO_MAGNET.value, "no_magnet"),
-    (Status.WEAK_MAGNET.value, "weak_magnet"),
-    (Status.STRONG_MAGNET.value, "strong_magnet"),
-    (Status.BUS_ERROR.value, "bus_error"),
-    (Status.NOT_REFERENCED.value, "not_referenced"),
-    (STATUS_RESERVED, "unknown"),
-)
 BLIND = STATUS_BLIND.value
 GAP_REASONS: dict[int, MissingReason] = {
     GapReason.EVICTED: "evicted",
@@ -134,7 +120,8 @@ class SensorSession:
         self._period_us = 0  # of the last run
         self._gaps: list[tuple[int, MissingReason]] = []  # declared since the last sample
         self._present: int | None = None  # the index that will be the present, while we catch up
-        self._troubles: dict[str, int] = {}  # active faults: session time after the last sight
+        self._faults = FaultWatch()
+        self._blind_at_first: bool | None = None  # None: if the log's beginning is lost
         self._finished = False
 
     @property
@@ -206,7 +193,18 @@ class SensorSession:
             self.log.skip_damage()
         elif isinstance(item, ClockNote) and self._last_us is None:
             self._zero_us = item.zero_us
+        elif isinstance(item, LearntNote):
+            if self._last_us is None:
+                self._blind_at_first = item.blind
+            if item.direction:
+                self._tracker.know_direction(1 if item.direction > 0 else -1)
         return []
+
+    def learnt(self) -> LearntNote | None:
+        """What another session must know to go on from here; None before there was a sample."""
+        if self._last_us is None:
+            return None
+        return LearntNote(self._tracker.direction, self._tracker.blind)
 
     def finish(self) -> list[Event]:
         """Say what an end of all items right here means. The session takes none after it."""
@@ -316,8 +314,7 @@ class SensorSession:
             events = self._tell_gaps(run)
         due_us = (self._zero_us or 0) + run.t_us
         after_us = due_us + len(run.angles) * run.period_us
-        if run.status or self._troubles:
-            events += self._tell_troubles(run.status, due_us, after_us)
+        events += self._faults.look(run.status, due_us, after_us)
         t_us = list(range(due_us, after_us, run.period_us))
         if run.status & BLIND:
             angle_deg = [nan] * len(run.angles)
@@ -334,7 +331,8 @@ class SensorSession:
             first = self._last_us is None
             self._last_us = t_us[-1]
             self.counts.samples += len(t_us)
-            if first and run.index > 0:
+            blind = run.index > 0 if self._blind_at_first is None else self._blind_at_first
+            if first and blind:
                 self._tracker.begin_blind()
             if self._on_samples is not None:
                 self._on_samples(t_us, angle_deg)
@@ -419,20 +417,6 @@ class SensorSession:
             missing_s = (stop_us - start_us) / 1e6
             events.append(SamplesMissing(start_us / 1e6, missing_s, samples, reason))
             start_us = stop_us
-        return events
-
-    def _tell_troubles(self, status: int, due_us: int, after_us: int) -> list[Event]:
-        """Say which faults began or ended at the start of a run."""
-        events: list[Event] = []
-        for bits, fault in FAULTS:
-            seen_us = self._troubles.get(fault)
-            if status & bits:
-                if seen_us is None:
-                    events.append(SensorTrouble(due_us / 1e6, fault, active=True))
-                self._troubles[fault] = after_us
-            elif seen_us is not None and due_us >= seen_us + FAULT_QUIET_US:
-                events.append(SensorTrouble(due_us / 1e6, fault, active=False))
-                del self._troubles[fault]
         return events
 
 

@@ -16,23 +16,24 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from legcurl.address import Address, BleAddress, ReplayAddress, parse
-from legcurl.clock import WallLine, WallTimes
+from legcurl.clock import WallLine, WallTimes, host_boot
 from legcurl.commands import Hello, Op, read_json
 from legcurl.errors import ConfigError, LinkLostError
 from legcurl.events import SetEnded, SetStarted
-from legcurl.feed import Feed, LiveFeed, ReplayFeed
+from legcurl.feed import Feed, LiveFeed
 from legcurl.frame import Answer, encode_request
 from legcurl.guard import CHANGES, Guard, Keys
 from legcurl.intake import Intake
 from legcurl.links import route_to
 from legcurl.notes import ClockNote
 from legcurl.recording import Recording, RecordingHeader, RecordingWriter, session_for
+from legcurl.replaying import ReplayFeed
 from legcurl.session import SensorSession
 from legcurl.trust import KeyRing
 
@@ -94,7 +95,7 @@ def open_station(
     feed = LiveFeed(route, intake, history=history, prompt=prompt, guard=guard, journal=journal)
     station = Station(str(address), feed, intake)
     if journal is not None:
-        journal.clock = station.clock_note
+        journal.clock, journal.learnt = station.clock_note, intake.session.learnt
     return station
 
 
@@ -196,15 +197,20 @@ class Station:
         (clock.WallTimes). Ask after the event was read, not before.
         """
         t_us = round(t_s * 1e6)
-        return self._wall_times.at(t_us, self._wall_line(t_us))
+        return self._wall_times.at(t_us, self._wall_line(t_us, t_us))
 
     def clock_note(self) -> ClockNote | None:
         """How the clocks lie now; None before there is a sample."""
         zero_us, t_us = self.session.zero_us, self.session.time_us
         if zero_us is None or t_us is None:
             return None
-        line = self._wall_line(t_us) or WallLine(t_us, time.time(), 1.0)
-        return ClockNote(zero_us, t_us, round(line.at(t_us) * 1e6), line.rate)
+        line = self._wall_line(t_us, None) or WallLine(t_us, time.time(), 1.0)
+        note = ClockNote(zero_us, t_us, round(line.at(t_us) * 1e6), line.rate)
+        clock = self._feed.clock if isinstance(self._feed, LiveFeed) else None
+        host_s = None if clock is None else clock.host_s(t_us - zero_us)
+        if host_s is not None:
+            note = replace(note, host_us=round(host_s * 1e6), host_boot=host_boot())
+        return note
 
     def age_s(self, t_s: float) -> float | None:
         """How long ago a moment of the events' time was; None while nobody can tell."""
@@ -221,26 +227,32 @@ class Station:
         damaged = self._feed.damaged_frames if isinstance(self._feed, LiveFeed) else 0
         return StationCounts(damaged, self.session.counts.restarts)
 
-    def _wall_line(self, t_us: int) -> WallLine | None:
-        """What the clocks say now of a moment; before they were compared, what they said."""
+    def _wall_line(self, t_us: int, known_us: int | None) -> WallLine | None:
+        """What the clocks say of a moment that became known at another, None: now.
+
+        What an earlier process knew was when its clocks said that it was.
+        """
         if not isinstance(self._feed, LiveFeed):
             return None
+        past = self._feed.past
+        if known_us is not None and past.until_us is not None and known_us <= past.until_us:
+            return past.line(known_us)
         clock, zero_us = self._feed.clock, self.session.zero_us
         if clock is not None and zero_us is not None:
             host_s = clock.host_s(t_us - zero_us)
             if host_s is not None:
-                return WallLine(t_us, host_s + time.time() - time.monotonic(), clock.rate)
-        then = self._feed.clock_then
-        return None if then is None else WallLine(then.t_us, then.wall_us / 1e6, then.rate)
+                now = WallLine(t_us, host_s + time.time() - time.monotonic(), clock.rate)
+                return now if known_us is None else past.in_doubt(now, t_us)
+        return past.line(t_us)
 
     def _note(self, event: Event) -> None:
         """An event is read: give the set that it begins or ends its place in wall time."""
         if isinstance(event, SetStarted):
-            start_us = round(event.start_s * 1e6)
-            self._wall_times.begin(start_us, self._wall_line(start_us))
+            start_us, known_us = round(event.start_s * 1e6), round(event.t_s * 1e6)
+            self._wall_times.begin(start_us, self._wall_line(start_us, known_us))
         elif isinstance(event, SetEnded):
             start_us, end_us = round(event.set.start_s * 1e6), round(event.t_s * 1e6)
-            self._wall_times.end(start_us, end_us, self._wall_line(start_us))
+            self._wall_times.end(start_us, end_us, self._wall_line(start_us, end_us))
 
     async def _begin(self) -> None:
         """Start the feed; returns when it is ready, raises what prevents it."""

@@ -44,3 +44,8 @@ class Calibration:
         if way * self.direction < 0.0:
             return way + FULL_TURN_DEG * self.direction
         return way
+
+    @property
+    def turned_round(self) -> Calibration:
+        """The same range with its ends the other way round."""
+        return Calibration(self.flexed_deg, self.extended_deg, -self.direction)

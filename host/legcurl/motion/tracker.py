@@ -19,7 +19,7 @@ from legcurl.motion.calibration import Calibration
 from legcurl.motion.conditioning import GRID_S, Break, Grid, short_way
 from legcurl.motion.cues import CueGiver
 from legcurl.motion.descent import DescentWatch
-from legcurl.motion.direction import Direction
+from legcurl.motion.direction import Direction, Sign
 from legcurl.motion.kinematics import Curve
 from legcurl.motion.lifter_range import LifterRange
 from legcurl.motion.live import LiveView
@@ -65,6 +65,7 @@ class SetTracker:
         self._measuring: list[Excursion] = []
         self._next_look = 2 * LOOK_BACK
         self._backwards = False  # the direction has just proved wrong
+        self._told_sign: Sign = 0  # a direction that is known, from the next look on
         self._blind: BlindBeginning | None = None  # until the first set is over
         self._progress = None if progress_s is None else max(round(progress_s / GRID_S), 1)
         self._next_progress = 0
@@ -79,6 +80,21 @@ class SetTracker:
             "spikes": dropped.spikes,
             "slips": dropped.slips,
         }
+
+    @property
+    def direction(self) -> Sign:
+        """The sign of flexion on the sensor's axis, once nothing can refute it; else 0."""
+        return self._direction.sign if self._direction.sure else 0
+
+    @property
+    def blind(self) -> bool:
+        """Whether a set may have begun before the samples did: see begin_blind."""
+        return self._blind is not None
+
+    def know_direction(self, sign: Sign) -> None:
+        """Take the direction that a tracker of earlier samples was sure of."""
+        if not self._direction.sure:
+            self._told_sign = sign
 
     def begin_blind(self) -> None:
         """Expect samples whose beginning is lost: a set may be under way at the first one."""
@@ -147,6 +163,8 @@ class SetTracker:
     def _take(self, look: Look, now: int, events: list[MotionEvent]) -> None:
         """One look, on the sensor's own axis."""
         direction = self._direction
+        if self._told_sign:
+            self._settle_as_told(look)
         known = direction.sign != 0
         if not known and self._calibration is not None:
             self._begin_calibrated(self._calibration, look)
@@ -176,6 +194,21 @@ class SetTracker:
         else:
             self._direction.settle(sign)
 
+    def _settle_as_told(self, look: Look) -> None:
+        """Know the direction before anything has shown it; with it, which end of a range is which.
+
+        What has been followed the same way round stays; no set was begun the other way, or whoever
+        told would not have been sure.
+        """
+        told, self._told_sign = self._told_sign, 0
+        direction = self._direction
+        if direction.sign == 0 and self._calibration is not None:
+            if self._calibration.signed_rom_deg * told < 0:
+                self._calibration = self._calibration.turned_round
+            self._place(self._calibration, look)
+        if direction.sign in (0, told):
+            direction.settle(told)
+
     def _place(self, calibration: Calibration, look: Look) -> None:
         """Find the range on the unwrapped axis: the lever is within half a turn of it."""
         signed = calibration.signed_rom_deg
@@ -193,8 +226,7 @@ class SetTracker:
         self._measuring.clear()
         self._begin_set()
         if self._calibration is not None:
-            noted = self._calibration
-            self._calibration = Calibration(noted.flexed_deg, noted.extended_deg, -noted.direction)
+            self._calibration = self._calibration.turned_round
             self._place(self._calibration, self._direction.kept[-1])
         self._follow_again(now, events)
 

@@ -88,6 +88,23 @@ class NewSet:
 
 
 @dataclass(frozen=True, slots=True)
+class LogSpan:
+    """Where a stored set lies in a sensor's log, in µs of that boot's clock."""
+
+    log: str
+    start_us: int
+    end_us: int
+
+    def holds(self, new: NewSet) -> bool:
+        """Whether a set is this one, measured again."""
+        return (
+            new.log == self.log
+            and self.start_us < new.log_end_us
+            and self.end_us > new.log_start_us
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Correction:
     """What somebody has said about a set: `value` is a count, an outcome, or None."""
 

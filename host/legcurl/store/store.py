@@ -28,6 +28,7 @@ from legcurl.store.records import (
     CorrectionKind,
     Expected,
     Gym,
+    LogSpan,
     Machine,
     NewSet,
     SetPage,
@@ -261,6 +262,18 @@ class Store:
         """How many sets a query means, on all its pages; of any gym."""
         with self.reading() as connection:
             return connection.execute(how_many(query)).scalar_one()
+
+    def newest_spans(self, limit: int) -> tuple[LogSpan, ...]:
+        """Where in their sensors' logs the newest sets lie, as far as that is known."""
+        column = tables.sets.c
+        query = (
+            sa.select(column.log, column.log_start_us, column.log_end_us)
+            .where(column.log.is_not(None))
+            .order_by(column.started_us.desc())
+            .limit(limit)
+        )
+        with self.reading() as connection:
+            return tuple(LogSpan(*row) for row in connection.execute(query))
 
     def trace(self, set_id: str) -> Trace | None:
         """The raw angles of a set, if they were kept."""

@@ -265,6 +265,10 @@ async def _health(request: Request) -> Response:
             },
             "sets_waiting": service.keeper.pending,
             "store": service.keeper.trouble or service.health.store_trouble or "ok",
+            "journals": {
+                name: machine.journal_trouble or "ok"
+                for name, machine in service.gym.machines.items()
+            },
             "viewers": service.broadcast.viewers,
             "skipped_messages": service.broadcast.skipped,
         }

@@ -311,6 +311,7 @@ def _machine(maybe_client: _Schema) -> _Schema:
         velocity_loss=_MAYBE_NUMBER,
         result=_MAYBE_OBJECT,
         target=_ANY_OBJECT,
+        journal_trouble=_TEXT,
         set_id=_MAYBE_TEXT,
         client=maybe_client,
         load_kg=_MAYBE_NUMBER,

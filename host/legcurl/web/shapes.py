@@ -55,6 +55,7 @@ def machine_json(service: Service, machine_id: str) -> dict[str, Any]:
         "id": machine_id,
         "name": machine.name,
         **whole(machine.state),
+        "journal_trouble": machine.journal_trouble,
         "set_id": service.last_sets.get(machine_id),
         "client": None
         if expected.client_id is None

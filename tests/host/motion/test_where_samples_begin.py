@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from legcurl.events import plain
-from legcurl.motion import analyze
+from legcurl.events import SetEnded, SetResult, plain
+from legcurl.motion import Calibration, SetTracker, analyze
 from legcurl.motion.conditioning import GRID_US, LATTICE_US
 from legcurl.motion.tracker import LOOK_EVERY
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
+from lever import Lever
 
 
 def trace(address: str, rate: float) -> tuple[list[float], list[float]]:
@@ -39,3 +40,33 @@ def test_a_later_set_does_not_depend_on_how_many_came_before_it():
     between_s = (whole[0]["end_s"] + whole[1]["start_s"]) / 2
     for begin in range(round(between_s * 100), round(between_s * 100) + 7):
         assert plain(analyze(t_s[begin:], angle_deg[begin:])) == whole[1:], begin
+
+
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_who_is_told_which_way_is_up_needs_no_set_to_learn_it(calibrated: bool):
+    """The first motion that is left goes the other way: a weight that was tested comes down."""
+    lever = Lever().rests(3)
+    for _ in range(3):
+        lever.lifts(100, 2.5).holds(3).lowers(0, 4).rests(0.3)
+    lever.rests(30).lifts(60, 2).holds(8)
+    left_s = lever.now_s - 6
+    lever.lowers(0, 1.5).rests(25)
+    for _ in range(3):
+        lever.lifts(100, 2.5).holds(3).lowers(0, 4).rests(0.3)
+    lever.rests(25)
+    samples = list(zip(*lever.seen(offset=40.0), strict=True))
+    # An installer may have noted the ends the wrong way round: that too is learnt once.
+    calibration = Calibration(140.0, 40.0) if calibrated else None
+    whole, rest = SetTracker(calibration), SetTracker(calibration)
+    sets = sets_of(whole, samples)
+    assert whole.direction == 1
+    rest.know_direction(whole.direction)
+    told = sets_of(rest, [sample for sample in samples if sample[0] >= left_s * 1e6])
+    assert plain(told[-1]) == plain(sets[-1])
+    assert (told[-1].completed_reps, told[-1].start_s > left_s) == (3, True)
+    assert rest.direction == 1
+
+
+def sets_of(tracker: SetTracker, samples: list[tuple[int, float]]) -> list[SetResult]:
+    events = tracker.push([t for t, _ in samples], [angle for _, angle in samples])
+    return [event.set for event in events if isinstance(event, SetEnded)]

@@ -25,10 +25,10 @@ from legcurl.events import (
     SensorSeen,
     SensorTrouble,
 )
+from legcurl.faults import FAULT_QUIET_US
 from legcurl.frame import Gap
 from legcurl.motion import Calibration, SetTracker
 from legcurl.session import (
-    FAULT_QUIET_US,
     GAPS_WAITING,
     PROGRESS_S,
     SensorSession,

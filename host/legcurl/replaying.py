@@ -1,0 +1,45 @@
+"""A recording as a feed: its items in recorded time, faster, or as fast as they are taken."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from legcurl.address import Pace
+from legcurl.intake import Intake
+from legcurl.recording import Recording, note_holes
+
+log = logging.getLogger(__name__)
+
+
+class ReplayFeed:
+    """The items of a recording, in recorded time, faster, or as fast as they are taken."""
+
+    def __init__(self, recording: Recording, pace: Pace, intake: Intake) -> None:
+        self.ready = asyncio.Event()
+        self._recording = recording
+        self._pace = None if isinstance(pace, str) else pace
+        self._intake = intake
+
+    async def run(self) -> None:
+        """Hand on all items, each when the time of its samples has come."""
+        self.ready.set()
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        began_us: int | None = None
+        for item in self._recording:
+            self._intake.take([item])
+            await self._intake.room()
+            now_us = self._intake.session.time_us
+            due_s = began_s
+            if self._pace is not None and now_us is not None:
+                began_us = now_us if began_us is None else began_us
+                due_s += (now_us - began_us) / 1e6 / self._pace
+            await asyncio.sleep(max(due_s - loop.time(), 0.0))
+        note_holes(self._recording, self._intake.session)
+        if self._recording.damage:
+            log.warning("%s: %s; the rest was read.", self._recording.name, self._recording.damage)
+
+    async def close(self) -> None:
+        """Close the file."""
+        self._recording.close()
