@@ -182,6 +182,10 @@ class Publisher:
         self._unheard += unheard
         self._news.set()
 
+    def changed(self) -> None:
+        """Look at the books soon: there is something to say (sender.Books)."""
+        self._news.set()
+
     def _announced(self, machine_ids: set[str]) -> None:
         for machine_id in machine_ids:
             self._sender(machine_id, None).wake()

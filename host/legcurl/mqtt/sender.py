@@ -68,6 +68,10 @@ class Books(Protocol):
         """The broker has these rows; `unheard` of them it had nobody to give to."""
         ...
 
+    def changed(self) -> None:
+        """There is a trouble, or another, or none any more."""
+        ...
+
 
 class Sender:
     """Keeps one machine at the broker until it is cancelled."""
@@ -132,7 +136,7 @@ class Sender:
             except Exception as error:
                 # One machine's trouble, even a fault of ours, must not end the others.
                 log.exception("publishing for %s failed", self._machine_id or "the gym")
-                self.trouble = repr(error)
+                self._say(repr(error))
             if not self._drained:
                 await asyncio.sleep(PAUSE_MAX_S if taken_over else backoff.next_s())
 
@@ -158,7 +162,7 @@ class Sender:
                     await self._tell_status(connection)
                     if connection.steady:
                         works()
-                self.trouble = ""
+                self._say("")
                 if connection.steady:
                     works()
                 if self.machine is None:
@@ -268,7 +272,12 @@ class Sender:
             connection.drop()  # then the last will says it
 
     def _note(self, error: LegCurlError) -> None:
-        self.trouble = str(error)
+        self._say(str(error))
+
+    def _say(self, trouble: str) -> None:
+        if trouble != self.trouble:
+            self.trouble = trouble
+            self._books.changed()
 
     def _topic(self, kind: str) -> str:
         return topic(self._gym.id, self._machine_id, kind)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 
@@ -63,15 +63,24 @@ async def messages(mosquitto: Mosquitto, *payloads: tuple[str, bytes]) -> None:
     await speaker.close()
 
 
-def set_message(number: int = 1, gym_id: str = "north", **changes: object) -> tuple[str, bytes]:
-    """A message as a gym would send it, with some members of its set otherwise."""
+@cache
+def told_set() -> tuple[str, str | None]:
+    """What the outbox has of a set, and its trace."""
     with open_store("sqlite://", publishing=True) as store:
-        store.add_set(new_set(number, lifter="early", seed=6))
+        store.add_set(new_set(0, lifter="early", seed=6))
         (row,) = store.within(
             partial(outbox.waiting, machine_id="curl-1", rows=1, size=1, traces=True)
         )
+    return row.payload, row.trace
+
+
+def set_message(number: int = 1, gym_id: str = "north", **changes: object) -> tuple[str, bytes]:
+    """A message as a gym would send it, with some members of its set otherwise."""
+    payload, trace = told_set()
     document = {"schema": 1, "kind": "set", "gym": {"id": gym_id, "name": gym_id.title()}}
-    document |= {"id": row.event_id, **json.loads(row.payload), "trace": row.trace}
+    document |= {"id": f"set-{number:04}-1", **json.loads(payload), "trace": trace}
+    document["set"]["id"] = f"set-{number:04}"
+    document["set"]["started"] = new_set(number, lifter="early", seed=6).started.isoformat()
     for name, value in changes.items():
         if name in document:
             document[name] = value
