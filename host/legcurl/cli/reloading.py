@@ -17,6 +17,7 @@ from legcurl.errors import ConfigError, LegCurlError
 
 if TYPE_CHECKING:
     from legcurl.config import Config
+    from legcurl.notify import Notifier
     from legcurl.web.app import Service
 
 log = logging.getLogger(__name__)
@@ -25,12 +26,15 @@ log = logging.getLogger(__name__)
 class Reloader:
     """Has a service follow its configuration, one reading at a time."""
 
-    def __init__(self, service: Service, wanted: Wanted, config: Config) -> None:
+    def __init__(
+        self, service: Service, wanted: Wanted, config: Config, notifier: Notifier
+    ) -> None:
         self.changed: Callable[[], None] = lambda: None  # called when the machines may be others
         self._service = service
         self._wanted = wanted
         self._started = config  # what cannot change while running is as it says
         self._config = config
+        self._notifier = notifier  # of systemd, which waits for the end of a reload
         self._asked = asyncio.Event()
 
     def ask(self) -> None:
@@ -42,6 +46,7 @@ class Reloader:
         while True:
             await self._asked.wait()
             self._asked.clear()
+            self._notifier.reloading()
             try:
                 await self._reload()
             except LegCurlError as error:
@@ -49,6 +54,8 @@ class Reloader:
             except Exception:
                 # A fault of ours in it must not make the service deaf to the next one.
                 log.exception("The configuration could not be followed.")
+            finally:
+                self._notifier.ready()
 
     async def _reload(self) -> None:
         config = await asyncio.to_thread(self._wanted.read)  # it looks into files

@@ -136,7 +136,7 @@ def _serve_all(wanted: Wanted, config: Config, around: _Around) -> None:
     ):
         journals = journals_of(config, place)
         service = Service(setups_of(config), store, access, journals, publishing=publishing)
-        reloader = Reloader(service, wanted, config)
+        reloader = Reloader(service, wanted, config, around.notifier)
         on_hang_up = reloader.ask if wanted.has_file else None
         beside = (reloader.run(), *_keeping_house(service, held, config))
         work = _serve(service, listener, config, reloader, beside, around)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -48,12 +49,16 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
     made.close()
 
 
-def test_a_service_says_that_it_is_ready_alive_and_ending(systemd: Systemd, tmp_path: Path):
+def test_a_service_says_that_it_is_ready_alive_reloading_and_ending(
+    systemd: Systemd, tmp_path: Path
+):
+    file = tmp_path / "gym.toml"
+    file.write_text(f"[[machine]]\nid = 'one'\naddress = '{SIM}'\n")
     # Its own pid cannot be known beforehand: a watchdog for anybody.
     environment = {"NOTIFY_SOCKET": systemd.address, "WATCHDOG_USEC": "600000"}
     with subprocess.Popen(
         command(
-            *("serve", "--port", "0", "--quiet", "--station", SIM),
+            *("serve", "--port", "0", "--quiet", "--config", str(file)),
             *("--store", f"sqlite:///{tmp_path / 'store.db'}"),
         ),
         stdout=subprocess.PIPE,
@@ -70,6 +75,9 @@ def test_a_service_says_that_it_is_ready_alive_and_ending(systemd: Systemd, tmp_
                 systemd.heard.append([])
             while "1 of 1 sensors" not in " ".join(systemd.until("WATCHDOG=1")):
                 systemd.heard.append([])
+            service.send_signal(signal.SIGHUP)
+            systemd.until("RELOADING=1")
+            systemd.until("READY=1")
             service.terminate()
             systemd.until("STOPPING=1")
             assert service.wait(PATIENCE_S) == 143
