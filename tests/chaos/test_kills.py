@@ -7,120 +7,25 @@ which `kill -9` ends again and again in the middle of their sets. `make test` ki
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from legcurl.events import plain
-from legcurl.store import SetQuery, open_store
+from killing import PACE, PATIENCE_S, ServiceProcess, sensors, undisturbed
+from legcurl.store import open_store
 
-LEGCURL = str(Path(sys.executable).parent / "legcurl")
 ALL = os.environ.get("LEGCURL_CHAOS") == "all"
 MACHINES = 4  # side by side, so that each kill meets as many sets at other moments of theirs
 ROUNDS = 25 if ALL else 1
 KILLS = 4  # in each round
-PACE = 16  # a set of a minute and a half takes five seconds
+STORED_SEEDS = (81, 82)
+STARTED_WITHIN_S = 0.05
 LIFTERS = ("steady", "early", "sloppy", "quits")
-PATIENCE_S = 90.0  # for all sets to be stored, on a computer that is busy
-
-
-@cache
-def undisturbed(sim: str) -> dict[str, Any]:
-    """The set that a lifter's sensor gives to a service that nobody kills."""
-    done = subprocess.run(
-        [LEGCURL, "watch", f"{sim}&pace=fast", "--sets", "1", "--json"],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=PATIENCE_S,
-    )
-    (ended,) = [
-        event["set"]
-        for event in map(json.loads, done.stdout.splitlines())
-        if event["event"] == "set_ended"
-    ]
-    return ended
-
-
-@contextmanager
-def sensors(sims: list[str]) -> Iterator[list[str]]:
-    """A sensor for each, at an address of its own."""
-    processes = [
-        subprocess.Popen(
-            [LEGCURL, "simulate", f"{sim}&pace={PACE}", "--tcp", "0"],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for sim in sims
-    ]
-    try:
-        addresses = []
-        for process in processes:
-            assert process.stdout is not None
-            addresses.append("tcp:" + process.stdout.readline().strip().rpartition("tcp:")[2])
-        yield addresses
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait()
-            assert process.stdout is not None
-            process.stdout.close()
-
-
-class ServiceProcess:
-    """`legcurl serve`, as often as it takes."""
-
-    def __init__(self, folder: Path, addresses: list[str]) -> None:
-        self.database = folder / "gym.db"
-        self._stations = [
-            word
-            for number, address in enumerate(addresses)
-            for word in ("--station", f"curl {number}={address}")
-        ]
-        self._process: subprocess.Popen[str] | None = None
-
-    def start(self) -> None:
-        """Returns when it serves: it follows the sensors by then, or is about to."""
-        self._process = subprocess.Popen(
-            [
-                *(LEGCURL, "serve", "--quiet", "--port", "0"),
-                *("--store", f"sqlite:///{self.database}", *self._stations),
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline().startswith("http://")
-
-    def end(self, how: signal.Signals) -> None:
-        assert self._process is not None
-        assert self._process.stdout is not None
-        self._process.send_signal(how)
-        self._process.wait()
-        self._process.stdout.close()
-
-    def sets(self) -> list[tuple[str, str, dict[str, Any]]]:
-        """What is stored: id, machine, and the set as it was measured."""
-        with open_store(f"sqlite:///{self.database}") as store:
-            page = store.find_sets(SetQuery(limit=100))
-        return [(one.id, one.machine.name, plain(one.original)) for one in page.sets]
-
-    def wait_for_sets(self, count: int) -> None:
-        until_s = time.monotonic() + PATIENCE_S
-        while len(self.sets()) < count and time.monotonic() < until_s:
-            time.sleep(0.2)
 
 
 @pytest.mark.timeout(2 * PATIENCE_S)
@@ -169,6 +74,43 @@ def test_sets_that_waited_for_the_disk_when_the_service_was_killed_are_stored(tm
     stored = service.sets()
     service.end(signal.SIGTERM)
     assert {machine: one for _, machine, one in stored} == expected
+
+
+@pytest.mark.timeout(3 * PATIENCE_S)
+def test_a_service_that_dies_while_it_stores_has_stored_the_set_once_and_when_it_was(
+    tmp_path: Path,
+):
+    """Before the transaction, in the middle of it, and after it, before anybody was told."""
+    sims = [f"sim:?seed={seed}&lifter=early&sets=2" for seed in STORED_SEEDS]
+    with sensors(sims) as addresses:
+        service = ServiceProcess(tmp_path, addresses)
+        service.hurry = PACE
+        for step in ("before", "inside", "after"):
+            service.start(dies=step)
+            assert service.wait() == -signal.SIGKILL
+            assert len(service.sets()) == (step == "after")
+        service.start()
+        service.wait_for_sets(len(sims))
+        stored, started = service.sets(), service.started()
+        service.end(signal.SIGTERM)
+        # The same sensors, followed by a service that nobody kills and that knows nothing of it.
+        other = ServiceProcess(tmp_path / "undisturbed", addresses)
+        other.database.parent.mkdir()
+        other.hurry = PACE
+        other.start()
+        other.wait_for_sets(len(sims))
+        expected, began = other.sets(), other.started()
+        other.end(signal.SIGTERM)
+    ids = {set_id for set_id, _, _ in stored} & {set_id for set_id, _, _ in expected}
+    assert {name for set_id, name, _ in stored if set_id in ids} == {"curl 0", "curl 1"}
+    assert first_of(stored, ids) == first_of(expected, ids)
+    for set_id in ids:
+        late_s = (started[set_id] - began[set_id]).total_seconds()
+        assert abs(late_s) < STARTED_WITHIN_S, set_id
+
+
+def first_of(stored: list[tuple[str, str, Any]], ids: set[str]) -> list[tuple[str, str, Any]]:
+    return sorted(one for one in stored if one[0] in ids)
 
 
 def wait_until_over(journals: Path, ends_s: dict[str, float]) -> None:

@@ -10,14 +10,14 @@ from random import Random
 
 import pytest
 from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
-from legcurl.errors import PortNotFoundError
+from legcurl.errors import PortBusyError, PortNotFoundError
 from legcurl.events import Event, LinkChanged, Progress, SamplesMissing, SetEnded, SetStarted
 from legcurl.feed import NOT_RUNNING, LiveFeed
 from legcurl.intake import Intake
 from legcurl.journal import ASIDE, Journal
-from legcurl.session import SensorSession
+from legcurl.session import RESTART_GUESS_US, SensorSession
 from legcurl.station import Station
-from live_sensor import Connection, LiveSensor, LoopbackRoute
+from live_sensor import Connection, LiveSensor, LoopbackRoute, running_from
 
 ANGLES = leg_curls(count=4)
 UNBROKEN = lines(told(decoded(FakeSensor(ANGLES).packets())))
@@ -49,7 +49,7 @@ def station_on(route: LoopbackRoute, folder: Path, journal: Journal | None = Non
     _opened.append(journal)
     intake = Intake(SensorSession(), lambda: journal)
     station = Station(route.name, LiveFeed(route, intake, journal=journal), intake)
-    journal.clock = station.clock_note
+    journal.clock, journal.learnt = station.clock_note, intake.session.learnt
     return station
 
 
@@ -168,6 +168,85 @@ async def test_a_sensor_that_lost_power_with_the_host_leaves_an_interrupted_set(
     assert first.outcome == "interrupted"
     assert first.completed_reps == 2
     assert (second.completed_reps, second.incomplete) == (3, False)
+
+
+async def test_a_set_in_which_link_host_and_host_again_are_lost_is_the_same_set(tmp_path: Path):
+    sensor = LiveSensor(FakeSensor(ANGLES))
+    cut = (Connection(cut_after=300), Connection(cut_after=2000), Connection(cut_after=500))
+    for until_s in (14.0, 29.0):
+        await follow(LoopbackRoute(sensor, *cut, Connection()), tmp_path, until_s)
+    _, events = await follow(LoopbackRoute(sensor, *cut, Connection()), tmp_path)
+    assert without_link(events) == UNBROKEN
+
+
+async def test_a_sensor_that_restarts_while_nobody_is_there_was_away_for_as_long_as_it_was(
+    tmp_path: Path,
+):
+    """The host's clock goes on from one program to the next, and with it the set."""
+    before = FakeSensor(ANGLES[:2600])
+    sensor = LiveSensor(before)
+    sensor.clock_us = running_from(before.time_us + 26_000_000)
+    await follow(LoopbackRoute(sensor, Connection(ends=False), pace=1.0), tmp_path, until_s=30.0)
+    anew = FakeSensor(ANGLES[2850:], boot_id=78, time_us=500_000)
+    sensor.restart(anew)  # its clock is at 0.5 s, and so this boot began half a second ago
+    sensor.clock_us = running_from(0)
+    station, events = await follow(LoopbackRoute(sensor, pace=1.0), tmp_path)
+    (gap,) = [event for event in events if isinstance(event, SamplesMissing)]
+    assert gap.reason == "reboot"
+    assert 0.3 < gap.duration_s < 5.0, "measured, and not guessed"
+    assert gap.duration_s != pytest.approx(RESTART_GUESS_US / 1e6 + 0.5, abs=1e-6)
+    (ended,) = [event for event in events if isinstance(event, SetEnded)]
+    assert (ended.set.outcome, ended.set.incomplete) == ("stopped", True)
+    assert station.session.counts.restarts == 1
+
+
+async def test_a_clock_that_was_set_back_by_years_moves_nothing_that_was_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A computer that forgets the time with its power: the set that it was in has the right one."""
+    sensor = LiveSensor(FakeSensor(ANGLES))
+    for until_s in (30.0, 45.0):
+        route = LoopbackRoute(sensor, pace=1.0)
+        station, events = await follow(route, tmp_path, until_s)
+        started_s = station.wall_time_s(9.0)
+    real = time.time
+    monkeypatch.setattr("time.time", lambda: real() - 5.0e8)
+    station, events = await follow(LoopbackRoute(sensor, pace=1.0), tmp_path)
+    (ended,) = [event for event in events if isinstance(event, SetEnded)]
+    assert started_s is not None
+    assert station.wall_time_s(9.0) == pytest.approx(started_s, abs=0.1)
+    later_s = station.wall_time_s(ended.t_s + 5.0)
+    assert later_s == pytest.approx(started_s - 5.0e8, abs=1000.0), "and what comes, the new one"
+
+
+async def test_why_a_sensor_cannot_be_had_is_told_anew_until_it_was_there(tmp_path: Path):
+    sensor = LiveSensor(FakeSensor(ANGLES))
+    await follow(LoopbackRoute(sensor), tmp_path, until_s=20.0)
+    busy = Connection(refused=PortBusyError("loop: is open elsewhere."))
+    route = LoopbackRoute(sensor, AWAY, AWAY, busy, busy, Connection())
+    _, events = await follow(route, tmp_path)
+    assert link_story(events) == [
+        ("lost", NOT_RUNNING),
+        ("lost", "loop: is not there."),
+        ("lost", "loop: is open elsewhere."),
+        ("restored", ""),
+    ]
+
+
+async def test_two_gyms_on_one_computer_share_nothing(tmp_path: Path):
+    one, other = LiveSensor(FakeSensor(ANGLES)), LiveSensor(FakeSensor(leg_curls(count=2)))
+    for until_s in (12.0, 20.0):
+        await asyncio.gather(
+            follow(LoopbackRoute(one), tmp_path / "one", until_s),
+            follow(LoopbackRoute(other), tmp_path / "other", until_s),
+        )
+    (_, first), (_, second) = await asyncio.gather(
+        follow(LoopbackRoute(one), tmp_path / "one"),
+        follow(LoopbackRoute(other), tmp_path / "other"),
+    )
+    assert without_link(first) == UNBROKEN
+    (ended,) = [event for event in second if isinstance(event, SetEnded)]
+    assert ended.set.completed_reps == 2
 
 
 async def test_what_breaks_the_session_is_put_aside_and_the_next_station_lives(

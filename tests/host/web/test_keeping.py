@@ -296,6 +296,23 @@ def test_somebody_who_cannot_decide_costs_no_memory() -> None:
     assert keeper.expected("machine-1").client_id == "999"
 
 
+async def test_a_set_that_is_told_again_uses_up_nothing(tmp_path: Path) -> None:
+    """After a restart, a set of the past; its lifter's entry is gone, and the next one is there.
+
+    The clock is what tells an entry's set, and it may have been set back in between.
+    """
+    async with room(tmp_path) as here:
+        ended = play_set(machine_of(here), SET)
+        (stored,) = await stored_sets(here)
+    async with room(tmp_path) as here:
+        ben = here.store.add_client("Ben")
+        await enter(here, client=ben.id)
+        assert play_set(machine_of(here), SET) == ended
+        assert await stored_sets(here) == (stored,)
+        assert here.service.keeper.expected("machine-1").client_id == ben.id
+        assert here.store.expected("machine-1").client_id == ben.id
+
+
 # The tape
 
 

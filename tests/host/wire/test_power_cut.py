@@ -136,7 +136,7 @@ def test_when_the_sensor_lost_its_power_too_nothing_is_invented(
     folder = tmp_path / "gym.db.journal" / "curl-1"
     disk = ForgetfulDisk(tmp_path, monkeypatch)
     host = Host(folder)
-    host.run(FakeSensor(ANGLES), rng, rng.uniform(1.0, 45.0))
+    host.run(FakeSensor(ANGLES), rng, rng.uniform(1.0, 30.0))  # the set lasts longer
     host.die()
     disk.lose_power(rng)
     later = Host(folder)
