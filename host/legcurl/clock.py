@@ -22,12 +22,16 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from statistics import fmean, median
+from typing import TypeVar
 
 from legcurl.notes import ClockNote
+
+_T = TypeVar("_T")
 
 # How often to ping, once the first few are through. No multiple or fraction of a frame's time
 # (50 to 1000 ms), so that pings do not meet the same part of a frame each time.
@@ -220,11 +224,14 @@ class PastClocks:
         self.until_us: int | None = None  # session time up to which it knew; None: it left nothing
         self._notes: list[ClockNote] = []
 
-    def add(self, note: ClockNote) -> None:
-        """Take the note that comes next."""
-        self._notes.append(note)
-        if len(self._notes) > PAST_KEPT:
-            del self._notes[: PAST_KEPT // 2]
+    def noting(self, items: Iterable[_T]) -> Iterator[_T]:
+        """Pass on what was left, and keep the notes in it."""
+        for item in items:
+            if isinstance(item, ClockNote):
+                self._notes.append(item)
+                if len(self._notes) > PAST_KEPT:
+                    del self._notes[: PAST_KEPT // 2]
+            yield item
 
     def line(self, t_us: int) -> WallLine | None:
         """The line that held at a moment; None if nobody left a note."""

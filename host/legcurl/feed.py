@@ -27,7 +27,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from itertools import islice
 from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
@@ -58,7 +57,7 @@ from legcurl.exchange import REPEAT_S, Exchange, NoAnswerError
 from legcurl.frame import Answer, Frame, Samples
 from legcurl.intake import Intake
 from legcurl.links.route import Link, Route
-from legcurl.notes import ClockNote, LinkNote, RestartNote
+from legcurl.notes import LinkNote, RestartNote
 from legcurl.race import until_first
 from legcurl.session import HEEDED_OPS, Item
 
@@ -81,7 +80,6 @@ SILENCE_LOOKS = 8  # in the length of a silence, at whether one could begin
 # the host and the page need, well below what the eye takes for "at once". 25 frames a second of
 # four samples each are some 10 kbit/s more at 100 Hz, which a cable does not notice.
 PROMPT_MS = 40
-RESTORED_AT_ONCE = 64  # items of a journal before others have their turn in the event loop
 NOT_RUNNING = "legcurl was not running"  # why the link was lost, for who reads the journal
 
 # What may be over when it is tried again. Anything else ends the feed.
@@ -196,25 +194,15 @@ class LiveFeed:
     async def _restore(self, journal: Journal) -> None:
         """Take what earlier stations took; to whoever waits, that is the sensor, not connected."""
         self.ready.set()
-        items = journal.items()
-        restored = False
         try:
-            while batch := list(islice(items, RESTORED_AT_ONCE)):
-                for item in batch:
-                    if isinstance(item, ClockNote):
-                        self.past.add(item)
-                self._intake.restore(batch)
-                last = batch[-1]
-                restored = not (isinstance(last, LinkNote) and last.state == "lost")
-                self._lost = True
-                await self._intake.room()
-                await asyncio.sleep(0)
+            last = await self._intake.restore(self.past.noting(journal.items()))
         except Exception:
             journal.set_aside()  # or every station after this one would end as well
             raise
         self.past.until_us = self._session.time_us
         self._remember_clock()
-        if restored:
+        self._lost = last is not None
+        if last is not None and not (isinstance(last, LinkNote) and last.state == "lost"):
             self._intake.take([LinkNote("lost", NOT_RUNNING)])
 
     def _remember_clock(self) -> None:

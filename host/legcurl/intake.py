@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
 from legcurl.session import Item, SensorSession
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # A minute and a half of a live set. What a single read from a link brings (links.READ_BYTES) may
 # come on top.
 EVENTS_WAITING = 1000
+RESTORED_AT_ONCE = 64  # items of a journal before others have their turn in the event loop
 
 
 class Recorder(Protocol):
@@ -74,10 +76,17 @@ class Intake:
         self._events.extend(events)
         self._tell()
 
-    def restore(self, items: list[Item]) -> None:
-        """Consume what is on record already."""
-        self._events.extend(self._push(items)[0])
-        self._tell()
+    async def restore(self, items: Iterable[Item]) -> Item | None:
+        """Consume what is on record already, no faster than events are read; gives the last."""
+        last: Item | None = None
+        recorded = iter(items)
+        while batch := list(islice(recorded, RESTORED_AT_ONCE)):
+            last = batch[-1]
+            self._events.extend(self._push(batch)[0])
+            self._tell()
+            await self.room()
+            await asyncio.sleep(0)
+        return last
 
     def finish(self) -> None:
         """There will be no more items: say what that means, and end the events."""

@@ -50,6 +50,7 @@ RETRY_MAX_S = 30.0
 FAREWELL_S = 1.5  # for the store, at the end: a service is over within five seconds
 SENSOR_ID_MAX = 32  # characters of it that go into a set's id
 STORED_KNOWN = 2000  # sets: what journals and sensors' logs of a gym of 60 tell again, and more
+STORED_WITHIN_S = 10.0  # the machines are not kept waiting for a store that hangs
 ENTRIES_MAX = 16  # for one set: somebody who changes their mind more often loses the first
 NOBODY = Expected()
 
@@ -82,9 +83,11 @@ class SetKeeper:
 
     async def __aenter__(self) -> SetKeeper:
         try:
-            self._stored = await self.ask(lambda store: store.newest_spans(STORED_KNOWN))
-        except StoreError as error:
-            log.error("which sets are stored is not known: %s", error)  # noqa: TRY400 - it says why
+            async with asyncio.timeout(STORED_WITHIN_S):
+                self._stored = await self.ask(lambda store: store.newest_spans(STORED_KNOWN))
+        except (StoreError, TimeoutError) as error:
+            said = str(error) or "the store does not answer."
+            log.error("which sets are stored is not known: %s", said)  # noqa: TRY400 - it says why
         self._task = asyncio.create_task(self._write(), name="set keeper")
         return self
 

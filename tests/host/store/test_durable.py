@@ -12,7 +12,7 @@ from made_sets import new_set
 def test_every_transaction_is_synced_before_it_is_over(tmp_path: Path):
     with open_store(f"sqlite:///{tmp_path / 'gym.db'}") as store:
         for _ in range(2):
-            with store._engine.connect() as connection:
+            with store.engine.connect() as connection:
                 assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2, "FULL"
                 assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
