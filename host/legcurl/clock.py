@@ -29,7 +29,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import TypeVar
 
-from legcurl.notes import ClockNote
+from legcurl.notes import WALL_UNKNOWN, ClockNote
 
 _T = TypeVar("_T")
 
@@ -127,7 +127,7 @@ class ClockModel:
         self._draw()
 
     def remember(self, host_s: float, sensor_us: int) -> None:
-        """Take a point of a line that an earlier process knew; the first ping replaces it."""
+        """Take a time that is roughly right, of another process or another answer, until a ping."""
         sent_s = host_s - self._there * REMEMBERED_S
         self.ping(sent_s, sensor_us, sent_s + REMEMBERED_S)
 
@@ -227,7 +227,7 @@ class PastClocks:
     def noting(self, items: Iterable[_T]) -> Iterator[_T]:
         """Pass on what was left, and keep the notes in it."""
         for item in items:
-            if isinstance(item, ClockNote):
+            if isinstance(item, ClockNote) and item.wall_us != WALL_UNKNOWN:
                 self._notes.append(item)
                 if len(self._notes) > PAST_KEPT:
                     del self._notes[: PAST_KEPT // 2]

@@ -322,6 +322,8 @@ class LiveFeed:
         before, self.clock = self.clock, None
         if self._route.pace is not None:
             self.clock = self._new_clock(self._route.pace)
+            # What the log tells of is told before the first ping is through, and has its time too.
+            self.clock.remember(received_s, hello.time_us)
         self._clock_boot = hello.boot_id
         if before is None:
             return []

@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 from legcurl.commands import Op, Result, read_hello, read_start
 from legcurl.errors import FrameError, InputError, StoreError
 from legcurl.frame import Answer, FrameDecoder, FrameType, Gap, Samples, encode_frame
-from legcurl.notes import ClockNote, DamageNote, LearntNote, LinkNote
+from legcurl.notes import WALL_UNKNOWN, ClockNote, DamageNote, LearntNote, LinkNote
 from legcurl.recording import SUFFIX, Recording, RecordingHeader, RecordingWriter
 
 if TYPE_CHECKING:
@@ -216,6 +216,8 @@ class Journal:
         last = self._clock
         if last is None or not 0 <= clock.t_us - last.t_us < CLOCK_EVERY_US:
             return True
+        if clock.wall_us == last.wall_us == WALL_UNKNOWN:
+            return False
         foreseen_us = last.wall_us + (clock.t_us - last.t_us) * last.rate
         return abs(clock.wall_us - foreseen_us) > CLOCK_MOVED_US
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+WALL_UNKNOWN = 0  # of a ClockNote, before the sensor's clock was compared with the host's
 REASON_MAX_CHARS = 120  # a note must fit a frame of 1024 bytes, however it is escaped
 
 
@@ -54,7 +55,7 @@ class ClockNote:
 
     zero_us: int  # session time of the boot's zero
     t_us: int  # a moment of session time
-    wall_us: int  # what wall clocks showed then, in µs since 1970
+    wall_us: int  # what wall clocks showed then, in µs since 1970; or WALL_UNKNOWN
     rate: float  # wall seconds in one of the session's
     host_us: int = 0
     host_boot: str = ""

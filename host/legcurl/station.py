@@ -31,7 +31,7 @@ from legcurl.frame import Answer, encode_request
 from legcurl.guard import CHANGES, Guard, Keys
 from legcurl.intake import Intake
 from legcurl.links import route_to
-from legcurl.notes import ClockNote
+from legcurl.notes import WALL_UNKNOWN, ClockNote
 from legcurl.recording import Recording, RecordingHeader, RecordingWriter, session_for
 from legcurl.replaying import ReplayFeed
 from legcurl.session import SensorSession
@@ -204,8 +204,9 @@ class Station:
         zero_us, t_us = self.session.zero_us, self.session.time_us
         if zero_us is None or t_us is None:
             return None
-        line = self._wall_line(t_us, None) or WallLine(t_us, time.time(), 1.0)
-        note = ClockNote(zero_us, t_us, round(line.at(t_us) * 1e6), line.rate)
+        line = self._wall_line(t_us, None)
+        wall_us = WALL_UNKNOWN if line is None else round(line.at(t_us) * 1e6)
+        note = ClockNote(zero_us, t_us, wall_us, 1.0 if line is None else line.rate)
         clock = self._feed.clock if isinstance(self._feed, LiveFeed) else None
         host_s = None if clock is None else clock.host_s(t_us - zero_us)
         if host_s is not None:

@@ -81,7 +81,7 @@ def test_a_service_that_dies_while_it_stores_has_stored_the_set_once_and_when_it
     tmp_path: Path,
 ):
     """Before the transaction, in the middle of it, and after it, before anybody was told."""
-    sims = [f"sim:?seed={seed}&lifter=early&sets=2" for seed in STORED_SEEDS]
+    sims = [f"sim:?seed={seed}&lifter=early&sets=60" for seed in STORED_SEEDS]
     with sensors(sims) as addresses:
         service = ServiceProcess(tmp_path, addresses)
         service.hurry = PACE
