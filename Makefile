@@ -87,6 +87,7 @@ bench: $(STAMP)
 	$(BIN)/python tests/bench/bench_motion.py
 	$(BIN)/python tests/bench/bench_firmware.py
 	$(BIN)/python tests/bench/bench_memory.py
+	$(BIN)/python tests/bench/bench_journal.py
 	$(BIN)/python tests/bench/bench_serial.py
 	$(BIN)/python tests/bench/bench_ble.py
 	$(BIN)/python tests/bench/bench_station_memory.py

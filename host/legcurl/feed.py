@@ -107,10 +107,10 @@ class Feed(Protocol):
 class Backoff:
     """Growing pauses between attempts, seeded so that a test sees the same ones each time."""
 
-    def __init__(self, seed: str, longest_s: float = BACKOFF_MAX_S) -> None:
+    def __init__(self, seed: str, longest_s: float | None = None) -> None:
         self._random = Random(seed)
         self._pause_s = BACKOFF_FIRST_S
-        self._longest_s = longest_s
+        self._longest_s = BACKOFF_MAX_S if longest_s is None else longest_s
 
     def reset(self) -> None:
         """Start again from the shortest: the last attempt led to something."""

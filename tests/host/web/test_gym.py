@@ -134,3 +134,28 @@ def test_a_machines_id_can_be_in_an_address_and_a_file_name(name: str) -> None:
 def test_two_machines_cannot_have_one_id() -> None:
     with pytest.raises(ConfigError, match="Two machines"):
         Gym([MachineSetup("a", "", "sim:"), MachineSetup("a", "", "sim:")])
+
+
+async def test_a_journal_that_cannot_be_written_stops_nothing_and_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something is where its folder should be; then that is taken away."""
+    monkeypatch.setattr("legcurl.journal.RETRY_S", 0.05)
+    place = tmp_path / "gym.db.journal"
+    place.write_text("in the way")
+    port = free_port()
+    setups = [MachineSetup("machine-1", "", f"tcp:127.0.0.1:{port}")]
+    async with SimulatedSensor(QUICK, tcp_port=port):
+        with open_store(f"sqlite:///{tmp_path / 'gym.db'}") as store:
+            service = Service(setups, store, Access({}), place)
+            async with service.running():
+                machine = machine_of(service)
+                await until(lambda: machine.state.completed_reps >= 2)
+                assert "gym.db.journal" in machine.journal_trouble
+                assert service.snapshot("machine-1")["journal_trouble"] == machine.journal_trouble
+                place.unlink()
+                await until(lambda: not machine.journal_trouble)
+                await until(lambda: store.find_sets(SetQuery()).sets)
+            (stored,) = store.find_sets(SetQuery()).sets[-1:]
+    assert stored.original.completed_reps == World(QUICK).truth().sets[0].result.completed_reps
+    assert list((place / "machine-1").iterdir())
