@@ -60,7 +60,7 @@ test: $(STAMP)
 
 test-chaos: $(STAMP)
 	tests/debian-packages mosquitto=mosquitto
-	LEGCURL_CHAOS=all $(BIN)/python -m pytest -n 2 tests/chaos
+	LEGCURL_CHAOS=all $(BIN)/python -m pytest -n 2 tests/chaos $(wildcard tests/host/wire/test_journal*.py) tests/host/wire/test_power_cut.py
 
 test-bluez: $(STAMP)
 	tests/debian-packages qemu-system-x86_64=qemu-system-x86 mmdebstrap=mmdebstrap mke2fs=e2fsprogs

@@ -24,7 +24,9 @@ MACHINES = 4  # side by side, so that each kill meets as many sets at other mome
 ROUNDS = 25 if ALL else 1
 KILLS = 4  # in each round
 STORED_SEEDS = (81, 82)
-STARTED_WITHIN_S = 0.05
+# A simulated sensor that lives sixteen times as fast falls behind where the computer is busy, and
+# so does its clock. With a clock that is steady, tests/host/links holds 50 ms.
+STARTED_WITHIN_S = 3.0
 LIFTERS = ("steady", "early", "sloppy", "quits")
 
 
