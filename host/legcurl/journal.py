@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 
 SEGMENT_US = 300_000_000  # of session time in a segment: what is let go of at once
 SEGMENT_BYTES = 1 << 18  # or so much of it: at 400 Hz, with damage or chatter
+LOOK_EVERY_US = 500_000  # of the sensor's time, between two looks at anything but the samples
 CLOCK_EVERY_US = 10_000_000  # between two notes of the clocks: they part by 1 ms at 100 ppm
 CLOCK_MOVED_US = 20_000  # what is noted at once: a clock that was set, or a better comparison
 LOOSE_US = 10_000_000  # of samples: the power went within a second or two of the damaged place
@@ -89,6 +90,7 @@ class Journal:
         self._clock: ClockNote | None = None  # the last note of the clocks
         self._learnt: LearntNote | None = None  # and of what the session knew
         self._failed: OSError | StoreError | None = None  # why the file is not safe on the disk
+        self._looked_us = 0  # the sensor's time at the last look
         self._retry_at_s = 0.0
         self._lock = threading.Lock()  # between the writing thread and the one that syncs
         self._unsynced: list[RecordingWriter] = []  # with the last segments, until they are on disk
@@ -192,6 +194,9 @@ class Journal:
 
     def _append(self, items: tuple[Item, ...]) -> None:
         goes_on = all(isinstance(item, Samples | Gap) for item in items)
+        if goes_on and self._writer is not None and not self._looks_again(items[-1]):
+            self._writer.write(*items)
+            return
         clock = self.clock()
         if self._writer is not None and goes_on and self._full(clock):
             self._let_go()
@@ -210,6 +215,18 @@ class Journal:
             if isinstance(item, Answer) and item.op == Op.HELLO and item.result == Result.OK:
                 self._hello = item
         self._writer.write(*items)
+
+    def _looks_again(self, newest: Item) -> bool:
+        """Whether it is time to look at the clocks, at what was learnt, and at the segment's end.
+
+        25 frames a second come from a machine that somebody watches; none of these hurries so.
+        """
+        if not isinstance(newest, Samples):
+            return True
+        if 0 <= newest.t_us - self._looked_us < LOOK_EVERY_US:
+            return False
+        self._looked_us = newest.t_us
+        return True
 
     def _is_news(self, clock: ClockNote) -> bool:
         """Whether the clocks lie otherwise than the last note says."""

@@ -85,6 +85,7 @@ class RecordingWriter:
     def __init__(
         self, target: str | Path | BinaryIO, header: RecordingHeader | None = None
     ) -> None:
+        self._size = 0
         self._owned = isinstance(target, str | Path)
         self.name = str(target) if self._owned else str(getattr(target, "name", "recording"))
         if isinstance(target, str | Path):
@@ -114,8 +115,8 @@ class RecordingWriter:
 
     @property
     def size(self) -> int:
-        """The file's length in bytes."""
-        return self._file.tell()
+        """How many bytes were written."""
+        return self._size
 
     def fileno(self) -> int:
         """The file's descriptor, for who brings it to the disk."""
@@ -141,7 +142,7 @@ class RecordingWriter:
 
     def _append(self, packets: bytes) -> None:
         try:
-            self._file.write(packets)
+            self._size += self._file.write(packets)
             self._file.flush()
         except OSError as error:
             raise StoreError(

