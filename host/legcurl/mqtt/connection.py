@@ -13,12 +13,11 @@ than CONNECT_S + ANSWER_S. After it, `lost` is set when the connection is over.
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
@@ -28,9 +27,16 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from legcurl.config.model import MqttConfig
-from legcurl.errors import BrokerError, BrokerRefusedError, ConfigError
+from legcurl.errors import BrokerError, BrokerRefusedError
+from legcurl.mqtt.troubles import (
+    CONNECT_S,
+    in_words,
+    refusal,
+    tls_context,
+    tls_hint,
+    why_no_connection,
+)
 
-CONNECT_S = 3.0  # for TCP, and again for TLS
 ANSWER_S = 10.0  # for whatever a broker must answer
 KEEPALIVE_S = 20  # a broker publishes the last will after one and a half of these
 MISC_S = KEEPALIVE_S / 4
@@ -42,19 +48,6 @@ PACKET_MAX = 16 * 1024 * 1024  # of what is sent to us: a broker drops what is l
 TAKEN_OVER = 0x8E
 PACKET_TOO_LARGE = 0x95
 NO_SUBSCRIBERS = 0x10
-_WHY = {
-    0x84: "It speaks no MQTT 5: update the broker.",
-    0x85: "It does not accept the client's name.",
-    0x86: "The user name or password is wrong.",
-    0x87: "Not authorized: check the user name, the password, and what the broker's rules allow.",
-    0x88: "It is not available now.",
-    0x89: "It is busy.",
-    0x8A: "It has banned this client.",
-    0x8C: "It wants another way of signing in than a password.",
-    0x8E: "Another client has connected under the same name.",
-    0x95: "The message is larger than it accepts.",
-    0x97: "A quota is exceeded.",
-}
 
 _T = TypeVar("_T")
 
@@ -191,7 +184,7 @@ class Connection:
             return told
         sent = self._client.publish(topic, payload, qos=1, retain=retain)
         if sent.rc not in (paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_QUEUE_SIZE):
-            self._fail(f"The connection to {self._broker.where} broke: {_words(sent.rc)}.")
+            self._fail(f"The connection to {self._broker.where} broke: {in_words(sent.rc)}.")
             told.set_exception(self._why_lost())
             return told
         acknowledged: asyncio.Future[ReasonCode] = self._loop.create_future()
@@ -218,12 +211,12 @@ class Connection:
         wanted = [(topic, SubscribeOptions(qos=1)) for topic in topics]
         code, packet_id = self._client.subscribe(wanted)
         if code != paho.MQTT_ERR_SUCCESS or packet_id is None:
-            raise BrokerError(f"{self._broker.where} cannot be asked: {_words(code)}.")
+            raise BrokerError(f"{self._broker.where} cannot be asked: {in_words(code)}.")
         granted: asyncio.Future[list[ReasonCode]] = self._loop.create_future()
         self._subscribing[packet_id] = granted
         for topic, reason in zip(topics, await self._answer_to(granted), strict=True):
             if reason.is_failure:
-                raise _refusal(f"{self._broker.where} lets nobody subscribe to {topic}", reason)
+                raise refusal(f"{self._broker.where} lets nobody subscribe to {topic}", reason)
 
     async def unsubscribe(self, *topics: str) -> None:
         """Want no more of these; what the broker holds for us already still comes."""
@@ -257,7 +250,7 @@ class Connection:
     async def _open(self) -> None:
         where = self._broker.where
         if self._broker.tls:
-            self._client.tls_set_context(_tls(self._broker))
+            self._client.tls_set_context(tls_context(self._broker))
         properties = Properties(PacketTypes.CONNECT)
         properties.MaximumPacketSize = PACKET_MAX
         if self._session is not None:
@@ -278,10 +271,10 @@ class Connection:
         try:
             await _in_a_thread(connect)
         except (OSError, ValueError) as error:
-            raise BrokerError(_why_no_connection(self._broker, error)) from error
+            raise BrokerError(why_no_connection(self._broker, error)) from error
         stream = self._client.socket()
         if stream is None:
-            raise BrokerError(f"{where} closed the connection at once.{_hint(self._broker)}")
+            raise BrokerError(f"{where} closed the connection at once.{tls_hint(self._broker)}")
         self._watched = stream.fileno()
         self._loop.add_reader(self._watched, self._read)
         if self._client.want_write():
@@ -293,10 +286,10 @@ class Connection:
         except TimeoutError as error:
             raise BrokerError(
                 f"{where} accepts connections and does not answer as an MQTT broker would. Is it "
-                f"stuck, or is that another service's port?{_hint(self._broker)}"
+                f"stuck, or is that another service's port?{tls_hint(self._broker)}"
             ) from error
         if reason.is_failure:
-            raise _refusal(f"{where} refuses the connection", reason)
+            raise refusal(f"{where} refuses the connection", reason)
 
     def _read(self) -> None:
         try:
@@ -347,12 +340,12 @@ class Connection:
         if not self._answered.done():
             self._fail(
                 f"{where} closed the connection before it answered as an MQTT broker "
-                f"would.{_hint(self._broker)}"
+                f"would.{tls_hint(self._broker)}"
             )
         elif self._closing:
             self._fail(f"The connection to {where} was closed.")
         elif flags.is_disconnect_packet_from_server:
-            self._end(_refusal(f"{where} ended the connection", reason))
+            self._end(refusal(f"{where} ended the connection", reason))
         else:
             self._fail(f"The connection to {where} was lost.")
 
@@ -489,67 +482,7 @@ def _pass_on(
     if error is not None:
         told.set_exception(error)
     elif done.result().is_failure:
-        told.set_exception(_refusal(f"{where} refuses what is sent to {topic}", done.result()))
+        told.set_exception(refusal(f"{where} refuses what is sent to {topic}", done.result()))
     else:
         told.set_result(done.result().value)
     told.exception()  # whoever still wants to know is told; nobody has to
-
-
-def _refusal(what: str, reason: ReasonCode) -> BrokerRefusedError:
-    return BrokerRefusedError(
-        f"{what}. {_WHY.get(reason.value, f'It says: {reason}.')}", reason.value
-    )
-
-
-def _tls(broker: MqttConfig) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=broker.ca_file and str(broker.ca_file))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(
-            f"{broker.ca_file} cannot be used to check the broker's certificate ({error}): it "
-            "must be a PEM file of the authority that signed it."
-        ) from error
-    context.sslsocket_class = _TidySocket
-    return context
-
-
-class _TidySocket(ssl.SSLSocket):
-    """A socket that does not stay open when nobody can have it: paho forgets it then."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except BaseException:
-            self.close()
-            raise
-
-
-def _why_no_connection(broker: MqttConfig, error: Exception) -> str:
-    where = broker.where
-    match error:
-        case ssl.SSLCertVerificationError():
-            trusted = broker.ca_file or "this system's list of authorities"
-            return (
-                f"The certificate of {where} is not to be trusted ({error.verify_message}): "
-                f"it is checked against {trusted}, and must be for the name {broker.host}."
-            )
-        case ssl.SSLError():
-            return f"{where} does not speak TLS ({error.reason}). Is that its port for TLS?"
-        case socket.gaierror():
-            return f"{where}: no computer of that name is known. Check the broker's name."
-        case ConnectionRefusedError():
-            return f"Nothing listens at {where}. Is the broker running, and is that its port?"
-        case ConnectionResetError() | ConnectionAbortedError():
-            wants = "Does it speak TLS there?" if broker.tls else "Is it a broker?"
-            return f"{where} closed the connection at once. {wants}"
-        case TimeoutError():
-            return f"{where} does not answer within {CONNECT_S:.0f} s: off, or behind a firewall?"
-    return f"{where} cannot be reached: {error}."
-
-
-def _hint(broker: MqttConfig) -> str:
-    return "" if broker.tls else " If it wants TLS, write mqtts://."
-
-
-def _words(code: Any) -> str:
-    return paho.error_string(code).rstrip(".").lower()
