@@ -132,7 +132,7 @@ class LiveFeed:
         intake: Intake,
         *,
         history: bool = True,
-        prompt: bool = False,
+        prompt_ms: int = 0,
         guard: Guard | None = None,
         journal: Journal | None = None,
     ) -> None:
@@ -147,7 +147,7 @@ class LiveFeed:
         self._intake = intake
         self._from = OLDEST if history else FROM_NOW
         # Radio counts its bytes, and a fast world has no "at once".
-        self._prompt_ms = PROMPT_MS if prompt and route.wired and route.pace is not None else 0
+        self._prompt_ms = prompt_ms if route.wired and route.pace is not None else 0
         self._backoff = Backoff(route.name)
         self._attention = asyncio.Event()  # something is lacking: the steersman must act
         self._fitting = asyncio.Event()  # samples came that the session lacked

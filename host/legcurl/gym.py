@@ -17,7 +17,7 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ from typing import Protocol
 from legcurl.commands import Hello
 from legcurl.errors import ConfigError, LegCurlError, LinkLostError
 from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
-from legcurl.feed import Backoff
+from legcurl.feed import PROMPT_MS, Backoff
 from legcurl.hub import Hub
 from legcurl.journal import Journal, Syncer
 from legcurl.logs import about_machine
@@ -43,6 +43,10 @@ JOURNAL_KEPT_S = 600.0  # of a journal at least, whatever was lifted meanwhile
 JOURNAL_BEFORE_S = 60.0  # before what is needed: the longest first rep, and a rest before it
 REST_S = 5.0  # before a set, for a session to see where it begins
 SETS_KNOWN = 256  # of which no journal begins in the middle
+# A page of so many machines shows tiles, which are drawn ten times a second: younger samples would
+# be seen by nobody, and each frame costs. 200 machines are half the work so.
+CROWD = 60
+CROWD_PROMPT_MS = 100
 BOOTS_KEPT = 16  # of a sensor, newest: a set that began before all of them is long over
 
 
@@ -88,13 +92,18 @@ class Machine:
     """One machine: its picture now, and the task that keeps it so."""
 
     def __init__(
-        self, setup: MachineSetup, followers: Sequence[Follower], journals: Path | None = None
+        self,
+        setup: MachineSetup,
+        followers: Sequence[Follower],
+        journals: Path | None = None,
+        prompt_ms: Callable[[], int] = lambda: PROMPT_MS,
     ) -> None:
         self.setup = setup
         self.hub = Hub(ViewState())
         self.station: Station | None = None
         self._followers = followers
         self._journals = journals
+        self._prompt_ms = prompt_ms  # how old samples may get before the sensor sends them
         self._set_s: float | None = None  # the start of the set that is going on
         self._next: MachineSetup | None = None  # what it becomes when its station may end
         self._ending: asyncio.Task[None] | None = None  # of that station
@@ -244,7 +253,7 @@ class Machine:
             self.setup.address,
             calibration=self.setup.calibration,
             journal=self.journal,
-            prompt=True,
+            prompt_ms=self._prompt_ms(),
             on_samples=self._sampled,
         )
         return self.station
@@ -354,7 +363,10 @@ class Gym:
                 await asyncio.to_thread(machine.journal.end)
 
     def _machine(self, setup: MachineSetup) -> Machine:
-        return Machine(setup, self._followers, self._folder)
+        return Machine(setup, self._followers, self._folder, self._prompt_ms)
+
+    def _prompt_ms(self) -> int:
+        return PROMPT_MS if len(self.machines) <= CROWD else CROWD_PROMPT_MS
 
     def _start(self, machine: Machine) -> None:
         name = machine.setup.id

@@ -52,7 +52,7 @@ def open_station(
     record: str | Path | None = None,
     journal: Journal | None = None,
     history: bool = True,
-    prompt: bool = False,
+    prompt_ms: int = 0,
     keys: Keys | None = None,
     on_samples: SampleReader | None = None,
 ) -> Station:
@@ -60,8 +60,9 @@ def open_station(
 
     `calibration` overrides the sensor's own. `record` names a new file for all that comes in.
     With `history` the stream begins with what the sensor's log still holds, so that a host that
-    was restarted in mid-set finds the whole set; without, it begins now. `prompt` asks a sensor on
-    a cable to send samples while they are young, for somebody who looks on; it costs bytes.
+    was restarted in mid-set finds the whole set; without, it begins now. `prompt_ms` asks a sensor
+    on a cable to send samples when they are so old, and not when a frame is full, for somebody who
+    looks on (feed.PROMPT_MS); it costs bytes.
 
     `keys` are those of the gym's sensors, by default this user's key ring; over Bluetooth, a sensor
     that we have a key for has to prove that it is that sensor (guard.py). `on_samples` is given all
@@ -92,7 +93,9 @@ def open_station(
     route = route_to(address)
     target = address.target if isinstance(address, BleAddress) else ""
     guard = Guard(str(address), KeyRing() if keys is None else keys, target)
-    feed = LiveFeed(route, intake, history=history, prompt=prompt, guard=guard, journal=journal)
+    feed = LiveFeed(
+        route, intake, history=history, prompt_ms=prompt_ms, guard=guard, journal=journal
+    )
     station = Station(str(address), feed, intake)
     if journal is not None:
         journal.clock, journal.learnt = station.clock_note, intake.session.learnt

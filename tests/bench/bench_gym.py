@@ -3,9 +3,9 @@
     python tests/bench/bench_gym.py [--stations N] [--seconds S] [--viewers V] [--profile]
     python tests/bench/bench_gym.py --hours H [--stations N]
 
-Simulated sets, encoded as a sensor on a cable sends them to `legcurl serve` (a frame each 40 ms),
-come over links in memory at the times at which they would. Everything behind the link is the
-product: decoding, sessions, trackers, hubs, the keeper, the store on SQLite, the figures of
+Simulated sets, encoded as a sensor on a cable sends them to `legcurl serve` (a frame each 40 ms, or
+100 where there are many), come over links in memory at the times at which they would. Everything
+behind the link is the product: decoding, sessions, trackers, hubs, the keeper, the store on SQLite, the figures of
 /metrics, and the page's live events, read by viewers in a process of their own. What is printed:
 
 - CPU: seconds of this process for a second of the gym. A busy computer makes the run longer, not
@@ -15,8 +15,8 @@ product: decoding, sessions, trackers, hubs, the keeper, the store on SQLite, th
 - samples that were lost.
 - latency: from the moment at which the frame was there to the event being handed on, which is what
   the goal is for; and how old the event's sample was, in which are the sensor's share (it gathers
-  40 ms) and the detection's (it looks a little ahead of what it judges). How late this computer
-  wakes who only sleeps is told too: a busy one adds that.
+  40 or 100 ms) and the detection's (it looks a little ahead of what it judges). How late this
+  computer wakes who only sleeps is told too: a busy one adds that.
 
 `--hours` is the same as fast as it goes, for fewer stations: memory and file handles at marks.
 """
@@ -42,8 +42,9 @@ import legcurl.station
 from bench_station_memory import resident_kb
 from gym_sensors import RATE_HZ, GymRoute, GymSensor, Lifter
 from legcurl.events import Event, SamplesMissing, SetEnded
+from legcurl.feed import PROMPT_MS
 from legcurl.frame import FrameDecoder
-from legcurl.gym import Gym, Machine, MachineSetup
+from legcurl.gym import CROWD, CROWD_PROMPT_MS, Gym, Machine, MachineSetup
 from legcurl.store import open_store
 from legcurl.web.access import Access
 from legcurl.web.app import Service, create_app
@@ -51,7 +52,6 @@ from legcurl.web.server import listen, serve
 
 STATIONS, SECONDS, VIEWERS = 200, 60.0, 20
 HOURS_STATIONS = 2
-FRAME = 4  # samples in 40 ms, what feed.PROMPT_MS asks for
 LONG_FRAME = 25  # of a sensor that nobody hurries
 TRACES = 8  # simulated lifters; each station begins somewhere else in one of them
 SETTLES_S = 5.0
@@ -140,16 +140,23 @@ def gym_service(routes: dict[str, GymRoute], store: Any, journals: Path) -> tupl
     return service, ages
 
 
+def frame_of(stations: int) -> int:
+    """Samples in the frames that the gym asks such a crowd of sensors for."""
+    prompt_ms = PROMPT_MS if stations <= CROWD else CROWD_PROMPT_MS
+    return prompt_ms * RATE_HZ // 1000
+
+
 async def minute(stations: int, seconds: float, viewers: int, profile: bool) -> bool:
     """Print what a gym costs in real time; True if a goal is missed."""
     lasts_s = seconds + 3 * SETTLES_S
-    routes = routes_of(stations, FRAME, 10**9, 1.0, lasts_s)
+    frame = frame_of(stations)
+    routes = routes_of(stations, frame, 10**9, 1.0, lasts_s)
     await measured_gym(dict(list(routes.items())[:1]), 2.0, 1, profile=False)
     gc.collect()
     before_kb = resident_kb()
     figures = await measured_gym(routes, seconds, viewers, profile=profile)
     per_station_mb = (figures["kb"] - before_kb) / 1024 / stations
-    bare_s = decode_only(routes, seconds)
+    bare_s = decode_only(routes, seconds, frame)
     share = figures["cpu_s"] / figures["gym_s"]
     age_ms, added_ms = figures["age_ms"], figures["added_ms"]
     p99_ms, added_p99_ms = (quantiles(one, n=100)[98] for one in (age_ms, added_ms))
@@ -230,15 +237,15 @@ async def measured_gym(
     }
 
 
-def decode_only(routes: dict[str, GymRoute], seconds: float) -> float:
+def decode_only(routes: dict[str, GymRoute], seconds: float, frame: int) -> float:
     """CPU seconds of decoding what so many seconds of the gym bring."""
-    frames = round(seconds * RATE_HZ / FRAME)
+    frames = round(seconds * RATE_HZ / frame)
     began_s = time.process_time()
     for route in routes.values():
         decoder = FrameDecoder()
         log = route.sensor.log
-        for index in range(0, frames * FRAME, FRAME):
-            decoder.push(log.samples(index, index + FRAME))
+        for index in range(0, frames * frame, frame):
+            decoder.push(log.samples(index, index + frame))
     return time.process_time() - began_s
 
 

@@ -116,7 +116,7 @@ async def stream(seconds: float, file: Path) -> list[float]:
 async def ages(seconds: float, *, prompt: bool) -> list[float]:
     """How old each moving picture is when its reader has it, in s."""
     found: list[float] = []
-    async with open_station(ADDRESS, prompt=prompt) as station:
+    async with open_station(ADDRESS, prompt_ms=PROMPT_MS if prompt else 0) as station:
         try:
             async with asyncio.timeout(seconds):
                 async for event in station.events():

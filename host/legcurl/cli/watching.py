@@ -50,6 +50,7 @@ def watch(
     matters, or with --json one event a line.
     """
     from legcurl.address import parse
+    from legcurl.feed import PROMPT_MS
 
     _follow(
         parse(address),
@@ -57,7 +58,7 @@ def watch(
         sets=sets,
         calibration=calibration_from(extended, flexed),
         record=file,
-        prompt=True,
+        prompt_ms=PROMPT_MS,
     )
 
 
@@ -130,12 +131,12 @@ def _follow(
     sets: int | None,
     calibration: Calibration | None,
     record: Path | None,
-    prompt: bool = False,
+    prompt_ms: int = 0,
 ) -> None:
     """Show a station's events until its data or the wanted sets end; then sum up on a terminal."""
     ended: deque[SetResult] = deque(maxlen=SUMMARIES)
     try:
-        run_until_ended(_show_events(address, output, sets, calibration, record, prompt, ended))
+        run_until_ended(_show_events(address, output, sets, calibration, record, prompt_ms, ended))
     finally:
         if output.transient:
             for result in ended:
@@ -148,14 +149,14 @@ async def _show_events(
     sets: int | None,
     calibration: Calibration | None,
     record: Path | None,
-    prompt: bool,
+    prompt_ms: int,
     ended: deque[SetResult],
 ) -> None:
     from legcurl.station import open_station
 
     with output, logged_warnings_to(output):
         async with open_station(
-            address, calibration=calibration, record=record, prompt=prompt
+            address, calibration=calibration, record=record, prompt_ms=prompt_ms
         ) as station:
             count = 0
             async for event in station.events():

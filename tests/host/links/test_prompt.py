@@ -13,26 +13,26 @@ from live_sensor import START, LiveSensor, LoopbackRoute
 PLAIN_BYTES = 12  # of a start without prompt_ms
 
 
-async def start_payload(*, prompt: bool, minor: int, wired: bool, pace: float | None) -> bytes:
+async def start_payload(*, prompt_ms: int, minor: int, wired: bool, pace: float | None) -> bytes:
     """What the first start asks for."""
     sensor = LiveSensor(FakeSensor(leg_curls(count=1)), protocol=[1, minor])
     intake = Intake(SensorSession())
     route = LoopbackRoute(sensor, wired=wired, pace=pace)
-    async with Station("loop:", LiveFeed(route, intake, prompt=prompt), intake):
+    async with Station("loop:", LiveFeed(route, intake, prompt_ms=prompt_ms), intake):
         return next(payload for op, payload in sensor.requests if op == START)
 
 
 async def test_who_looks_on_asks_for_young_samples() -> None:
-    payload = await start_payload(prompt=True, minor=1, wired=True, pace=1.0)
+    payload = await start_payload(prompt_ms=PROMPT_MS, minor=1, wired=True, pace=1.0)
     assert payload[PLAIN_BYTES:] == bytes((PROMPT_MS,))
 
 
 @pytest.mark.parametrize(
     "otherwise",
-    [{"prompt": False}, {"minor": 0}, {"wired": False}, {"pace": None}],
+    [{"prompt_ms": 0}, {"minor": 0}, {"wired": False}, {"pace": None}],
     ids=["recording", "older sensor", "by radio", "fast world"],
 )
 async def test_nobody_else_does(otherwise: dict[str, object]) -> None:
-    asked: dict[str, object] = {"prompt": True, "minor": 1, "wired": True, "pace": 1.0}
+    asked: dict[str, object] = {"prompt_ms": PROMPT_MS, "minor": 1, "wired": True, "pace": 1.0}
     payload = await start_payload(**(asked | otherwise))  # type: ignore[arg-type]
     assert len(payload) == PLAIN_BYTES
