@@ -5,8 +5,9 @@
 
 Simulated sets, encoded as a sensor on a cable sends them to `legcurl serve` (a frame each 40 ms, or
 100 where there are many), come over links in memory at the times at which they would. Everything
-behind the link is the product: decoding, sessions, trackers, hubs, the keeper, the store on SQLite, the figures of
-/metrics, and the page's live events, read by viewers in a process of their own. What is printed:
+behind the link is the product: decoding, sessions, trackers, hubs, the keeper, the store on SQLite,
+the figures of /metrics, and the page's live events, read by viewers in a process of their own. What
+is printed:
 
 - CPU: seconds of this process for a second of the gym. A busy computer makes the run longer, not
   the figure larger: the gym's time is counted in samples. Beside it, what decoding the same frames
@@ -44,6 +45,7 @@ from gym_sensors import RATE_HZ, GymRoute, GymSensor, Lifter
 from legcurl.events import Event, SamplesMissing, SetEnded
 from legcurl.feed import PROMPT_MS
 from legcurl.frame import FrameDecoder
+from legcurl.garbage import tend_garbage
 from legcurl.gym import CROWD, CROWD_PROMPT_MS, Gym, Machine, MachineSetup
 from legcurl.store import open_store
 from legcurl.web.access import Access
@@ -202,6 +204,7 @@ async def measured_gym(
         machines = service.gym.machines.values()
         while service.broadcast.viewers < viewers or any(m.state.link != "up" for m in machines):
             await asyncio.sleep(0.1)
+        tending = asyncio.create_task(tend_garbage(SETTLES_S / 2))  # as `serve` does, later
         await asyncio.sleep(SETTLES_S)
         profiler = start_profile() if profile else None
         taken, cpu_s = ages.samples, time.process_time()
@@ -218,6 +221,7 @@ async def measured_gym(
         ours.send("end")
         asleep_ms = sorted(await asyncio.to_thread(ours.recv))
         lost = sum(machine.station is None for machine in machines) + ages.missing
+        tending.cancel()
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task

@@ -117,6 +117,7 @@ def _serve_all(wanted: Wanted, config: Config, around: _Around) -> None:
         # A store of many gyms has sets of its own to show.
         raise ConfigError("Name at least one machine: legcurl serve --station serial:/dev/ttyACM0")
     try:
+        from legcurl.garbage import tend_garbage
         from legcurl.store import open_store
         from legcurl.store.claim import claim
         from legcurl.store.places import own_store
@@ -138,7 +139,7 @@ def _serve_all(wanted: Wanted, config: Config, around: _Around) -> None:
         service = Service(setups_of(config), store, access, journals, publishing=publishing)
         reloader = Reloader(service, wanted, config, around.notifier)
         on_hang_up = reloader.ask if wanted.has_file else None
-        beside = (reloader.run(), *_keeping_house(service, held, config))
+        beside = (reloader.run(), tend_garbage(), *_keeping_house(service, held, config))
         work = _serve(service, listener, config, reloader, beside, around)
         run_until_ended(work, ENDS_WITHIN_S, on_hang_up)
 
