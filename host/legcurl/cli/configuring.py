@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from legcurl.cli.options import json_option
 from legcurl.cli.output import tell, warn, write_json, write_line
+
+if TYPE_CHECKING:
+    from legcurl.config import Config
 
 DEFAULT = Path("legcurl.toml")
 EXIT_WRONG = 2
@@ -32,6 +37,7 @@ def check(file: Path, as_json: bool) -> int:
 
     Without FILE, legcurl.toml. The environment stands over the file, as it will for the service.
     """
+    from legcurl.cli.wanted import refusals
     from legcurl.config import ConfigSource, InvalidConfigError
     from legcurl.config.model import shown
 
@@ -44,20 +50,41 @@ def check(file: Path, as_json: bool) -> int:
         for problem in error.problems:
             tell(str(problem))
         return EXIT_WRONG
+    warnings = [f"{one}." for one in read.warnings]
+    warnings += [f"As it is, the service will not start. {one}" for one in refusals(read)]
     if as_json:
-        write_json({"ok": True, "config": shown(read), "warnings": list(read.warnings)})
+        write_json({"ok": True, "config": shown(read), "warnings": warnings})
     else:
-        for machine in read.machines:
-            learnt = "the sensor's own range" if machine.calibration is None else "its range given"
-            write_line(f"machine {machine.id}  {machine.name or '-'}  {machine.address}  {learnt}")
-        write_line(f"page    http://{read.web.host}:{read.web.port}/  PIN {read.web.pin or 'none'}")
-        write_line(f"store   {shown(read.store.url) or 'the user’s own'}")
-        broker = "none" if read.mqtt is None else f"{read.mqtt.host}:{read.mqtt.port}"
-        write_line(f"broker  {broker}")
+        for line in _understood(read):
+            write_line(line)
         write_line(f"{file} is well.")
-    for warning in read.warnings:
-        warn(f"{warning}.")
+    for warning in warnings:
+        warn(warning)
     return 0
+
+
+def _understood(config: Config) -> Iterator[str]:
+    """What a configuration means, in lines."""
+    from legcurl.config.model import shown
+
+    if config.gym.id:
+        yield f"gym     {config.gym.id}  {config.gym.name or '-'}"
+    for machine in config.machines:
+        learnt = "the sensor's own range"
+        if machine.calibration is not None:
+            learnt = f"{machine.extended_deg:g} to {machine.flexed_deg:g} degrees"
+        yield f"machine {machine.id}  {machine.name or '-'}  {machine.address}  {learnt}"
+    store, web = config.store, config.web
+    kept = [
+        f"  {what} for {days} days"
+        for what, days in (("traces", store.keep_traces_days), ("sets", store.keep_sets_days))
+        if days is not None
+    ]
+    yield f"store   {shown(store.url) or 'the user’s own'}{''.join(kept)}"
+    host = f"[{web.host}]" if ":" in web.host else web.host
+    yield f"page    http://{host}:{web.port}/  PIN {web.pin or 'none'}"
+    yield f"broker  {'none' if config.mqtt is None else config.mqtt.where}"
+    yield f"log     {config.log.format}, from {config.log.level} on"
 
 
 @config.command()
@@ -66,9 +93,9 @@ def init(file: Path) -> None:
     """Write a configuration to begin with into FILE; without FILE, legcurl.toml."""
     from legcurl.errors import StoreError
 
-    example = files("legcurl.config").joinpath("example.toml").read_text()
+    example = files("legcurl.config").joinpath("example.toml").read_text(encoding="utf-8")
     try:
-        with open(file, "x") as target:
+        with open(file, "x", encoding="utf-8") as target:
             target.write(example)
     except FileExistsError:
         raise StoreError(f"{file} exists already: edit it, or name another file.") from None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from legcurl.config import Config, ConfigSource, MachineConfig
+from legcurl.config import Config, ConfigSource, MachineConfig, Secret
 from legcurl.config.model import without_password
 from legcurl.errors import ConfigError
 from legcurl.gym import MachineSetup
@@ -52,17 +52,33 @@ class Wanted:
     def read(self) -> Config:
         """The configuration as it stands now. Raises ConfigError."""
         config = _with_options(self._source.read(), self._options)
+        if self._options.broker is not None:
+            config = _with_broker(config, self._options, self._source.broker_password())
         web = config.web
         secrets = (web.pin, web.view_pin, web.metrics_token, config.mqtt and config.mqtt.password)
         hide(*(secret.value for secret in secrets if secret))
         url = config.store.url
         hide(None if url is None or url == without_password(url) else url)
-        if web.host not in LOOPBACK and web.pin is None:
-            raise ConfigError(
-                f"Beyond this computer ({web.host}) a PIN is needed: put one into the environment "
-                "as LEGCURL_PIN, or name a file that holds it as pin_file in [web]."
-            )
+        for refusal in refusals(config):
+            raise ConfigError(refusal)
         return config
+
+
+def refusals(config: Config) -> list[str]:
+    """Why a service would not start with a configuration that is well in itself.
+
+    Whoever checks a file cannot know the options and the environment that the service will have.
+    """
+    found = []
+    if config.web.host not in LOOPBACK and config.web.pin is None:
+        found.append(
+            f"Beyond this computer ({config.web.host}) a PIN is needed: put one into the "
+            "environment as LEGCURL_PIN, or name a file that holds it as pin_file in [web]."
+        )
+    # A store of many gyms has sets of its own to show.
+    if not config.machines and not (config.store.url or "").startswith("postgres"):
+        found.append("Name at least one machine: legcurl serve --station serial:/dev/ttyACM0")
+    return found
 
 
 def _with_options(config: Config, options: Options) -> Config:
@@ -82,7 +98,7 @@ def _with_options(config: Config, options: Options) -> Config:
     config = replace(config, web=web, store=store, log=log, machines=machines)
     if options.gym is not None:
         config = replace(config, gym=replace(gym, id=options.gym))
-    return config if options.broker is None else _with_broker(config, options)
+    return config
 
 
 def _machines(stations: tuple[str, ...]) -> tuple[MachineConfig, ...]:
@@ -98,7 +114,8 @@ def _machines(stations: tuple[str, ...]) -> tuple[MachineConfig, ...]:
     return tuple(machines)
 
 
-def _with_broker(config: Config, options: Options) -> Config:
+def _with_broker(config: Config, options: Options, given: Secret | None) -> Config:
+    """The broker of the command line, with what its URL does not say as it was said elsewhere."""
     from legcurl.config.reading import GYM_ID
     from legcurl.mqtt.settings import broker_of
 
@@ -108,9 +125,18 @@ def _with_broker(config: Config, options: Options) -> Config:
             f"{config.gym.id!r} is no gym's id: give --gym ID, up to 31 letters, digits, dots and "
             "dashes."
         )
-    password = config.mqtt.password if config.mqtt else None
     broker = broker_of(options.broker, ca_file=options.ca_file)
-    return replace(config, mqtt=replace(broker, password=broker.password or password))
+    before = config.mqtt or broker
+    broker = replace(
+        broker,
+        username=broker.username or before.username,
+        password=broker.password or before.password or given,
+        home_assistant=before.home_assistant,
+        traces=before.traces,
+    )
+    if broker.password is not None and broker.username is None:
+        raise ConfigError(f"A password needs a user name: mqtt://USER@{broker.host}")
+    return replace(config, mqtt=broker)
 
 
 def setups_of(config: Config) -> list[MachineSetup]:

@@ -7,8 +7,9 @@ gives the value as the service uses it, or raises WrongValueError with what woul
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from math import isfinite
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,13 @@ PREFIX = "LEGCURL_"
 NAME_MAX = 80
 MACHINES_MAX = 500
 DAYS_MAX = 100 * 366
+PORT_MAX = 65535
 SECRET_MAX = 1024
-HOST = re.compile(r"[^\s/@?#,\"']{1,253}")
-STORE = re.compile(r"(sqlite|postgres(ql)?)(\+\w+)?://.*")
+NEAR = 0.75  # of variables, behind what all of them begin with: 1 is the same
+HOST = re.compile(r"[^\s/@?#,\"'\[\]]{1,253}")
+SQLITE = ("sqlite", "sqlite+pysqlite")
+POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg")
+SERVER = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
 GYM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
 MACHINE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 ID_RULE = "letters, digits, dots and dashes, {} at most, a letter or digit first"
@@ -34,6 +39,13 @@ SECRETS = {
     ("web", "view_pin_file"): PINS[1],
     ("web", "metrics_token_file"): METRICS_TOKEN,
     ("mqtt", "password_file"): "LEGCURL_MQTT_PASSWORD",
+}
+
+
+# By the variable that somebody might think of: the one that there is.
+MEANT = {
+    f"{PREFIX}{section}_{key.removesuffix('_file')}".upper(): variable
+    for (section, key), variable in SECRETS.items()
 }
 
 
@@ -58,6 +70,13 @@ def _long_text(value: Any) -> str:
     return value
 
 
+def _secret_file(value: Any) -> str:
+    try:
+        return _long_text(value)
+    except WrongValueError as error:
+        raise WrongValueError("the path of a file that holds it, in quotes") from error
+
+
 def _path(value: Any) -> Path:
     try:
         return Path(_long_text(value)).expanduser()
@@ -65,17 +84,21 @@ def _path(value: Any) -> Path:
         raise WrongValueError("a path; there is no user of that name") from error
 
 
-def _whole(lowest: int, highest: int) -> Check:
-    def check(value: Any) -> int:
-        if type(value) is not int or not lowest <= value <= highest:
-            raise WrongValueError(f"a whole number from {lowest} to {highest}")
-        return value
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """The check of a number that counts something."""
 
-    return check
+    lowest: int
+    highest: int
+
+    def __call__(self, value: Any) -> int:
+        if type(value) is not int or not self.lowest <= value <= self.highest:
+            raise WrongValueError(f"a whole number from {self.lowest} to {self.highest}")
+        return value
 
 
 def _degrees(value: Any) -> float:
-    if type(value) not in (int, float) or not isfinite(value) or not -360 <= value <= 720:
+    if type(value) not in (int, float) or not -360 <= value <= 720:  # as no nan is
         raise WrongValueError("an angle in degrees, as the sensor gives it")
     return float(value)
 
@@ -115,15 +138,20 @@ def _address(value: Any) -> str:
 
 def _host(value: Any) -> str:
     if not isinstance(value, str) or not HOST.fullmatch(value) or not value.isprintable():
-        raise WrongValueError("a host's name or address, without a scheme before it")
+        raise WrongValueError("a host's name or address alone")
     return value
 
 
 def _store(value: Any) -> str:
     text = _long_text(value)
-    if not STORE.fullmatch(text):
-        raise WrongValueError('"sqlite:///FILE" or "postgresql://USER@HOST/DATABASE"')
-    return text
+    scheme, _, rest = text.partition("://")
+    if scheme in SQLITE and rest[:1] == "/" != rest:
+        return text
+    server = re.split("[/?]", rest.rpartition("@")[2], maxsplit=1)[0]
+    at_port = SERVER.fullmatch(server)
+    if scheme in POSTGRESQL and at_port and int(at_port[2] or 1) <= PORT_MAX:
+        return text
+    raise WrongValueError('"sqlite:///FILE" or "postgresql://USER@HOST/DATABASE"')
 
 
 def _hosts(value: Any) -> tuple[str, ...]:
@@ -144,24 +172,24 @@ SECTIONS: dict[str, dict[str, Check]] = {
     "store": {
         "url": _store,
         "journal": _path,
-        "keep_traces_days": _whole(1, DAYS_MAX),
-        "keep_sets_days": _whole(1, DAYS_MAX),
+        "keep_traces_days": _Whole(1, DAYS_MAX),
+        "keep_sets_days": _Whole(1, DAYS_MAX),
     },
     "web": {
         "host": _host,
-        "port": _whole(0, 65535),
+        "port": _Whole(0, PORT_MAX),
         "allow_hosts": _hosts,
-        "pin_file": _long_text,
-        "view_pin_file": _long_text,
-        "metrics_token_file": _long_text,
+        "pin_file": _secret_file,
+        "view_pin_file": _secret_file,
+        "metrics_token_file": _secret_file,
     },
     "mqtt": {
         "host": _host,
-        "port": _whole(1, 65535),
+        "port": _Whole(1, PORT_MAX),
         "tls": _yes,
         "ca_file": _path,
         "username": _long_text,
-        "password_file": _long_text,
+        "password_file": _secret_file,
         "home_assistant": _yes,
         "traces": _yes,
     },
@@ -180,7 +208,7 @@ def as_toml(said: str, check: Check) -> Any:
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
             said.lower(), said
         )
-    if re.fullmatch(r"-?[0-9]{1,12}", said) and check not in (_text, _long_text, _path, _host):
+    if isinstance(check, _Whole) and re.fullmatch(r"-?[0-9]{1,12}", said):
         return int(said)
     return said
 
@@ -193,3 +221,29 @@ def check_secret(variable: str, content: str) -> None:
         raise WrongValueError(f"a PIN, and a PIN has {PIN_MIN} to {PIN_MAX} characters")
     if variable == METRICS_TOKEN and not (len(content) >= TOKEN_MIN and content.isascii()):
         raise WrongValueError(f"a token of at least {TOKEN_MIN} plain characters")
+
+
+def variables_of(section: str) -> dict[str, Check]:
+    """The variables that stand over a section's keys, with the checks of those."""
+    if section == "machine":
+        return {}
+    return {f"{PREFIX}{section}_{key}".upper(): check for key, check in SECTIONS[section].items()}
+
+
+def unknown_variables(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Variables that look like ours and are none, each with what to do about it.
+
+    Others that begin as ours do (of the simulator, of tests) look like none of them.
+    """
+    known = {name for section in SECTIONS for name in variables_of(section)}
+    known |= {*SECRETS.values(), *(f"{name}_FILE" for name in SECRETS.values())}
+    tails = sorted(name.removeprefix(PREFIX) for name in known)
+    starts = tuple(f"{PREFIX}{section}_".upper() for section in SECTIONS)
+    for name in sorted(set(names) - known):
+        if name.startswith(f"{PREFIX}MACHINE_"):
+            yield name, "machines have no variables: name them in the file, or with --station."
+            continue
+        near = get_close_matches(name.removeprefix(PREFIX), tails, 1, NEAR)
+        if near or name in MEANT or name.startswith(starts):
+            meant = MEANT.get(name) or (f"{PREFIX}{near[0]}" if near else "")
+            yield name, f"there is no such variable.{f' Did you mean {meant}?' if meant else ''}"

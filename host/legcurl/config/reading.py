@@ -11,7 +11,9 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, time
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from legcurl.config.keys import GYM_ID as GYM_ID
@@ -24,6 +26,8 @@ from legcurl.config.keys import (
     WrongValueError,
     as_toml,
     check_secret,
+    unknown_variables,
+    variables_of,
 )
 from legcurl.config.lines import Place, lines_of
 from legcurl.config.model import (
@@ -66,6 +70,7 @@ class InvalidConfigError(ConfigError):
 
 
 ReadSecret = Callable[[str], str]  # a file's path to its content; ConfigError if it cannot be read
+FindFile = Callable[[Path], Path]  # a file as it is named to where it is; ConfigError likewise
 
 
 def read_config(
@@ -74,27 +79,50 @@ def read_config(
     name: str = "the configuration",
     variables: Mapping[str, str] | None = None,
     read_secret: ReadSecret | None = None,
+    find_file: FindFile | None = None,
 ) -> Config:
     """The configuration that a TOML text and variables mean. Raises InvalidConfigError.
 
-    `name` is the file's, for messages; `read_secret` reads what the keys ending in `_file` name.
+    `name` is the file's, for messages; `read_secret` reads the files of secrets, and `find_file`
+    says where the others are that have to be there.
     """
-    return _Reading(text, name, variables or {}, read_secret or _no_files).config()
+    reading = _Reading(
+        text, name, variables or {}, read_secret or _no_files, find_file or _as_named
+    )
+    return reading.config()
+
+
+def read_broker_password(
+    variables: Mapping[str, str], read_secret: ReadSecret | None = None
+) -> Secret | None:
+    """The password for a broker that no text names. Raises InvalidConfigError."""
+    reading = _Reading("", "", variables, read_secret or _no_files, _as_named)
+    return reading.broker_password()
 
 
 def _no_files(path: str) -> str:
     raise ConfigError(f"{path} cannot be read here.")
 
 
+def _as_named(path: Path) -> Path:
+    return path
+
+
 class _Reading:
     """One pass over a text: what is right is kept, what is wrong is listed."""
 
     def __init__(
-        self, text: str, name: str, variables: Mapping[str, str], read_secret: ReadSecret
+        self,
+        text: str,
+        name: str,
+        variables: Mapping[str, str],
+        read_secret: ReadSecret,
+        find_file: FindFile,
     ) -> None:
         self._name = name
         self._variables = variables
         self._read_secret = read_secret
+        self._find_file = find_file
         self._problems: list[Problem] = []
         self._lines: dict[Place, int] = {}
         self._tables: dict[str, Any] = {}
@@ -111,6 +139,8 @@ class _Reading:
     def config(self) -> Config:
         """The configuration, if nothing is wrong."""
         self._refuse_unknown((), self._tables, list(SECTIONS), "section")
+        for variable, text in unknown_variables(self._variables):
+            self._problems.append(Problem(variable, text))
         gym = self._section("gym")
         machines = self._machines()
         store, web, log = (self._section(name) for name in ("store", "web", "log"))
@@ -131,9 +161,18 @@ class _Reading:
             mqtt=self._broker(mqtt, gym, secrets["password_file"]),
             log=LogConfig(**log),
         )
+        self._refuse()
+        return config
+
+    def broker_password(self) -> Secret | None:
+        """The password alone, if nothing is wrong with it."""
+        password = self._secret("mqtt", "password_file")
+        self._refuse()
+        return password
+
+    def _refuse(self) -> None:
         if self._problems:
             raise InvalidConfigError(tuple(sorted(self._problems, key=_by_line)))
-        return config
 
     def _section(self, section: str) -> dict[str, Any]:
         """The keys of a section that are right, with the variables over them."""
@@ -142,16 +181,16 @@ class _Reading:
             self._say((section,), f"[{section}] is a section: write [{section}] on a line.")
             table = {}
         values = self._checked((section,), table, SECTIONS[section])
-        for key, check in SECTIONS[section].items():
-            variable = f"{PREFIX}{section}_{key}".upper()
+        for variable, check in variables_of(section).items():
             said = self._variables.get(variable)
-            if said is None:
+            if not said:  # what composes containers hands on an empty one for what is not set
                 continue
+            key = variable.removeprefix(f"{PREFIX}{section}_".upper()).lower()
             try:
                 values[key] = check(as_toml(said, check))
             except WrongValueError as error:
-                self._problems.append(Problem(variable, f"{_short(said)} must be {error}."))
-        self._refuse_unknown_variables(section)
+                shown = "it" if (section, key) in SECRETS else _short(said)
+                self._problems.append(Problem(variable, f"{shown} must be {error}."))
         return values
 
     def _checked(self, place: Place, table: dict[str, Any], keys: Mapping[str, Check]) -> Any:
@@ -163,7 +202,9 @@ class _Reading:
             try:
                 values[key] = check(table[key])
             except WrongValueError as error:
-                self._say((*place, key), f"{key} = {_short(table[key])}: must be {error}.")
+                is_secret = (place[0], key) in SECRETS  # or what somebody took for one
+                shown = "" if is_secret else f" = {_short(table[key])}"
+                self._say((*place, key), f"{key}{shown}: must be {error}.")
         return values
 
     def _machines(self) -> tuple[MachineConfig, ...]:
@@ -214,9 +255,9 @@ class _Reading:
     def _broker(
         self, values: dict[str, Any], gym: dict[str, Any], password: Secret | None
     ) -> MqttConfig | None:
-        if not values and "mqtt" not in self._tables:
-            return None
         values = {key: value for key, value in values.items() if key != "password_file"}
+        if not values and "mqtt" not in self._tables:  # a password alone is for --broker
+            return None
         if "host" not in values:
             if "host" not in self._tables.get("mqtt", {}):
                 self._say(("mqtt",), "there is no host: add the broker's, or take [mqtt] out.")
@@ -225,8 +266,15 @@ class _Reading:
             self._say(("gym",), "a broker needs to know which gym this is: add id = … to [gym].")
         if password is not None and "username" not in values:
             self._say(("mqtt", "password_file"), "a password needs a username beside it.")
-        if "ca_file" in values and not values.get("tls"):
-            self._say(("mqtt", "ca_file"), "a CA is for TLS: add tls = true.")
+        if "ca_file" in values:
+            variable = f"{PREFIX}MQTT_CA_FILE"
+            where = variable if self._variables.get(variable) else None
+            if not values.get("tls"):
+                self._say(("mqtt", "ca_file"), "a CA is for TLS: add tls = true.", where)
+            try:
+                values["ca_file"] = self._find_file(values["ca_file"])
+            except ConfigError as error:
+                self._say(("mqtt", "ca_file"), str(error), where)
         values.setdefault("port", MQTT_TLS_PORT if values.get("tls") else MQTT_PORT)
         return MqttConfig(**values, password=password)
 
@@ -299,16 +347,6 @@ class _Reading:
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
             self._say((*place, key), f"there is no {kind} {key[:40]!r}: {hint}")
 
-    def _refuse_unknown_variables(self, section: str) -> None:
-        start = f"{PREFIX}{section}_".upper()
-        known = {f"{start}{key.upper()}" for key in SECTIONS[section]} | set(SECRETS.values())
-        known |= {f"{variable}_FILE" for variable in SECRETS.values()}
-        for variable in sorted(self._variables):
-            if variable.startswith(start) and variable not in known:
-                near = get_close_matches(variable, sorted(known), 1)
-                hint = f" Did you mean {near[0]}?" if near else ""
-                self._problems.append(Problem(variable, f"there is no such variable.{hint}"))
-
     def _say(self, place: Place, text: str, where: str | None = None) -> None:
         self._problems.append(Problem(where or self._where(place), text))
 
@@ -331,7 +369,15 @@ def _by_line(problem: Problem) -> tuple[int, int]:
 
 
 def _short(value: Any) -> str:
+    """A value as a message shows it, without what may be a password in it."""
     if isinstance(value, str):
         value = without_password(value)
-    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+        if "://" not in value:  # USER:PASSWORD@HOST, where a host alone belongs
+            value = re.sub(r":.*@", ":***@", value)
+    if isinstance(value, date | time):
+        return str(value)
+    try:
+        text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    except ValueError:  # in hexadecimal, there may be more than Python writes out
+        text = "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:57]}…"

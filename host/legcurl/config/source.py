@@ -11,8 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from legcurl.config.keys import PREFIX, SECRETS
-from legcurl.config.model import Config, without_password
-from legcurl.config.reading import InvalidConfigError, Problem, read_config
+from legcurl.config.model import Config, Secret, without_password
+from legcurl.config.reading import (
+    InvalidConfigError,
+    Problem,
+    read_broker_password,
+    read_config,
+)
 from legcurl.errors import ConfigError
 
 LONGEST_BYTES = 1 << 20  # a gym of 500 machines has 60 kB
@@ -31,6 +36,7 @@ class ConfigSource:
         self._credentials = environment.get(CREDENTIALS)
         for variable in SECRETS.values():
             environment.pop(variable, None)
+            environment.pop(f"{variable}_FILE", None)  # and nobody else needs to know where it is
         store = environment.get(STORE_URL, "")
         if store != without_password(store):
             del environment[STORE_URL]
@@ -42,13 +48,29 @@ class ConfigSource:
         text = "" if self.path is None else _text_of(self.path)
         name = "the environment" if self.path is None else str(self.path)
         config = read_config(
-            text, name=name, variables=self._variables, read_secret=self._read_secret
+            text,
+            name=name,
+            variables=self._variables,
+            read_secret=self._read_secret,
+            find_file=self._find_readable,
         )
         warnings = tuple(
             f"{path} holds a secret and others may read it: chmod 600 {path}"
             for path in self._open_to_others
         )
         return replace(config, warnings=config.warnings + warnings)
+
+    def broker_password(self) -> Secret | None:
+        """What the environment has for a broker that is named elsewhere. Raises ConfigError."""
+        return read_broker_password(self._variables, self._read_secret)
+
+    def _find_readable(self, named: Path) -> Path:
+        path = self._find(str(named))
+        try:
+            with open(path, "rb"):
+                return path
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
 
     def _read_secret(self, named: str) -> str:
         path = self._find(named)
@@ -65,7 +87,10 @@ class ConfigSource:
 
     def _find(self, named: str) -> Path:
         """A relative path is one of systemd's credentials, or beside the configuration."""
-        path = Path(named)
+        try:
+            path = Path(named).expanduser()
+        except RuntimeError as error:
+            raise ConfigError(f"{named}: there is no user of that name.") from error
         if not path.is_absolute():
             if self._credentials and (Path(self._credentials) / path).exists():
                 return Path(self._credentials) / path

@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from legcurl.config import ConfigSource, InvalidConfigError
+from legcurl.cli.wanted import Options, Wanted
+from legcurl.config import ConfigSource, InvalidConfigError, Secret
+from legcurl.errors import ConfigError
 
 LEGCURL = str(Path(sys.executable).parent / "legcurl")
 
@@ -21,13 +24,22 @@ def write(path: Path, text: str, mode: int = 0o600) -> Path:
 
 
 def test_secrets_are_taken_out_of_the_environment_and_kept_for_the_next_reading(tmp_path: Path):
-    environment = {"LEGCURL_PIN": "2468", "LEGCURL_WEB_PORT": "81", "HOME": "/"}
+    password = write(tmp_path / "password", "hush")
+    environment = {
+        "LEGCURL_PIN": "2468",
+        "LEGCURL_WEB_PORT": "81",
+        "HOME": "/",
+        "LEGCURL_MQTT_PASSWORD_FILE": str(password),
+    }
     source = ConfigSource(write(tmp_path / "gym.toml", ""), environment)
     assert environment == {"LEGCURL_WEB_PORT": "81", "HOME": "/"}
     for _ in range(2):
         config = source.read()
         assert config.web.pin is not None
         assert (config.web.pin.value, config.web.port) == ("2468", 81)
+        given = source.broker_password()  # for one that the command line names
+        assert given is not None
+        assert given.value == "hush"
 
 
 def test_a_store_url_with_a_password_is_a_secret_too(tmp_path: Path):
@@ -67,6 +79,20 @@ def test_a_variable_may_name_the_file(tmp_path: Path):
     assert config.web.pin.value == "2468"
     with pytest.raises(InvalidConfigError, match=r"LEGCURL_PIN_FILE: .*nowhere cannot be read"):
         ConfigSource(None, {"LEGCURL_PIN_FILE": str(tmp_path / "nowhere")}).read()
+
+
+def test_a_brokers_ca_lies_beside_the_file_and_has_to_be_there(tmp_path: Path):
+    text = "[gym]\nid = 'g'\n[mqtt]\nhost = 'b'\ntls = true\nca_file = 'ca.pem'\n"
+    source = ConfigSource(write(tmp_path / "gym.toml", text), {})
+    with pytest.raises(InvalidConfigError, match=r"line 6: .*ca\.pem cannot be read"):
+        source.read()
+    write(tmp_path / "ca.pem", "")
+    config = source.read()
+    assert config.mqtt is not None
+    assert config.mqtt.ca_file == tmp_path / "ca.pem"
+    elsewhere = {"LEGCURL_MQTT_CA_FILE": str(tmp_path / "nowhere.pem")}
+    with pytest.raises(InvalidConfigError, match=r"LEGCURL_MQTT_CA_FILE: .*cannot be read"):
+        ConfigSource(tmp_path / "gym.toml", elsewhere).read()
 
 
 @pytest.mark.parametrize(
@@ -132,3 +158,38 @@ def test_check_tells_each_problem_on_a_line_and_hides_secrets(tmp_path: Path):
         assert well.returncode == 0
         assert "sesame" not in well.stdout + well.stderr
         assert "not shown" in well.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[web]\nhost = '0.0.0.0'\n[[machine]]\nid = 'a'\naddress = 'sim:'\n", "a PIN is needed"),
+        ("", "Name at least one machine"),
+    ],
+)
+def test_what_the_service_will_not_start_with_is_worth_a_word(text: str, said: str, tmp_path: Path):
+    """And no more than that: options and the service's own environment may add what lacks."""
+    write(tmp_path / "legcurl.toml", text)
+    checked = legcurl("check", cwd=tmp_path)
+    assert checked.returncode == 0
+    (warning,) = checked.stderr.splitlines()
+    assert said in warning
+    told = json.loads(legcurl("check", "--json", cwd=tmp_path).stdout)
+    assert told["ok"]
+    assert said in told["warnings"][0]
+
+
+def test_a_broker_on_the_command_line_has_the_password_of_the_environment(tmp_path: Path):
+    text = "[gym]\nid = 'g'\n[mqtt]\nhost = 'b'\nusername = 'u'\nhome_assistant = true\n"
+    options = Options(stations=("sim:",), broker="mqtt://north@other:1884", gym="north")
+    for file in (None, write(tmp_path / "gym.toml", text)):
+        wanted = Wanted(ConfigSource(file, {"LEGCURL_MQTT_PASSWORD": "hush"}), options)
+        for _ in range(2):
+            broker = wanted.read().mqtt
+            assert broker is not None
+            assert (broker.where, broker.username) == ("mqtt://other:1884", "north")
+            assert broker.password == Secret("hush")
+            assert broker.home_assistant is (file is not None), "what a URL cannot say stays"
+    nameless = replace(options, broker="mqtt://other")
+    with pytest.raises(ConfigError, match="needs a user name"):
+        Wanted(ConfigSource(None, {"LEGCURL_MQTT_PASSWORD": "hush"}), nameless).read()
