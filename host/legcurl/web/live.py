@@ -21,10 +21,12 @@ from secrets import randbelow
 from typing import Any
 
 from legcurl._version import __version__
+from legcurl.gym import CROWD
 
 KEPT = 512  # messages with an id: minutes of a busy room, about 1 MB
 QUEUE = 64  # messages that wait for one viewer: seconds of moving figures
 GATHER_S = 0.03  # figures wait so long for those of other machines: no eye sees it
+CROWD_GATHER_S = 0.1  # of more than CROWD machines: tiles are drawn no oftener
 ALIVE_S = 5.0  # the page calls itself blind after 7: see stream.mjs
 VIEWERS_MAX = 250  # open pages; each costs a socket, and 64 kB if it does not read
 RUN_BITS = 32  # of an id: below them the count, above them the run; both fit into a script's number
@@ -164,7 +166,8 @@ class Broadcast:
             except TimeoutError:
                 pass
             else:
-                await asyncio.sleep(GATHER_S)
+                crowd = len(self._machines) > CROWD
+                await asyncio.sleep(CROWD_GATHER_S if crowd else GATHER_S)
             if self._moved:
                 self._offer(self._moving(self._moved))
                 self._moved.clear()
