@@ -19,7 +19,9 @@ from legcurl.store import SetQuery, open_store
 
 LEGCURL = str(Path(sys.executable).parent / "legcurl")
 HURRIED = Path(__file__).with_name("hurried.py")
-PACE = 16  # a set of a minute and a half takes five seconds
+# A set of a minute and a half takes eleven seconds; and what a sensor's log holds takes more than a
+# minute, so that a computer that is busy has started the service some times before it is over.
+PACE = 8
 PATIENCE_S = 90.0  # for all sets to be stored, on a computer that is busy
 
 
