@@ -141,7 +141,7 @@ def test_sensors_do_not_learn_the_pin(monkeypatch: pytest.MonkeyPatch) -> None:
     from legcurl.config import ConfigSource
 
     monkeypatch.setenv("LEGCURL_PIN", "2468-coach")
-    config = Wanted(ConfigSource(None, os.environ), Options(host="0.0.0.0")).read()
+    config = Wanted(ConfigSource(None, os.environ), Options(("sim:",), host="0.0.0.0")).read()
     assert access_of(config).needs_pin
     assert "LEGCURL_PIN" not in os.environ
 
