@@ -338,12 +338,21 @@ class Gym:
     async def apply(self, setups: Sequence[MachineSetup]) -> None:
         """Become the gym of these machines. Whoever did not change does not notice.
 
-        ConfigError, and nothing is changed, for setups that cannot be meant.
+        ConfigError, and nothing is changed, for setups that cannot be meant. From the moment that
+        there are others, nothing is waited for: the caller is the first to know of them.
         """
         check_setups(setups)
         wanted = {setup.id for setup in setups}
         gone = [machine for name, machine in self.machines.items() if name not in wanted]
         await _cancelled([self._tasks.pop(machine.setup.id) for machine in gone])
+        for machine in gone:
+            if machine.in_set:
+                log.warning(
+                    "%s was taken out in mid-set: the set goes on if it comes back soon.",
+                    machine.name,
+                )
+            if machine.journal is not None:
+                await asyncio.to_thread(machine.journal.end)
         self.machines = {
             setup.id: self.machines.get(setup.id) or self._machine(setup) for setup in setups
         }
@@ -353,14 +362,6 @@ class Gym:
             task = self._tasks.get(setup.id)
             if task is None or task.done():  # new, or its address could not be meant until now
                 self._start(machine)
-        for machine in gone:
-            if machine.in_set:
-                log.warning(
-                    "%s was taken out in mid-set: the set goes on if it comes back soon.",
-                    machine.name,
-                )
-            if machine.journal is not None:
-                await asyncio.to_thread(machine.journal.end)
 
     def _machine(self, setup: MachineSetup) -> Machine:
         return Machine(setup, self._followers, self._folder, self._prompt_ms)

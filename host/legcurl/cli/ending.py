@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+TERMINAL_GOES_S = 0.2  # a terminal that is closed may send its SIGHUP before it is gone
 ENDS_WITHIN_S = 5.0  # of a service, whatever hangs: a set is in the journal and the sensor's log
 
 
@@ -33,8 +34,9 @@ def run_until_ended(
     """Run an async command; one of ENDING_SIGNALS cancels it, and it tidies up before it ends.
 
     A second one interrupts the tidying-up too. With `within_s`, the process is over so long after
-    the first one, whatever still hangs in it. `on_hang_up` is called for SIGHUP instead. Raises
-    EndedBySignal.
+    the first one, whatever still hangs in it. `on_hang_up` is called for SIGHUP instead, unless it
+    says that the terminal is gone on which the command was started: a service in a window ends with
+    it. Raises EndedBySignal.
     """
     import asyncio
 
@@ -62,6 +64,15 @@ def _end_by_force(number: int, within_s: float) -> None:
     timer.start()
 
 
+def _has_terminal() -> bool:
+    """Whether there is a terminal that this process belongs to."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
 async def _cancelled_by_signals(
     work: Coroutine[Any, Any, None], within_s: float | None, on_hang_up: Callable[[], None] | None
 ) -> None:
@@ -85,7 +96,17 @@ async def _cancelled_by_signals(
     for number in before:
         loop.add_signal_handler(number, end, number)
     if on_hang_up is not None:
-        loop.add_signal_handler(signal.SIGHUP, on_hang_up)
+        # Who had SIGHUP ignored (nohup) wants to outlive the terminal.
+        on_terminal = signal.SIGHUP in before and _has_terminal()
+
+        def hang_up() -> None:
+            if on_terminal and not _has_terminal():
+                end(signal.SIGHUP)
+            else:
+                on_hang_up()
+
+        before.setdefault(signal.SIGHUP, signal.SIG_IGN)
+        loop.add_signal_handler(signal.SIGHUP, loop.call_later, TERMINAL_GOES_S, hang_up)
     try:
         await task
     except asyncio.CancelledError:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from legcurl.view.live import LiveView
+    from legcurl.view.state import ViewState
 
 _READER_GONE = (errno.EPIPE, errno.EIO)  # a closed pipe, a closed terminal
 
@@ -137,6 +138,11 @@ class Picture:
         if self._view:
             with reader_needed():
                 self._view.show(event)
+
+    def turn_to(self, waiting_for: str, state: ViewState) -> None:
+        """Show another sensor from here on."""
+        if self._view:
+            self._view.turn_to(waiting_for, state)
 
     def warn(self, message: str) -> None:
         """Show the warning in the picture, and keep it."""

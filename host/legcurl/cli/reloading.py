@@ -60,11 +60,7 @@ class Reloader:
     async def _reload(self) -> None:
         config = await asyncio.to_thread(self._wanted.read)  # it looks into files
         before, service = self._config, self._service
-        if config.web.pin is None and self._started.web.host not in LOOPBACK:
-            raise ConfigError(
-                f"The service listens beyond this computer ({self._started.web.host}) until it is "
-                "started anew, and needs a PIN until then."
-            )
+        refuse_what_needs_a_start(self._started, config)
         if _secrets(config) != _secrets(before):
             hashes = await asyncio.to_thread(hashes_of, config)
             service.access.replace(hashes, metrics_token=token_of(config))
@@ -77,6 +73,23 @@ class Reloader:
         for name in _waiting(self._started, config):
             log.warning("What changed in %s waits for the next start.", name)
         log.info("The configuration is read again: %d machines.", len(config.machines))
+
+
+def refuse_what_needs_a_start(started: Config, config: Config) -> None:
+    """Raise ConfigError for what a service that began otherwise cannot follow."""
+    if config.web.pin is None and started.web.host not in LOOPBACK:
+        raise ConfigError(
+            f"The service listens beyond this computer ({started.web.host}) until it is started "
+            "anew, and needs a PIN until then."
+        )
+    if started.machines and not config.machines:
+        # More likely a file that an editor has not written yet than a gym without machines.
+        raise ConfigError("It names no machine any more. To follow none, end the service.")
+    if config.machines and not started.machines:
+        raise ConfigError(
+            "The service began without machines, to show a store of many gyms, and has no claim "
+            "on it: start it anew to follow some."
+        )
 
 
 def _secrets(config: Config) -> tuple[object, ...]:

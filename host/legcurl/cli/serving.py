@@ -156,12 +156,10 @@ async def _serve(
 
     url = _url_of(listener)
     write_line(url)
-    machines = list(service.gym.machines.values())
     output: EventOutput = PlainLines()
     settle: Callable[[], None] = _nothing
-    if machines and can_draw() and not around.quiet:
-        output, settle = _picture(machines[0], url)
-        machines[0].hub.attach("terminal", partial(_show, output))
+    if service.gym.machines and can_draw() and not around.quiet:
+        output, reloader.changed, settle = _draw_first(service, url)
     elif not around.quiet:
         reloader.changed, settle = _say_what_matters(service)
     try:
@@ -209,6 +207,28 @@ async def running_beside(works: Sequence[Coroutine[Any, Any, None]]) -> AsyncIte
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _draw_first(
+    service: Service, url: str
+) -> tuple[Picture, Callable[[], None], Callable[[], None]]:
+    """Have the first machine drawn; when that is taken out, the one that is first then.
+
+    Gives the picture, and what to call when there are other machines, and at the end.
+    """
+    drawn = next(iter(service.gym.machines.values()))
+    output, settle = _picture(drawn, url)
+    drawn.hub.attach("terminal", partial(_show, output))
+
+    def follow() -> None:
+        nonlocal drawn
+        machines = list(service.gym.machines.values())
+        if drawn not in machines:
+            drawn = machines[0]
+            output.turn_to(drawn.setup.address, drawn.state)
+            drawn.hub.attach("terminal", partial(_show, output))
+
+    return output, follow, settle
 
 
 def _picture(machine: Machine, url: str) -> tuple[Picture, Callable[[], None]]:

@@ -77,7 +77,10 @@ def refusals(config: Config) -> list[str]:
         )
     # A store of many gyms has sets of its own to show.
     if not config.machines and not (config.store.url or "").startswith("postgres"):
-        found.append("Name at least one machine: legcurl serve --station serial:/dev/ttyACM0")
+        found.append(
+            "Name at least one machine: as [[machine]] in the configuration, or with --station "
+            "serial:/dev/ttyACM0"
+        )
     return found
 
 

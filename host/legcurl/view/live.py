@@ -78,6 +78,12 @@ class LiveView:
             self._lost_at = time.monotonic()
         self._paint_soon(at_once=isinstance(event, SensorSeen))
 
+    def turn_to(self, waiting_for: str, state: ViewState) -> None:
+        """Show another sensor from here on, which is as `state` says."""
+        self._waiting_for, self.state = waiting_for, state
+        self._lost_at = time.monotonic() if state.link == "lost" else None
+        self._paint_soon(at_once=True)
+
     def warn(self, message: str) -> None:
         """Show a warning at the foot of the picture."""
         self._warning = message

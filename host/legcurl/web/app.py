@@ -108,19 +108,20 @@ class Service:
             self._pacers.setdefault(setup.id, TracePacer())
         await self.gym.apply(setups)
         machines = self.gym.machines
-        for name in [name for name in self._pacers if name not in machines]:
+        gone = [name for name in self._pacers if name not in machines]
+        for name in gone:
             del self._pacers[name]
             self.last_sets.pop(name, None)
             self.keeper.let_go(name)
-            if self.publisher is not None:
-                await self.publisher.retire(name)
-        if self.publisher is not None:
-            self.publisher.follow(self.gym)
         if list(before) != list(machines):
             self.broadcast.room(tuple(machines))
         for name, machine in machines.items():
             if before.get(name, machine.name) != machine.name:
                 self.broadcast.changed(name)
+        if self.publisher is not None:
+            for name in gone:
+                await self.publisher.retire(name)
+            self.publisher.follow(self.gym)
         for name in [name for name in machines if name not in before]:
             try:
                 expected = await self.keeper.ask(partial(_expected, name))

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from legcurl.cli.reloading import refuse_what_needs_a_start
+from legcurl.config import Config, MachineConfig, WebConfig
 from legcurl.errors import ConfigError
 from legcurl.events import Event, LinkChanged, Progress, SetEnded, SetStarted
 from legcurl.gym import Gym, Machine, MachineSetup
@@ -250,6 +252,49 @@ async def test_whoever_comes_back_is_not_told_of_machines_that_are_gone():
     told = await hear(back)
     assert [one["id"] for event, one in told if event == "machine"] == ["two"]
     await back.aclose()  # type: ignore[attr-defined]
+
+
+async def test_viewers_need_not_wait_for_a_store_that_hangs(tmp_path: Path):
+    async with room(tmp_path) as here:
+        service = here.service
+        stream = service.broadcast.follow(None, None)
+        await hear(stream)
+        hanging = asyncio.Event()
+
+        async def hang(_: object) -> Any:
+            await hanging.wait()
+
+        service.keeper.ask = hang  # type: ignore[method-assign]
+        setups = [machine.setup for machine in service.gym.machines.values()]
+        applying = asyncio.create_task(service.apply([*setups, setup("new")]))
+        greeting = (await hear(stream))[0]
+        assert greeting[1]["machines"] == ["machine-1", "machine-2", "new"]
+        assert not applying.done()
+        applying.cancel()
+        await asyncio.gather(applying, return_exceptions=True)
+        del service.keeper.ask
+        await stream.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("started", "now", "said"),
+    [
+        ("machine", "", "names no machine any more"),
+        ("", "machine", "start it anew to follow some"),
+        ("open machine", "machine", "needs a PIN until then"),
+    ],
+)
+def test_what_takes_a_start_is_refused_and_nothing_changes(started: str, now: str, said: str):
+    """An editor that empties a file before it writes it must not end a room full of sets."""
+
+    def config(words: str) -> Config:
+        machines = (MachineConfig("one", "sim:"),) if "machine" in words else ()
+        web = WebConfig(host="0.0.0.0") if "open" in words else WebConfig()
+        return Config(machines=machines, web=web)
+
+    with pytest.raises(ConfigError, match=said):
+        refuse_what_needs_a_start(config(started), config(now))
+    refuse_what_needs_a_start(config(now), config(now))
 
 
 async def test_other_pins_sign_everybody_out_and_close_what_they_see(tmp_path: Path):

@@ -14,7 +14,7 @@ from queue import Empty, Queue
 from typing import Any
 
 import pytest
-from running import Running
+from running import Running, Terminal
 
 PATIENCE_S = 90.0
 # A set of a minute and a half, at eight times the pace.
@@ -27,8 +27,9 @@ RENAMED = ("left", "By the window", LEFT[2])
 class Served:
     """A service with a configuration that is edited under it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, through: tuple[str, ...] = ()) -> None:
         self._folder = folder
+        self._through = through
         self._file = folder / "gym.toml"
         self._said: Queue[str] = Queue()
         self._url = ""
@@ -46,7 +47,7 @@ class Served:
             self.process.send(signal.SIGHUP)
 
     def __enter__(self) -> Served:
-        self.process = Running("serve", "--config", self._file, "--quiet")
+        self.process = Running("serve", "--config", self._file, "--quiet", through=self._through)
         self._url = self.process.line().strip()
         self._reader.start()
         return self
@@ -136,6 +137,11 @@ def test_machines_come_and_are_renamed_in_mid_set_and_no_station_notices(tmp_pat
         assert "line 10: address" in served.told("stays as it was")
         assert list(served.machines()) == ["left", "right", "third"]
 
+        # Nor does a file that an editor has emptied and not written yet.
+        served.configure()
+        assert "at least one machine" in served.told("stays as it was")
+        assert list(served.machines()) == ["left", "right", "third"]
+
         # What has to wait says so.
         served.configure(RENAMED, RIGHT, THIRD, more="port = 1\n")
         served.told("[web] waits for the next start")
@@ -152,6 +158,32 @@ def test_machines_come_and_are_renamed_in_mid_set_and_no_station_notices(tmp_pat
         served.configure(RIGHT)
         served.told("read again: 1 machines")
         assert list(served.machines()) == ["right"]
+
+
+def test_on_a_terminal_it_reloads_while_that_is_there_and_ends_with_it(tmp_path: Path):
+    """A window that is closed sends the same signal as who wants a reload."""
+    served = Served(tmp_path)
+    served.configure(LEFT, THIRD)
+    with Terminal("serve", "--config", tmp_path / "gym.toml") as terminal:
+        url = terminal.until(b"Ctrl-C ends")
+        assert b"http://127.0.0.1:" in url
+        served.configure(("other", "", "sim:?lifter=early&seed=10&pace=8"), THIRD)
+        terminal.process.send_signal(signal.SIGHUP)
+        terminal.until(b"seed=10")  # the address of what is drawn now
+
+        assert terminal.process.poll() is None
+        terminal.hang_up()
+        assert terminal.process.wait(PATIENCE_S) == 129
+        assert terminal.leftovers() == []
+
+
+def test_who_ignores_hang_ups_reloads_and_outlives_the_terminal(tmp_path: Path):
+    served = Served(tmp_path, through=("nohup",))
+    served.configure(LEFT)
+    with served:
+        served.configure(LEFT, RIGHT)
+        served.told("read again: 2 machines")
+        assert list(served.machines()) == ["left", "right"]
 
 
 def test_another_pin_signs_everybody_out(tmp_path: Path):
