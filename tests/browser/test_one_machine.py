@@ -86,6 +86,7 @@ def test_the_trace_has_its_last_twenty_seconds_as_soon_as_it_is_opened(stage: St
     page.evaluate("location.hash = '#/machine/machine-2'")
     drawn = """() => {
       const canvas = document.querySelector('.trace canvas');
+      if (!canvas) return 0;  // the machine's view is being fetched
       const {width, height} = canvas;
       const pixels = canvas.getContext('2d').getImageData(0, 0, width, height).data;
       let columns = 0;

@@ -101,7 +101,7 @@ def test_a_client_is_found_by_a_part_of_the_name(stage: Stage, page: Page):
 def test_a_note_stays_with_the_set(stage: Stage, page: Page, a_set: str):
     page.get_by_label("Note").fill("left knee\nfelt well")
     page.get_by_label("Note").blur()
-    until(page, "document.querySelector('.after-set textarea').value.includes('knee')")
+    until(page, "document.querySelector('.after-set textarea')?.value.includes('knee')")
     expect(page.locator(".after-set .trouble:not([hidden])")).to_have_count(0)
     page.reload()
     expect(page.get_by_label("Note")).to_have_value("left knee\nfelt well")
