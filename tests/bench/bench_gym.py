@@ -1,13 +1,16 @@
 """A whole gym in one process: what 200 stations at 100 Hz cost, and how late an event is.
 
-    python tests/bench/bench_gym.py [--stations N] [--seconds S] [--viewers V] [--profile]
+    python tests/bench/bench_gym.py [--stations N] [--seconds S] [--viewers V] [--together]
+        [--profile]
     python tests/bench/bench_gym.py --hours H [--stations N]
 
 Simulated sets, encoded as a sensor on a cable sends them to `legcurl serve` (a frame each 40 ms, or
 100 where there are many), come over links in memory at the times at which they would. Everything
-behind the link is the product: decoding, sessions, trackers, hubs, the keeper, the store on SQLite,
-the figures of /metrics, and the page's live events, read by viewers in a process of their own. What
-is printed:
+behind the link is the product: decoding, sessions, trackers, hubs, the journals, the keeper, the
+store on SQLite, the figures of /metrics, what is published to a Mosquitto beside it, and the page's
+live events, read by viewers in a process of their own. Sensors are switched on when they are, and
+send when their own frame is full: each is somewhere else in its frame. With `--together` all of
+them send at the same moment, the worst that can be. What is printed:
 
 - CPU: seconds of this process for a second of the gym. A busy computer makes the run longer, not
   the figure larger: the gym's time is counted in samples. Beside it, what decoding the same frames
@@ -28,6 +31,7 @@ import argparse
 import asyncio
 import gc
 import os
+import random
 import sys
 import tempfile
 import time
@@ -39,14 +43,20 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "mqtt"))
+
 import legcurl.station
 from bench_station_memory import resident_kb
+from brokers import Mosquitto
 from gym_sensors import RATE_HZ, GymRoute, GymSensor, Lifter
+from legcurl.config.model import MqttConfig
 from legcurl.events import Event, SamplesMissing, SetEnded
 from legcurl.feed import PROMPT_MS
 from legcurl.frame import FrameDecoder
 from legcurl.garbage import tend_garbage
 from legcurl.gym import CROWD, CROWD_PROMPT_MS, Gym, Machine, MachineSetup
+from legcurl.mqtt.messages import GymName
+from legcurl.mqtt.publisher import Publishing
 from legcurl.store import open_store
 from legcurl.web.access import Access
 from legcurl.web.app import Service, create_app
@@ -70,13 +80,20 @@ def main() -> None:
     asked.add_argument("--seconds", type=float, default=SECONDS)
     asked.add_argument("--viewers", type=int, default=VIEWERS)
     asked.add_argument("--hours", type=float)
+    asked.add_argument("--together", action="store_true")
     asked.add_argument("--profile", action="store_true")
     options = asked.parse_args()
     if options.hours is not None:
         missed = asyncio.run(day(options.stations or HOURS_STATIONS, options.hours))
     else:
         missed = asyncio.run(
-            minute(options.stations or STATIONS, options.seconds, options.viewers, options.profile)
+            minute(
+                options.stations or STATIONS,
+                options.seconds,
+                options.viewers,
+                together=options.together,
+                profile=options.profile,
+            )
         )
     if missed:
         sys.exit("a goal is missed")
@@ -117,9 +134,16 @@ class Ages:
 
 
 def routes_of(
-    stations: int, frame: int, total: int, pace: float | None, prepared_s: float
+    stations: int,
+    frame: int,
+    total: int,
+    pace: float | None,
+    prepared_s: float = 0.0,
+    *,
+    together: bool = False,
 ) -> dict[str, GymRoute]:
     """A sensor for each station, and the way to it; found by its address."""
+    began = random.Random(stations)
     lifters = [Lifter(seed, frame) for seed in range(1, TRACES + 1)]
     routes = {}
     for number in range(stations):
@@ -128,17 +152,23 @@ def routes_of(
         sensor = GymSensor(lifter, shift, number, total)
         sensor.prepare(prepared_s)
         name = f"tcp:gym:{number + 1}"
-        routes[name] = GymRoute(name, sensor, pace)
+        ahead_s = 0.0 if together else began.uniform(0, frame / RATE_HZ)
+        routes[name] = GymRoute(name, sensor, pace, ahead_s)
     return routes
 
 
-def gym_service(routes: dict[str, GymRoute], store: Any, journals: Path) -> tuple[Service, Ages]:
+def gym_service(
+    routes: dict[str, GymRoute], store: Any, journals: Path, broker: MqttConfig | None = None
+) -> tuple[Service, Ages]:
     """The service for these sensors."""
     legcurl.station.route_to = lambda address: routes[str(address)]
     setups = [MachineSetup(f"m{n}", "", address) for n, address in enumerate(routes, 1)]
-    service = Service(setups, store, Access({}), journals)
+    publishing = None if broker is None else Publishing(broker, GymName("bench", "Bench"))
+    service = Service(setups, store, Access({}), journals, publishing=publishing)
     ages = Ages(routes)
-    service.gym = Gym(setups, (service.keeper, service, service.metrics, ages), journals)
+    first = () if service.publisher is None else (service.publisher,)
+    followers = (*first, service.keeper, service, service.metrics, ages)
+    service.gym = Gym(setups, followers, journals)
     return service, ages
 
 
@@ -148,11 +178,13 @@ def frame_of(stations: int) -> int:
     return prompt_ms * RATE_HZ // 1000
 
 
-async def minute(stations: int, seconds: float, viewers: int, profile: bool) -> bool:
+async def minute(
+    stations: int, seconds: float, viewers: int, *, together: bool, profile: bool
+) -> bool:
     """Print what a gym costs in real time; True if a goal is missed."""
     lasts_s = seconds + 3 * SETTLES_S
     frame = frame_of(stations)
-    routes = routes_of(stations, frame, 10**9, 1.0, lasts_s)
+    routes = routes_of(stations, frame, 10**9, 1.0, lasts_s, together=together)
     await measured_gym(dict(list(routes.items())[:1]), 2.0, 1, profile=False)
     gc.collect()
     before_kb = resident_kb()
@@ -162,7 +194,11 @@ async def minute(stations: int, seconds: float, viewers: int, profile: bool) -> 
     share = figures["cpu_s"] / figures["gym_s"]
     age_ms, added_ms = figures["age_ms"], figures["added_ms"]
     p99_ms, added_p99_ms = (quantiles(one, n=100)[98] for one in (age_ms, added_ms))
-    print(f"{stations} stations at {RATE_HZ} Hz, {viewers} viewers, {figures['gym_s']:.0f} s")
+    send = "all at the same moment" if together else "each at its own moment"
+    print(
+        f"{stations} stations at {RATE_HZ} Hz, sending {send}; {viewers} viewers, a broker; "
+        f"{figures['gym_s']:.0f} s"
+    )
     print(f"  CPU {share:.1%} of one core (goal: < {CPU_GOAL:.0%})")
     print(
         f"  baseline, decoding alone: {bare_s / seconds:.1%}, of which all is "
@@ -170,7 +206,8 @@ async def minute(stations: int, seconds: float, viewers: int, profile: bool) -> 
     )
     print(f"  memory {per_station_mb:.2f} MB a station (goal: ≤ {MEMORY_GOAL_MB:g})")
     print(
-        f"  {figures['samples']:,} samples, {figures['lost']} lost, {figures['sets']} sets stored"
+        f"  {figures['samples']:,} samples, {figures['lost']} lost, {figures['sets']} sets stored, "
+        f"{figures['sent']} events published, {figures['waiting']} waiting"
     )
     print(
         f"  {len(age_ms):,} events: handed on {median(added_ms):.1f} ms after the frame was there "
@@ -192,10 +229,12 @@ async def measured_gym(
     context = get_context("spawn")
     with (
         tempfile.TemporaryDirectory() as folder,
-        open_store(f"sqlite:///{folder}/bench.db") as store,
+        Mosquitto(Path(folder) / "broker") as mosquitto,
+        open_store(f"sqlite:///{folder}/bench.db", publishing=True) as store,
         listen("127.0.0.1", 0) as door,
     ):
-        service, ages = gym_service(routes, store, Path(folder) / "journal")
+        service, ages = gym_service(routes, store, Path(folder) / "journal", mosquitto.config)
+        assert service.publisher is not None
         task = asyncio.create_task(serve(create_app(service, hosts=["127.0.0.1"]), door))
         ours, theirs = context.Pipe()
         port = door.getsockname()[1]
@@ -206,6 +245,7 @@ async def measured_gym(
             await asyncio.sleep(0.1)
         tending = asyncio.create_task(tend_garbage(SETTLES_S / 2))  # as `serve` does, later
         await asyncio.sleep(SETTLES_S)
+        sent = service.publisher.figures.sent
         profiler = start_profile() if profile else None
         taken, cpu_s = ages.samples, time.process_time()
         ages.measuring = True
@@ -218,6 +258,7 @@ async def measured_gym(
             show_profile(profiler)
         gc.collect()
         kb = resident_kb()
+        published = service.publisher.figures
         ours.send("end")
         asleep_ms = sorted(await asyncio.to_thread(ours.recv))
         lost = sum(machine.station is None for machine in machines) + ages.missing
@@ -234,6 +275,8 @@ async def measured_gym(
         "samples": taken,
         "lost": lost,
         "sets": ages.sets,
+        "sent": published.sent - sent,
+        "waiting": published.waiting,
         "age_ms": ages.age_ms,
         "added_ms": ages.added_ms,
         "asleep_ms": asleep_ms[-1],
@@ -312,7 +355,7 @@ def show_profile(profiler: Any) -> None:
 async def day(stations: int, hours: float) -> bool:
     """Print memory and file handles at marks of a long time; True if they grow."""
     total = round(hours * 3600 * RATE_HZ) // LONG_FRAME * LONG_FRAME
-    routes = routes_of(stations, LONG_FRAME, total, None, 0.0)
+    routes = routes_of(stations, LONG_FRAME, total, None)
     marks: list[tuple[int, int, int]] = []
     print(f"{stations} stations over {hours:g} simulated hours at {RATE_HZ} Hz")
     began_s = time.process_time()

@@ -72,20 +72,26 @@ class GymSensor(FakeSensor):
 
 
 class GymRoute:
-    """A cable to one sensor, in memory; `pace` 1 is real time, None as fast as it is read."""
+    """A cable to one sensor, in memory; `pace` 1 is real time, None as fast as it is read.
+
+    The sensor was `ahead_s` into a frame when it was first connected.
+    """
 
     wired = True
     silence_s = patience_s = 30.0
 
-    def __init__(self, name: str, sensor: GymSensor, pace: float | None) -> None:
+    def __init__(
+        self, name: str, sensor: GymSensor, pace: float | None, ahead_s: float = 0.0
+    ) -> None:
         self.name = name
+        self.ahead_s = ahead_s
         self.pace = pace
         self.sensor = LiveSensor(sensor)
         self.began_s = 0.0
         self.due_s = 0.0  # when the last frame that was read was there
 
     async def connect(self) -> GymLink:
-        self.began_s = time.monotonic()
+        self.began_s = time.monotonic() - self.ahead_s
         self.sensor.clock_us = self._clock_us
         self.sensor.connected()
         return GymLink(self)
