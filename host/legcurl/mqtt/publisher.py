@@ -165,7 +165,7 @@ class Publisher:
         if isinstance(event, Progress):
             return
         self._reps.happened(machine, event)
-        self._sender(machine.setup.id, machine).wake()
+        self._sender(machine.setup.id, machine).look()
 
     def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
         """Samples are not published: a set's message has them (gym.Follower)."""

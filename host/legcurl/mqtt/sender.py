@@ -99,6 +99,7 @@ class Sender:
         self._door = door  # few connect at once: each attempt may hang
         self._room = room  # few hold a batch at once
         self._woken = asyncio.Event()
+        self._rows_wait = True  # perhaps: the outbox was not looked at since it was said
         self._drained = False
         self._without_trace: set[str] = set()  # events that were refused for their size
         self._broke_at = ""  # the event at which the connection broke last,
@@ -108,7 +109,12 @@ class Sender:
         self._name = machine.name if machine is not None else machine_id
 
     def wake(self) -> None:
-        """Something waits in the outbox, or the machine's status may have changed."""
+        """Something waits in the outbox; the machine's status may have changed as well."""
+        self._rows_wait = True
+        self._woken.set()
+
+    def look(self) -> None:
+        """The machine's status may have changed. Many times a rep: the outbox is not read."""
         self._woken.set()
 
     async def run(self) -> None:
@@ -152,13 +158,15 @@ class Sender:
         """Tell what there is to tell until the connection is over, or nothing is left to tell."""
         self._told = None
         self._described = None
+        self._rows_wait = True
         watching = asyncio.create_task(connection.lost.wait(), name="watching the connection")
         watching.add_done_callback(lambda _: self._woken.set())
         try:
             while not connection.lost.is_set():
                 self._woken.clear()
                 await self._tell_status(connection)
-                while await self._send_batch(connection):
+                while self._rows_wait:
+                    await self._send_batch(connection)
                     await self._tell_status(connection)
                     if connection.steady:
                         works()
@@ -188,9 +196,10 @@ class Sender:
             await connection.publish(self._topic("status"), message, retain=True)
             self._told = status
 
-    async def _send_batch(self, connection: Connection) -> bool:
-        """Send what waits next, in order; gives whether there was anything."""
+    async def _send_batch(self, connection: Connection) -> None:
+        """Send what waits next, in order."""
         async with self._room:
+            self._rows_wait = False  # what comes while the outbox is read says so again
             batch = await self._next_batch()
             sent = [
                 connection.send(self._topic(row.kind), self._message(connection, row))
@@ -211,11 +220,12 @@ class Sender:
                 if isinstance(error, BrokerRefusedError) and error.code == PACKET_TOO_LARGE:
                     self._without_trace.add(row.event_id)
         self._books.acknowledged(taken, unheard=unheard)
+        if len(batch) == WINDOW or sum(row.size for row in batch) >= BATCH_BYTES:
+            self._rows_wait = True  # the batch ended at its limit, not with the outbox
         if refused is not None:
             if connection.lost.is_set():
                 self._suspect(next(row for row in batch if row.id not in taken))
             raise refused
-        return bool(batch)
 
     def _suspect(self, row: Waiting) -> None:
         """Some brokers say nothing of a message that is too large for them: they hang up."""

@@ -58,6 +58,11 @@ class Waiting:
     payload: str
     trace: str | None = None
 
+    @property
+    def size(self) -> int:
+        """Characters, nearly all of which are a byte each."""
+        return len(self.payload) + len(self.trace or "")
+
 
 def announce(connection: Connection, announcements: Iterable[Announcement]) -> None:
     """Tell these, in this order; what was announced before under the same id is not repeated."""
@@ -150,7 +155,7 @@ def waiting(
         if traces and row["kind"] == "set":
             trace = _trace(connection, json.loads(row["payload"])["set"]["id"])
         taken.append(Waiting(row["id"], row["event_id"], row["kind"], row["payload"], trace))
-        size -= len(row["payload"]) + len(trace or "")
+        size -= taken[-1].size
         if size <= 0 or len(taken) == rows:
             break
     return taken
