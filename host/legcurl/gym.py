@@ -22,6 +22,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Protocol
 
@@ -43,10 +44,9 @@ JOURNAL_KEPT_S = 600.0  # of a journal at least, whatever was lifted meanwhile
 JOURNAL_BEFORE_S = 60.0  # before what is needed: the longest first rep, and a rest before it
 REST_S = 5.0  # before a set, for a session to see where it begins
 SETS_KNOWN = 256  # of which no journal begins in the middle
-# A page of so many machines shows tiles, which are drawn ten times a second: younger samples would
-# be seen by nobody, and each frame costs. 200 machines are half the work so.
+# Where there are more machines than this, a page shows tiles and no eye follows each.
 CROWD = 60
-CROWD_PROMPT_MS = 100
+PROMPT_MAX_MS = 240  # of one octet: docs/protocol.md
 BOOTS_KEPT = 16  # of a sensor, newest: a set that began before all of them is long over
 
 
@@ -305,6 +305,15 @@ class Machine:
             self._boots.append(boot)
 
 
+def prompt_ms_for(machines: int) -> int:
+    """How old samples may get in the sensors of so many machines.
+
+    A frame costs the host much the same however many samples are in it: the more machines, the
+    longer their frames, so that a second has no more of them than with CROWD machines.
+    """
+    return min(PROMPT_MS * max(ceil(machines / CROWD), 1), PROMPT_MAX_MS)
+
+
 class Gym:
     """All machines; also an async context manager.
 
@@ -367,7 +376,7 @@ class Gym:
         return Machine(setup, self._followers, self._folder, self._prompt_ms)
 
     def _prompt_ms(self) -> int:
-        return PROMPT_MS if len(self.machines) <= CROWD else CROWD_PROMPT_MS
+        return prompt_ms_for(len(self.machines))
 
     def _start(self, machine: Machine) -> None:
         name = machine.setup.id

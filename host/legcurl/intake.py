@@ -53,7 +53,7 @@ class Intake:
         self._limit = limit
         self._events: deque[Event] = deque()
         self._finished = False
-        self._arrived = asyncio.Event()
+        self._reader: asyncio.Future[None] | None = None  # that waits for an event
         self._room = asyncio.Event()
         self._room.set()
 
@@ -93,7 +93,7 @@ class Intake:
         self._events.extend(self.session.finish())
         self._finished = True
         self._tell()
-        self._arrived.set()
+        self._wake()
 
     def close(self) -> None:
         """Close the recording, if there is one."""
@@ -105,8 +105,9 @@ class Intake:
         while not self._events:
             if self._finished:
                 return None
-            self._arrived.clear()
-            await self._arrived.wait()
+            # A future and no asyncio.Event: this is waited for ten times a second and station.
+            self._reader = asyncio.get_running_loop().create_future()
+            await self._reader
         event = self._events.popleft()
         if len(self._events) <= self._limit // 2:
             self._room.set()
@@ -126,4 +127,8 @@ class Intake:
         if len(self._events) >= self._limit:
             self._room.clear()
         if self._events:
-            self._arrived.set()
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)

@@ -5,22 +5,24 @@
     python tests/bench/bench_gym.py --hours H [--stations N]
 
 Simulated sets, encoded as a sensor on a cable sends them to `legcurl serve` (a frame each 40 ms, or
-100 where there are many), come over links in memory at the times at which they would. Everything
-behind the link is the product: decoding, sessions, trackers, hubs, the journals, the keeper, the
-store on SQLite, the figures of /metrics, what is published to a Mosquitto beside it, and the page's
-live events, read by viewers in a process of their own. Sensors are switched on when they are, and
-send when their own frame is full: each is somewhere else in its frame. With `--together` all of
-them send at the same moment, the worst that can be. What is printed:
+longer ones where there are many: gym.prompt_ms_for), come over links in memory at the times at
+which they would. Everything behind the link is the product: decoding, sessions, trackers, hubs, the
+journals, the keeper, the store on SQLite, the figures of /metrics, what is published to a Mosquitto
+beside it, and the page's live events, read by viewers in a process of their own. Sensors are
+switched on when they are, and send when their own frame is full: each is somewhere else in its
+frame. With `--together` all of them send at the same moment, the worst that can be. What is
+printed:
 
-- CPU: seconds of this process for a second of the gym. A busy computer makes the run longer, not
-  the figure larger: the gym's time is counted in samples. Beside it, what decoding the same frames
-  and nothing else takes.
+- CPU: seconds of this process for a second of the gym, without what the simulated sensors take
+  when nobody listens but a loop that reads. A busy computer makes the run longer, not the figure
+  larger: the gym's time is counted in samples. Beside it, what decoding the same frames and
+  nothing else takes.
 - memory: growth from a gym of one station to the whole, for each station.
 - samples that were lost.
 - latency: from the moment at which the frame was there to the event being handed on, which is what
   the goal is for; and how old the event's sample was, in which are the sensor's share (it gathers
-  40 or 100 ms) and the detection's (it looks a little ahead of what it judges). How late this
-  computer wakes who only sleeps is told too: a busy one adds that.
+  samples for a frame) and the detection's (it looks a little ahead of what it judges). How late
+  this computer wakes who only sleeps is told too: a busy one adds that.
 
 `--hours` is the same as fast as it goes, for fewer stations: memory and file handles at marks.
 """
@@ -51,10 +53,9 @@ from brokers import Mosquitto
 from gym_sensors import RATE_HZ, GymRoute, GymSensor, Lifter
 from legcurl.config.model import MqttConfig
 from legcurl.events import Event, SamplesMissing, SetEnded
-from legcurl.feed import PROMPT_MS
 from legcurl.frame import FrameDecoder
 from legcurl.garbage import tend_garbage
-from legcurl.gym import CROWD, CROWD_PROMPT_MS, Gym, Machine, MachineSetup
+from legcurl.gym import Gym, Machine, MachineSetup, prompt_ms_for
 from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.publisher import Publishing
 from legcurl.store import open_store
@@ -174,8 +175,7 @@ def gym_service(
 
 def frame_of(stations: int) -> int:
     """Samples in the frames that the gym asks such a crowd of sensors for."""
-    prompt_ms = PROMPT_MS if stations <= CROWD else CROWD_PROMPT_MS
-    return prompt_ms * RATE_HZ // 1000
+    return prompt_ms_for(stations) * RATE_HZ // 1000
 
 
 async def minute(
@@ -191,7 +191,8 @@ async def minute(
     figures = await measured_gym(routes, seconds, viewers, profile=profile)
     per_station_mb = (figures["kb"] - before_kb) / 1024 / stations
     bare_s = decode_only(routes, seconds, frame)
-    share = figures["cpu_s"] / figures["gym_s"]
+    sensors = await read_only(stations, frame, together=together)
+    share = figures["cpu_s"] / figures["gym_s"] - sensors
     age_ms, added_ms = figures["age_ms"], figures["added_ms"]
     p99_ms, added_p99_ms = (quantiles(one, n=100)[98] for one in (age_ms, added_ms))
     send = "all at the same moment" if together else "each at its own moment"
@@ -199,7 +200,10 @@ async def minute(
         f"{stations} stations at {RATE_HZ} Hz, sending {send}; {viewers} viewers, a broker; "
         f"{figures['gym_s']:.0f} s"
     )
-    print(f"  CPU {share:.1%} of one core (goal: < {CPU_GOAL:.0%})")
+    print(
+        f"  CPU {share:.1%} of one core (goal: < {CPU_GOAL:.0%}), "
+        f"and {sensors:.1%} for the simulated sensors"
+    )
     print(
         f"  baseline, decoding alone: {bare_s / seconds:.1%}, of which all is "
         f"{share * seconds / bare_s:.1f} times as much"
@@ -294,6 +298,27 @@ def decode_only(routes: dict[str, GymRoute], seconds: float, frame: int) -> floa
         for index in range(0, frames * frame, frame):
             decoder.push(log.samples(index, index + frame))
     return time.process_time() - began_s
+
+
+async def read_only(stations: int, frame: int, *, together: bool) -> float:
+    """CPU seconds a second that sensors and their links take, with nothing behind them."""
+    routes = routes_of(stations, frame, 10**9, 1.0, 3 * SETTLES_S, together=together)
+
+    async def read(route: GymRoute) -> None:
+        link = await route.connect()
+        route.sensor.log.cursor = 0
+        while True:
+            await link.read()
+
+    reading = [asyncio.create_task(read(route)) for route in routes.values()]
+    await asyncio.sleep(SETTLES_S / 2)
+    began_s, cpu_s = time.monotonic(), time.process_time()
+    await asyncio.sleep(2 * SETTLES_S)
+    share = (time.process_time() - cpu_s) / (time.monotonic() - began_s)
+    for task in reading:
+        task.cancel()
+    await asyncio.gather(*reading, return_exceptions=True)
+    return share
 
 
 # The viewers

@@ -112,6 +112,7 @@ class GymLink:
 
     async def read(self) -> bytes:
         route, loop = self._route, asyncio.get_running_loop()
+        waited = False  # others had their turn
         while True:
             if route.sensor.output:
                 await asyncio.sleep(0)
@@ -128,9 +129,11 @@ class GymLink:
             due_s = route.began_s + (cursor + self._log.samples_per_frame) * PERIOD_US / 1e6
             if due_s <= loop.time():
                 route.due_s = due_s
-                await asyncio.sleep(0)
+                if not waited:
+                    await asyncio.sleep(0)
                 return self._log.next_packet() or b""
             await self._wait(due_s)
+            waited = True
 
     async def write(self, packet: bytes) -> None:
         self._route.sensor.hear(packet)

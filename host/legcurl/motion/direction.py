@@ -116,6 +116,8 @@ class Direction:
         """Whether the lever has been left at what was taken for the top."""
         if self.sure or look.angle < attempt.floor + PARKED_FRACTION * attempt.height:
             return False
+        if (look.step - attempt.looks[0].step) * GRID_S < PARKED_S:
+            return False  # as nearly every attempt: its looks need not be gone through
         still_since = look.step
         for past in reversed(attempt.looks):
             if not -STILL_DEG_S < past.velocity < STILL_DEG_S:

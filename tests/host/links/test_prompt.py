@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from fake_sensor import FakeSensor, leg_curls
 from legcurl.feed import PROMPT_MS, LiveFeed
+from legcurl.gym import prompt_ms_for
 from legcurl.intake import Intake
 from legcurl.session import SensorSession
 from legcurl.station import Station
@@ -36,3 +37,11 @@ async def test_nobody_else_does(otherwise: dict[str, object]) -> None:
     asked: dict[str, object] = {"prompt_ms": PROMPT_MS, "minor": 1, "wired": True, "pace": 1.0}
     payload = await start_payload(**(asked | otherwise))  # type: ignore[arg-type]
     assert len(payload) == PLAIN_BYTES
+
+
+@pytest.mark.parametrize(
+    ("machines", "prompt_ms"),
+    [(0, 40), (1, 40), (60, 40), (61, 80), (120, 80), (200, 160), (360, 240), (2000, 240)],
+)
+def test_the_more_machines_the_longer_their_frames(machines: int, prompt_ms: int) -> None:
+    assert prompt_ms_for(machines) == prompt_ms
