@@ -24,8 +24,9 @@ from sqlalchemy.exc import DataError, IntegrityError
 from legcurl.config.model import MqttConfig
 from legcurl.errors import BrokerError, BrokerRefusedError, InputError, LegCurlError, StoreError
 from legcurl.feed import Backoff
-from legcurl.mqtt.connection import TAKEN_OVER, Connection, Received, Rivals, Session
+from legcurl.mqtt.connection import TAKEN_OVER, Connection, Received, Session
 from legcurl.mqtt.messages import ROOT
+from legcurl.mqtt.rivals import Rivals
 from legcurl.store import central
 from legcurl.store.central import DeadLetter, Document, Merged
 from legcurl.store.set_document import forget_of, read_document, set_of

@@ -27,7 +27,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from legcurl.config.model import MqttConfig
-from legcurl.errors import BrokerError, BrokerRefusedError
+from legcurl.errors import BrokerError
 from legcurl.mqtt.troubles import (
     CONNECT_S,
     in_words,
@@ -42,7 +42,6 @@ KEEPALIVE_S = 20  # a broker publishes the last will after one and a half of the
 MISC_S = KEEPALIVE_S / 4
 CLOSING_S = 2.0
 STEADY_S = 5.0  # a connection that stood so long is no rival's victim
-BRIEF_MAX = 3  # so many in a row that did not are
 PACKET_MAX = 16 * 1024 * 1024  # of what is sent to us: a broker drops what is larger
 
 TAKEN_OVER = 0x8E
@@ -77,27 +76,6 @@ class Received:
     retained: bool
     packet_id: int
     qos: int
-
-
-class Rivals:
-    """Notices that somebody else may be at the broker under our name.
-
-    The broker then throws each out for the other, and older ones (Mosquitto 2.0.11) do not say why:
-    all there is to see is connections that break as soon as they stand.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._brief = 0
-
-    def judged(self, connection: Connection, error: BrokerError) -> BrokerError:
-        """Why a connection is over, with that doubt where there is reason for it."""
-        self._brief = 0 if connection.steady else self._brief + 1
-        if self._brief < BRIEF_MAX or isinstance(error, BrokerRefusedError):
-            return error
-        return BrokerError(
-            f"{error} It breaks as soon as it stands: is another program there as {self._name!r}?"
-        )
 
 
 class Connection:

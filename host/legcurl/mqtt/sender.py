@@ -25,7 +25,6 @@ from legcurl.mqtt.connection import (
     PACKET_TOO_LARGE,
     TAKEN_OVER,
     Connection,
-    Rivals,
     Will,
 )
 from legcurl.mqtt.discovery import discovery
@@ -38,6 +37,7 @@ from legcurl.mqtt.messages import (
     status_message,
     topic,
 )
+from legcurl.mqtt.rivals import Rivals
 from legcurl.store import outbox
 from legcurl.store.outbox import Waiting
 
