@@ -13,6 +13,7 @@ than CONNECT_S + ANSWER_S. After it, `lost` is set when the connection is over.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Sequence
@@ -253,6 +254,9 @@ class Connection:
         stream = self._client.socket()
         if stream is None:
             raise BrokerError(f"{where} closed the connection at once.{tls_hint(self._broker)}")
+        if isinstance(stream, socket.socket):  # as with TLS too
+            # Messages are small and their answers waited for: the system must not gather them.
+            stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._watched = stream.fileno()
         self._loop.add_reader(self._watched, self._read)
         if self._client.want_write():

@@ -53,6 +53,7 @@ class Mosquitto:
             f"persistence_location {folder}/",
             "max_queued_messages 0",
             "max_inflight_messages 0",
+            "set_tcp_nodelay true",
             f"allow_anonymous {'false' if password else 'true'}",
             more,
         ]
