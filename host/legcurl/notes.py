@@ -7,11 +7,13 @@ frames do not tell: the word about a lost link, and the host's measure of a sens
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Literal
 
 WALL_UNKNOWN = 0  # of a ClockNote, before the sensor's clock was compared with the host's
-REASON_MAX_CHARS = 120  # a note must fit a frame of 1024 bytes, however it is escaped
+REASON_MAX_BYTES = 800  # as JSON: a note must fit a frame of 1024 bytes
+CUT = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +25,7 @@ class LinkNote:
 
     def __post_init__(self) -> None:
         # Cut here and not where it is stored, so that live and replay say the same.
-        reason = self.reason[:REASON_MAX_CHARS].encode("utf-8", "replace").decode()
-        object.__setattr__(self, "reason", reason)
+        object.__setattr__(self, "reason", _fitting(self.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +75,21 @@ class LearntNote:
 
 
 Note = LinkNote | RestartNote | DamageNote | ClockNote | LearntNote
+
+
+def _fitting(reason: str) -> str:
+    """The reason, or as many of its words as a note can hold; what fits already stays as it is."""
+    reason = reason.encode("utf-8", "replace").decode()
+    if _written(reason) <= REASON_MAX_BYTES:
+        return reason
+    left = REASON_MAX_BYTES - _written(CUT)
+    for place, char in enumerate(reason):
+        left -= _written(char)
+        if left < 0:
+            return reason[:place].rsplit(" ", 1)[0] + CUT
+    return reason
+
+
+def _written(text: str) -> int:
+    """How many bytes of JSON a text is, without its quotes."""
+    return len(json.dumps(text, ensure_ascii=False).encode()) - 2

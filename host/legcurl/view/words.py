@@ -81,7 +81,7 @@ def _sentence(event: Event) -> str | None:
         case SensorSeen():
             return f"sensor {sensor_title(event)}"
         case LinkChanged(state="lost"):
-            return f"link lost: {event.reason}; the set stays open"
+            return f"link lost: {event.reason.rstrip('.')}; a set stays open"
         case LinkChanged():
             return "link restored"
         case CatchingUp(behind_s=behind_s) if behind_s:

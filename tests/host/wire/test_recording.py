@@ -77,6 +77,8 @@ def test_notes_are_kept():
         LinkNote("lost", "\0\r\n" * 999 + "\ud800°😀"),
         LinkNote("lost", "😀" * 999),
         LinkNote("lost", "\x01" * 999),
+        LinkNote("lost", "\x01 " * 999),
+        LinkNote("lost", "x" * 2000),
         RestartNote(2**32 - 1, -(2**70)),
     ]
     assert items_of(recorded([*notes])) == notes
