@@ -33,10 +33,10 @@ def run_until_ended(
 ) -> None:
     """Run an async command; one of ENDING_SIGNALS cancels it, and it tidies up before it ends.
 
-    A second one interrupts the tidying-up too. With `within_s`, the process is over so long after
-    the first one, whatever still hangs in it. `on_hang_up` is called for SIGHUP instead, unless it
-    says that the terminal is gone on which the command was started: a service in a window ends with
-    it. Raises EndedBySignal.
+    A second one interrupts the tidying-up too. With `within_s` none does, and the process is over
+    so long after the first, whatever still hangs in it. `on_hang_up` is called for SIGHUP instead,
+    unless it says that the terminal is gone on which the command was started: a service in a window
+    ends with it. Raises EndedBySignal.
     """
     import asyncio
 
@@ -83,7 +83,9 @@ async def _cancelled_by_signals(
     arrived: list[int] = []
 
     def end(number: int) -> None:
-        if within_s is not None and not arrived:
+        if within_s is not None:
+            if arrived:
+                return  # sets are being stored, and that has an end
             _end_by_force(number, within_s)
         arrived.append(number)
         task.cancel()

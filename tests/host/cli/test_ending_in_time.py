@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -70,6 +71,24 @@ def test_twenty_stations_and_pages_that_do_not_read_end_in_order(tmp_path: Path)
         # In order, not by force: that would be said.
         assert service.complaints() == ""
         assert took_s < ENDS_WITHIN_S + BUSY_S
+        assert service.leftovers() == []
+
+
+def test_who_presses_ctrl_c_again_and_again_ends_it_in_order_too(tmp_path: Path):
+    store = f"sqlite:///{tmp_path / 'store.db'}"
+    with Running(
+        "serve", "--port", "0", "--store", store, "--quiet", "--station", "sim:?seed=1"
+    ) as service:
+        url = service.line().strip()
+        with urllib.request.urlopen(f"{url}healthz", timeout=30):
+            pass
+        for _ in range(20):
+            service.send(signal.SIGINT)
+            time.sleep(0.01)
+            if service.process.poll() is not None:
+                break
+        assert service.end() == 130
+        assert service.complaints() == ""
         assert service.leftovers() == []
 
 
