@@ -16,10 +16,13 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from legcurl.errors import StoreError
+from legcurl.store.claim import LOCK_END
 from legcurl.store.database import BUSY_S, refusal, shown, url_of
 from legcurl.store.places import file_of
 
 PAGES_AT_ONCE = 1000  # 4 MB
+# What a store has beside its file: a backup in the place of the lock would let in a second service.
+BESIDE_STORE = ("-wal", "-shm", "-journal", LOCK_END)
 
 
 def back_up(store_url: str, target: Path, report: Callable[[int, int], None]) -> int:
@@ -35,9 +38,12 @@ def back_up(store_url: str, target: Path, report: Callable[[int, int], None]) ->
             f"{shown(url)} is kept by its own tools: pg_dump --format=custom --file {target.name} "
             f"'{shown(url).replace(':***', '')}' makes a backup, pg_restore reads it."
         )
-    if target.resolve() in (source, source.with_name(f"{source.name}-wal")):
-        raise StoreError(f"{target} is the store itself: name another file for the backup.")
     part = target.with_name(f"{target.name}.part")
+    own = {source, *(source.with_name(f"{source.name}{end}") for end in BESIDE_STORE)}
+    if own & {target.resolve(), part.resolve()}:
+        raise StoreError(f"{target} belongs to the store itself: name another file for the backup.")
+    if target.exists() and not target.is_file():
+        raise StoreError(f"{target} is there and is no file: name another one for the backup.")
     try:
         part.unlink(missing_ok=True)
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # it holds names

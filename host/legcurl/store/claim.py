@@ -31,6 +31,7 @@ from legcurl.store.database import engine_for, file_of, refusal, shown, url_of
 
 log = logging.getLogger(__name__)
 
+LOCK_END = ".lock"  # behind the database's name
 CLAIM_LOCKS = 0x6C656763  # the first half of our keys among PostgreSQL's advisory locks
 HOLDER_BYTES = 200
 NAME_BYTES = 63  # PostgreSQL keeps so much of an application's name
@@ -88,7 +89,7 @@ class _FileClaim:
     """A locked file beside the database, in which the holder says who it is."""
 
     def __init__(self, database: Path, owner: str) -> None:
-        lock = database.with_name(f"{database.name}.lock")
+        lock = database.with_name(f"{database.name}{LOCK_END}")
         try:
             self._fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -81,8 +82,21 @@ def test_a_damaged_store_makes_no_backup(sqlite_url, tmp_path):
 
 def test_a_store_is_no_place_for_its_own_backup(sqlite_url):
     open_store(sqlite_url).close()
-    with pytest.raises(StoreError, match="the store itself"):
-        back_up(sqlite_url, Path(sqlite_url.removeprefix("sqlite:///")), nobody)
+    store = Path(sqlite_url.removeprefix("sqlite:///"))
+    for end in ("", "-wal", "-shm", ".lock"):
+        with pytest.raises(StoreError, match="the store itself"):
+            back_up(sqlite_url, store.with_name(f"{store.name}{end}"), nobody)
+
+
+def test_what_is_no_file_stays_where_it_is(sqlite_url: str, tmp_path: Path):
+    with open_store(sqlite_url):
+        pass
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for place in (pipe, tmp_path):
+        with pytest.raises(StoreError, match="is no file"):
+            back_up(sqlite_url, place, nobody)
+    assert pipe.is_fifo()
 
 
 def test_a_server_is_backed_up_by_its_own_tools(postgres_url, tmp_path):
