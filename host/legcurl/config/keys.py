@@ -145,8 +145,8 @@ def _host(value: Any) -> str:
 def _store(value: Any) -> str:
     text = _long_text(value)
     scheme, _, rest = text.partition("://")
-    if scheme in SQLITE and rest[:1] == "/" != rest:
-        return text
+    if scheme in SQLITE and rest[:1] == "/" != rest and "memory" not in re.split("[:?&=]", rest):
+        return text  # one in memory would be gone with the service, and each thread have another
     server = re.split("[/?]", rest.rpartition("@")[2], maxsplit=1)[0]
     at_port = SERVER.fullmatch(server)
     if scheme in POSTGRESQL and at_port and int(at_port[2] or 1) <= PORT_MAX:

@@ -139,6 +139,7 @@ WRONG = {
     ("machine", "flexed_deg"): ['"90"', "nan", "-inf", "721"],
     ("store", "url"): [
         *("1", '""', "[]", '"gym.db"', '"mysql://u@h/db"', '"sqlite://gym.db"', '"sqlite:///"'),
+        *('"sqlite:///:memory:"', '"sqlite:////srv/x.db?mode=memory"'),
         *('"sqlite+other:///x"', '"postgresql://h:port/db"', '"postgresql://h:65536/db"'),
     ],
     ("store", "journal"): ["false", '""'],
