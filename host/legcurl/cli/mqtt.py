@@ -30,8 +30,13 @@ def check(broker: str, ca_file: Path | None, gym: str, as_json: bool) -> None:
     """
     import asyncio
 
+    from legcurl.config.reading import GYM_ID
     from legcurl.errors import ConfigError
 
+    if not GYM_ID.fullmatch(gym):
+        raise click.BadParameter(
+            f"{gym!r} is no gym's id: use up to 31 letters, digits and dashes.", param_hint="--gym"
+        )
     try:
         from legcurl.mqtt.connection import NO_SUBSCRIBERS, Connection
         from legcurl.mqtt.settings import broker_of
@@ -77,10 +82,11 @@ def resend(store: str, since: datetime, as_json: bool) -> None:
 
     from legcurl.cli.progress import progress
     from legcurl.store import open_store, outbox
+    from legcurl.store.places import needed_store
 
     count, after = 0, ""
     moment = since.replace(tzinfo=UTC)
-    with open_store(store) as opened:
+    with open_store(needed_store(store)) as opened:
         total = opened.within(partial(outbox.count_since, since=moment))
         with progress("Sending again", total) as done:
             while True:

@@ -61,6 +61,15 @@ def test_a_broker_that_cannot_be_meant_is_said_before_anything_starts(
     assert words in done.stderr
 
 
+def test_what_cannot_be_meant_is_said_and_makes_nothing(tmp_path: Path) -> None:
+    done = run("mqtt", "check", "--broker", "mqtt://127.0.0.1:9", "--gym", "a/+/#")
+    assert (done.returncode, "no gym's id" in done.stderr) == (2, True)
+    nowhere = tmp_path / "nowhere.db"
+    done = run("mqtt", "resend", "--store", f"sqlite:///{nowhere}", "--since", "2026-01-01")
+    assert (done.returncode, "There is no store" in done.stderr) == (7, True)
+    assert not nowhere.exists()
+
+
 def test_check_says_whether_the_broker_can_be_used(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "broker", password="right", tls=True) as mosquitto:
         url = mosquitto.url.replace("mqtt://", "mqtts://gym@")
