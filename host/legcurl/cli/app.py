@@ -172,5 +172,7 @@ def _settle_stdout() -> None:
     """Let go of what cannot be written, or the interpreter complains about it when it ends."""
     try:
         sys.stdout.flush()
+    except ValueError:
+        return  # closed already, by who wrapped it: nothing is left in it
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shlex
+import subprocess
 import sys
 from datetime import UTC
 from pathlib import Path
@@ -15,7 +17,7 @@ from legcurl.errors import StoreError
 from legcurl.export import TABLES, rows, write
 from legcurl.store import Expected, Machine, SetQuery, open_store
 from made_sets import FIRST, measured, new_set
-from running import Terminal, run
+from running import Terminal, command, run
 
 SETS = 7
 
@@ -152,6 +154,14 @@ def test_a_store_of_any_size_is_read_in_pages(url: str, monkeypatch: pytest.Monk
         assert read == [], "nothing is read ahead"
         assert len(list(found)) == SETS - 1
         assert read == list(range(1, SETS + 1))
+
+
+def test_who_stops_reading_or_has_no_room_gets_no_traceback(url: str):
+    export = shlex.join(command("export", "--store", url, "--what", "traces"))
+    for into in ("| head -n 1", "> /dev/full"):
+        done = subprocess.run(["bash", "-c", f"{export} {into}"], capture_output=True, text=True)
+        assert "Traceback" not in done.stderr
+    assert "No space left" in done.stderr
 
 
 def test_an_empty_table_is_a_head_and_is_said(url: str, tmp_path: Path):
