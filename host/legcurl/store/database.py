@@ -21,7 +21,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, OperationalError, SQLAlchemyError
 
 from legcurl.errors import StoreError
 
@@ -44,6 +44,12 @@ _DRIVERS = {
     "postgresql+psycopg": "postgresql+psycopg",
 }
 _READING = {"legcurl_reading": True}
+_UNREACHABLE = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+)
 
 
 def url_of(text: str) -> URL:
@@ -149,6 +155,15 @@ def refusal(url: URL, error: Exception) -> StoreError:
     return StoreError(f"The database {shown(url)} failed: {said}. {_remedy_of_postgresql(said)}")
 
 
+def unreachable(error: StoreError) -> bool:
+    """Whether a refusal is of a database that could not be looked at, and says nothing of it."""
+    cause = error.__cause__
+    said = getattr(cause, "orig", None) or cause
+    if isinstance(said, sqlite3.Error):
+        return getattr(said, "sqlite_errorcode", 0) & 0xFF in _UNREACHABLE
+    return isinstance(cause, OperationalError)  # a server that is away
+
+
 def _of_sqlite(url: URL, said: sqlite3.Error) -> str:
     place = f"The database {shown(url)}"
     match getattr(said, "sqlite_errorcode", 0) & 0xFF:
@@ -173,7 +188,8 @@ def _of_sqlite(url: URL, said: sqlite3.Error) -> str:
         case sqlite3.SQLITE_CANTOPEN:
             return (
                 f"{place} cannot be opened ({said}). Does its folder exist, and may this user "
-                "write there?"
+                "write there? From a disk that is read-only, copy the file and those of its name "
+                "that end in -wal and -shm to another, and name the copy."
             )
         case _:
             return (

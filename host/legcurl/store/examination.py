@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from legcurl.errors import StoreError
 from legcurl.store import tables, traces
-from legcurl.store.database import shown
+from legcurl.store.database import shown, unreachable
 from legcurl.store.places import file_of
 from legcurl.store.rows import as_moment
 from legcurl.store.store import Store
@@ -96,7 +96,9 @@ def verify(store: Store, report: Callable[[int, int], None]) -> Verdict:
             if problem is not None:
                 problems.append(problem)
             report(read, total)
-    except StoreError as error:  # what is so broken that the check itself fails
+    except StoreError as error:
+        if unreachable(error):
+            raise
         problems.append(str(error))
     return Verdict(sets, read, tuple(problems))
 

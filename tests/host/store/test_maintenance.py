@@ -14,6 +14,7 @@ from disks import small_disk
 from legcurl.errors import ConfigError, NoSuchRecordError, StoreError
 from legcurl.store import Expected, SetQuery, Store, open_store, tables
 from legcurl.store.backup import back_up
+from legcurl.store.database import engine_for, url_of
 from legcurl.store.examination import measure, verify
 from legcurl.store.forgetting import belongings, forget
 from legcurl.store.places import open_needed
@@ -147,6 +148,15 @@ def test_damaged_pages_are_told(sqlite_url):
     broken_in_the_middle(sqlite_url)
     with open_store(sqlite_url) as store:
         assert verify(store, nobody).problems
+
+
+def test_a_store_that_cannot_be_looked_at_is_not_called_damaged(tmp_path):
+    url = f"sqlite:///{tmp_path}"  # as on a disk that is read-only: SQLite opens nothing there
+    with (
+        Store(engine_for(url_of(url))) as store,
+        pytest.raises(StoreError, match=r"cannot be opened.*copy the file"),
+    ):
+        verify(store, nobody)
 
 
 # Prune
