@@ -35,7 +35,8 @@ def check(broker: str, ca_file: Path | None, gym: str, as_json: bool) -> None:
 
     if not GYM_ID.fullmatch(gym):
         raise click.BadParameter(
-            f"{gym!r} is no gym's id: use up to 31 letters, digits and dashes.", param_hint="--gym"
+            f"{gym!r} is no gym's id: use up to 31 letters, digits, dots and dashes.",
+            param_hint="--gym",
         )
     try:
         from legcurl.mqtt.connection import NO_SUBSCRIBERS, Connection
