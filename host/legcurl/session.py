@@ -8,7 +8,7 @@ events, byte for byte.
 A link that drops changes nothing here: the set stays open, and the samples that the sensor kept
 come in later as if nothing had been. Only the sensor can lose samples, and it says so with a gap.
 What it no longer held when the session began is not the session's loss; but a set that was under
-way at the first sample is incomplete (motion/beginning.py).
+way at the first sample is incomplete (motion/set_builder.py).
 
 A sensor that restarts in mid-set loses its log and its clock, not the lifter's set. Session time
 is the clock of the first boot seen, carried on across restarts: the host measures how long the

@@ -15,7 +15,7 @@ from math import nan
 
 from legcurl.chart.trace import Trace
 from legcurl.events import Event, Progress, SetEnded, SetResult, SetStarted
-from legcurl.motion.conditioning import short_way
+from legcurl.motion.resampler import short_way
 from legcurl.motion.results import shifted
 
 PROGRESS_S = 0.02

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from legcurl._version import __version__
 from legcurl.chart.kept import ChartKeeper, SetChart
 from legcurl.chart.style import FAILED, HOLD, INK, LEFT_IN, LIFT, LOWER, SOFT, STALL, Frame
-from legcurl.view.method import FULL_ROM, HOLD_TARGET_S
+from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S
 from legcurl.view.words import printable
 
 NAME_SIGNS = 90

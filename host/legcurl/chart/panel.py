@@ -41,7 +41,7 @@ from legcurl.chart.style import (
     without_gaps,
 )
 from legcurl.events import RepResult, SetResult
-from legcurl.view.method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S
+from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S
 from legcurl.view.words import FAILURE_WORDS, set_line, summary, verdict
 
 FLAG_IN = 0.27

@@ -10,7 +10,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 
-from legcurl.motion.conditioning import short_way
+from legcurl.motion.resampler import short_way
 
 CAPACITY = 1 << 15
 """Points kept: eleven minutes at 50 Hz, many times the columns of a picture."""

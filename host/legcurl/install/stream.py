@@ -24,7 +24,7 @@ from legcurl.frame import STATUS_BLIND, TURN, Gap, GapReason, Samples, Status
 DEGREES = 360 / TURN  # of one wire step
 
 JUMP_DEG_S = 1500.0
-"""No lever goes so fast (conditioning.py takes 700 °/s for the fastest), in degrees a second."""
+"""No lever goes so fast (resampler.py takes 700 °/s for the fastest), in degrees a second."""
 
 JUMP_MIN_DEG = 5.0
 """And less than this is no jump even between two samples in quick succession: a bent angle, a slip

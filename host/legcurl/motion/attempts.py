@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from legcurl.motion.conditioning import GRID_S
 from legcurl.motion.kinematics import QUASI_STATIC_DEG_S
+from legcurl.motion.resampler import GRID_S
 
 MIN_ATTEMPT_DEG = 6.0
 """Moving less is no attempt, in degrees (docs/detection.md)."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import isfinite
 
 from legcurl.errors import CalibrationError
-from legcurl.motion.conditioning import short_way
+from legcurl.motion.resampler import short_way
 
 FULL_TURN_DEG = 360.0
 MIN_ROM_DEG = 20.0  # below this two poses are no range: the shortest lifters move 45°

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from legcurl.events import CueKind, Phase
 from legcurl.motion.attempts import Excursion, Look
-from legcurl.motion.conditioning import GRID_S
-from legcurl.motion.judging import FULL_ROM, HOLD_TARGET_S, PARTIAL_FRACTION
+from legcurl.motion.classify import FULL_ROM, HOLD_TARGET_S, PARTIAL_FRACTION
 from legcurl.motion.lifter_range import LifterRange
-from legcurl.motion.measure import PULSE_FRACTION
+from legcurl.motion.measure_rep import PULSE_FRACTION
+from legcurl.motion.resampler import GRID_S
 
 SHORT_HOLD_S = HOLD_TARGET_S - 0.5
 """A hold shorter than this gets a word, in s: half a second less than asked is still a squeeze."""

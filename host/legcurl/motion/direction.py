@@ -14,9 +14,9 @@ from itertools import pairwise
 from typing import Literal
 
 from legcurl.motion.attempts import STILL_DEG_S, Excursion, Look
-from legcurl.motion.conditioning import GRID_S
 from legcurl.motion.lifter_range import MIN_LEARNT_ROM_DEG
-from legcurl.motion.measure import Attempt
+from legcurl.motion.measure_rep import Attempt
+from legcurl.motion.resampler import GRID_S
 
 DEPARTURE_DEG = 20.0
 """So far from rest is a motion, in degrees: more than taking up the slack, half of a short ROM."""

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from math import exp
 from operator import mul
 
-from legcurl.motion.conditioning import GRID_S
+from legcurl.motion.resampler import GRID_S
 
 SMOOTHING_S = 0.10
 """σ of the Gaussian that defines velocity, in s (docs/detection.md)."""

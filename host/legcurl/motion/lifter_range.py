@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from legcurl.motion.measure import Attempt
+from legcurl.motion.measure_rep import Attempt
 
 MIN_LEARNT_ROM_DEG = 30.0
 """A range learnt from motion alone is at least this, in degrees: below it are fidgets (the

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from legcurl.events import Failure, Outcome, RepResult, SetResult
-from legcurl.motion.judging import FULL_ROM, HOLD_TARGET_S, Judged
+from legcurl.motion.classify import FULL_ROM, HOLD_TARGET_S, Judged
 from legcurl.motion.lifter_range import LifterRange
 
 FAILURES: Mapping[str, Failure] = {"failed_mid_lift": "mid_lift", "failed_in_hold": "in_hold"}

@@ -14,17 +14,16 @@ from collections.abc import Sequence
 from legcurl.errors import CalibrationError, InputError
 from legcurl.events import Cue, MotionEvent, PhaseChanged, Progress, SetEnded, SetResult
 from legcurl.motion.attempts import AttemptFinder, Excursion, Look
-from legcurl.motion.beginning import BlindBeginning
 from legcurl.motion.calibration import Calibration
-from legcurl.motion.conditioning import GRID_S, Break, Grid, short_way
 from legcurl.motion.cues import CueGiver
 from legcurl.motion.descent import DescentWatch
 from legcurl.motion.direction import Direction, Sign
 from legcurl.motion.kinematics import Curve
 from legcurl.motion.lifter_range import LifterRange
-from legcurl.motion.live import LiveView
-from legcurl.motion.measure import SETTLE_WAIT, measure, measure_so_far
-from legcurl.motion.set_keeper import SetKeeper
+from legcurl.motion.measure_rep import SETTLE_WAIT, measure, measure_so_far
+from legcurl.motion.phase import PhaseTracker
+from legcurl.motion.resampler import GRID_S, Break, Grid, short_way
+from legcurl.motion.set_builder import BlindBeginning, SetBuilder
 
 LOOK_EVERY = 4
 """Grid steps between two looks at the lever: 40 ms."""
@@ -58,8 +57,8 @@ class SetTracker:
         self._direction = Direction()
         self._finder = AttemptFinder()
         self._calibrated: LifterRange | None = None
-        self._set = SetKeeper()
-        self._live = LiveView()
+        self._set = SetBuilder()
+        self._live = PhaseTracker()
         self._descent = DescentWatch()
         self._cues = CueGiver()
         self._measuring: list[Excursion] = []
@@ -289,7 +288,7 @@ class SetTracker:
     def _begin_set(self) -> None:
         """Wait for the next set, of whoever comes."""
         calibrated = self._calibrated
-        self._set = SetKeeper(calibrated)
+        self._set = SetBuilder(calibrated)
         self._finder.bottom = None if calibrated is None else calibrated.extended
 
     def _watch_descent(

@@ -12,6 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from legcurl.chart.kept import SetChart
 from legcurl.chart.style import FAILED, GRID, INK, SOFT
+from legcurl.motion.training_method import SET_WINDOW_S
 from legcurl.report.set_page import draw_picture, figures, name_of
 from legcurl.report.sheet import (
     HEIGHT_IN,
@@ -23,7 +24,6 @@ from legcurl.report.sheet import (
     Sheet,
 )
 from legcurl.store.records import Client, StoredSet
-from legcurl.view.method import SET_WINDOW_S
 
 CHART_IN = 0.95
 CHART_LEFT_IN = 0.45  # for the axis' figures

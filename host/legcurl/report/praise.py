@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from legcurl.events import SetResult
-from legcurl.view.method import REST_SHOWN_S, SET_WINDOW_S
+from legcurl.motion.training_method import REST_SHOWN_S, SET_WINDOW_S
 
 SLOW_LOWERING_S = 3.0  # "slowly resists the weight back"
 MOST = 3

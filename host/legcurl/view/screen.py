@@ -15,9 +15,15 @@ from itertools import zip_longest
 from rich.text import Text
 
 from legcurl.events import RepResult
+from legcurl.motion.training_method import (
+    FULL_ROM,
+    HOLD_TARGET_S,
+    REMINDER,
+    REST_SHOWN_S,
+    SET_WINDOW_S,
+)
 from legcurl.view import bars
 from legcurl.view.lettering import height_of, largest_scale, letter, width_of
-from legcurl.view.method import FULL_ROM, HOLD_TARGET_S, REMINDER, REST_SHOWN_S, SET_WINDOW_S
 from legcurl.view.state import ViewState
 from legcurl.view.words import (
     BLINDING_FAULTS,

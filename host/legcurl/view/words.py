@@ -26,7 +26,7 @@ from legcurl.events import (
     SetResult,
     SetStarted,
 )
-from legcurl.view.method import HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
+from legcurl.motion.training_method import HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
 
 PHASE_WORDS: dict[Phase, str] = {
     "unknown": "READY",

@@ -11,7 +11,7 @@ from typing import Any
 
 from legcurl.events import plain
 from legcurl.motion.results import velocity_loss
-from legcurl.view.method import FULL_ROM, HOLD_TARGET_S, SET_WINDOW_S
+from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, SET_WINDOW_S
 from legcurl.view.state import ViewState
 
 MOVING = (

@@ -6,7 +6,7 @@ import pytest
 from legcurl import analyze
 from legcurl.events import SetResult
 from legcurl.motion import SetTracker
-from legcurl.motion.conditioning import short_way
+from legcurl.motion.resampler import short_way
 from lever import Lever, to_failure
 
 

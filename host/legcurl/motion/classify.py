@@ -13,7 +13,7 @@ from statistics import median
 from typing import Literal
 
 from legcurl.motion.lifter_range import LifterRange
-from legcurl.motion.measure import Attempt
+from legcurl.motion.measure_rep import Attempt
 
 FULL_ROM = 0.90
 """Fraction of the range that makes a rep full (docs/detection.md)."""

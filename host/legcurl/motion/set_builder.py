@@ -23,9 +23,11 @@ from legcurl.events import (
     SetEnded,
     SetStarted,
 )
-from legcurl.motion.judging import Judged, could_fail, judge
+from legcurl.motion.attempts import MIN_ATTEMPT_DEG, Look
+from legcurl.motion.classify import Judged, could_fail, judge
 from legcurl.motion.lifter_range import LifterRange, settle_range
-from legcurl.motion.measure import Attempt
+from legcurl.motion.measure_rep import Attempt
+from legcurl.motion.resampler import GRID_S
 from legcurl.motion.results import FAILURES, evidence_of, rep_result, set_result, what_changed
 
 REST_IN_SET_S = 18.0
@@ -43,7 +45,11 @@ BOTTOM_OF = 5
 """So many of the last reps say where this lifter's bottom is."""
 
 
-class SetKeeper:
+NEAR_BOTTOM = 0.25
+"""Fraction of the range: a lever that rests below this rests at the bottom; nobody holds there."""
+
+
+class SetBuilder:
     """Attempts of one set in, events out; `calibrated` is the lifter's range if one is known."""
 
     def __init__(self, calibrated: LifterRange | None = None) -> None:
@@ -227,3 +233,36 @@ class SetKeeper:
             incomplete=self._incomplete,
         )
         return [SetEnded(t_s, result)]
+
+
+class BlindBeginning:
+    """Whether a set may have begun before the samples did.
+
+    A host that starts in mid-set, when the sensor's log no longer holds the set's beginning, sees a
+    set that looks whole. So where the samples did not begin with the sensor, the first set is whole
+    only if the lever was seen at rest at the bottom before it: at once, when the samples began, or
+    later for as long as parts two sets. Looks are on the sensor's own axis.
+    """
+
+    def __init__(self) -> None:
+        self._since: Look | None = None  # the first look of the rest that may be going on
+        self._enough_s = SETTLED_END_S  # of the rest that the samples began with
+        self._rests: tuple[float, float] | None = None  # lowest and highest angle of a rest
+
+    def look(self, look: Look) -> None:
+        """Take the next look before any rep is known."""
+        since = self._since
+        if since is None:
+            self._since = look
+        elif abs(look.angle - since.angle) >= MIN_ATTEMPT_DEG:
+            self._since = look
+            self._enough_s = REST_IN_SET_S
+        elif (look.step - since.step) * GRID_S >= self._enough_s:
+            lowest, highest = self._rests or (since.angle, since.angle)
+            self._rests = (min(lowest, since.angle), max(highest, since.angle))
+
+    def saw_rest(self, lifter: LifterRange, sign: int) -> bool:
+        """Whether the lever was seen at rest at this lifter's bottom before his first rep."""
+        if self._rests is None:
+            return False
+        return min(lifter.fraction(sign * angle) for angle in self._rests) <= NEAR_BOTTOM

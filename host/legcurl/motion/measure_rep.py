@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from legcurl.motion.attempts import Excursion
-from legcurl.motion.conditioning import GRID_S
 from legcurl.motion.kinematics import QUASI_STATIC_DEG_S, Curve, crossing
+from legcurl.motion.resampler import GRID_S
 
 TOP_BAND_DEG = 3.0
 """The hold begins within this of the top, in degrees (docs/detection.md)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from legcurl.motion.judging import FULL_ROM, HOLD_TARGET_S
+from legcurl.motion.classify import FULL_ROM, HOLD_TARGET_S
 
 __all__ = ["FULL_ROM", "HOLD_TARGET_S", "REMINDER", "REST_SHOWN_S", "SET_WINDOW_S"]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from legcurl.events import Phase
 from legcurl.motion.attempts import Excursion, Look
-from legcurl.motion.conditioning import GRID_S
 from legcurl.motion.kinematics import QUASI_STATIC_DEG_S
 from legcurl.motion.lifter_range import MIN_LEARNT_ROM_DEG, LifterRange
-from legcurl.motion.measure import PULSE_FRACTION
+from legcurl.motion.measure_rep import PULSE_FRACTION
+from legcurl.motion.resampler import GRID_S
 
 TURNED_DEG = 3.0
 """The lever has left a level when it is this far from it, in degrees: as for the hold's end."""
@@ -31,7 +31,7 @@ HOLD_FRACTION = 0.85
 rep's 0.90: a doubtful hold is shown rather than hidden."""
 
 
-class LiveView:
+class PhaseTracker:
     """Looks in, phase out."""
 
     def __init__(self) -> None:
