@@ -13,6 +13,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
+TOLD_HOLD_CHANGE_S = 0.2  # the last digit that is shown, and a little
+TOLD_ROM_CHANGE = 0.05
+
 Outcome = Literal["muscle_success", "stopped", "interrupted"]
 Failure = Literal["mid_lift", "in_hold"]
 Phase = Literal["unknown", "bottom", "concentric", "hold", "eccentric"]
@@ -259,3 +262,24 @@ def plain(value: Any) -> Any:
 def as_json(event: Event) -> dict[str, Any]:
     """The event as a JSON object whose first member, `event`, names its kind."""
     return {"event": event.event, **plain(event)}
+
+
+def verdict(rep: RepResult) -> str:
+    """Give what became of the attempt in one word."""
+    if rep.failed:
+        return "failed"
+    return "done" if rep.completed else "partial"
+
+
+def is_worth_telling(event: RepCorrected) -> bool:
+    """Whether a correction changes what a coach would say, and not only a last digit."""
+    old, new = event.old, event.new
+    if old is None or new is None:
+        return True
+    return (
+        verdict(old) != verdict(new)
+        or old.failure != new.failure
+        or old.hold_met != new.hold_met
+        or abs(old.hold_s - new.hold_s) >= TOLD_HOLD_CHANGE_S
+        or abs(old.rom_fraction - new.rom_fraction) >= TOLD_ROM_CHANGE
+    )

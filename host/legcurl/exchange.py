@@ -25,6 +25,7 @@ from legcurl.commands import (
     read_hello,
     refusal,
 )
+from legcurl.concurrency import until_first
 from legcurl.errors import (
     FrameError,
     LinkLostError,
@@ -33,7 +34,6 @@ from legcurl.errors import (
 )
 from legcurl.frame import Answer, Frame, FrameDecoder
 from legcurl.links.route import Link, Route
-from legcurl.race import until_first
 
 REPEAT_S = 1.0  # "MAY repeat a request after one second": docs/protocol.md
 BUSY_PAUSE_S = 0.2

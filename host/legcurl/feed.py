@@ -27,7 +27,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
@@ -45,6 +44,7 @@ from legcurl.commands import (
     refusal,
     start_request,
 )
+from legcurl.concurrency import Backoff, until_first
 from legcurl.errors import (
     FrameError,
     LinkError,
@@ -58,7 +58,6 @@ from legcurl.frame import Answer, Frame, Samples
 from legcurl.intake import Intake
 from legcurl.links.route import Link, Route
 from legcurl.notes import LinkNote, RestartNote
-from legcurl.race import until_first
 from legcurl.session import HEEDED_OPS, Item
 
 if TYPE_CHECKING:
@@ -67,10 +66,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BACKOFF_FIRST_S = 0.1  # a re-plugged port is there within a fraction of a second
-BACKOFF_MAX_S = 3.0  # a lifter waits beside the machine: look often, it costs next to nothing
-BACKOFF_GROWTH = 2.0
-BACKOFF_JITTER = 0.25  # of a pause, either way: stations that broke together must not retry so
 # From the last sample of a boot to zero of the next one's clock: no board is back sooner.
 RESTART_LEAST_S = 0.2
 QUICK_PINGS = 4  # at once, so that wall time is known when the first rep is
@@ -102,25 +97,6 @@ class Feed(Protocol):
     async def close(self) -> None:
         """Release what the feed holds, after `run` has ended."""
         ...
-
-
-class Backoff:
-    """Growing pauses between attempts, seeded so that a test sees the same ones each time."""
-
-    def __init__(self, seed: str, longest_s: float | None = None) -> None:
-        self._random = Random(seed)
-        self._pause_s = BACKOFF_FIRST_S
-        self._longest_s = BACKOFF_MAX_S if longest_s is None else longest_s
-
-    def reset(self) -> None:
-        """Start again from the shortest: the last attempt led to something."""
-        self._pause_s = BACKOFF_FIRST_S
-
-    def next_s(self) -> float:
-        """How long to wait before the next attempt."""
-        pause_s = self._pause_s
-        self._pause_s = min(pause_s * BACKOFF_GROWTH, self._longest_s)
-        return pause_s * self._random.uniform(1 - BACKOFF_JITTER, 1 + BACKOFF_JITTER)
 
 
 class LiveFeed:

@@ -27,9 +27,10 @@ from pathlib import Path
 from typing import Protocol
 
 from legcurl.commands import Hello
+from legcurl.concurrency import Backoff
 from legcurl.errors import ConfigError, LegCurlError, LinkLostError
 from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
-from legcurl.feed import PROMPT_MS, Backoff
+from legcurl.feed import PROMPT_MS
 from legcurl.hub import Hub
 from legcurl.journal import Journal, Syncer
 from legcurl.logs import about_machine

@@ -24,8 +24,7 @@ from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, ge
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from legcurl._version import __version__
-from legcurl.events import Event, SamplesMissing, SetEnded
-from legcurl.view.words import verdict
+from legcurl.events import Event, SamplesMissing, SetEnded, verdict
 
 if TYPE_CHECKING:
     from legcurl.gym import Machine

@@ -50,7 +50,7 @@ def main() -> None:
     """Run for a day, or as many hours as the first argument says, and print the figures."""
     hours = float(sys.argv[1]) if len(sys.argv) > 1 else HOURS
     # Our seconds are hours there.
-    legcurl.feed.BACKOFF_FIRST_S = legcurl.feed.BACKOFF_MAX_S = 0.001
+    legcurl.concurrency.BACKOFF_FIRST_S = legcurl.concurrency.BACKOFF_MAX_S = 0.001
     legcurl.exchange.REPEAT_S = 0.02
     print(f"station over {hours:g} simulated hours at {RATE_HZ} Hz")
     began_s = perf_counter()

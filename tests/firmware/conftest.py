@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from legcurl.simulator.firmware_home import firmware_directory, shims_directory
+from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.simulator.runner import Engine, find_engine
 
 HERE = Path(__file__).parent

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.frame import Answer, Boot, Frame, FrameDecoder, Gap, Samples, encode_request
-from legcurl.simulator.firmware_home import firmware_directory, shims_directory
 from legcurl.simulator.runner import Engine
 
 WORLD_RATE_HZ = 500

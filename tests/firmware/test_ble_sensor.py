@@ -33,10 +33,10 @@ from bumble.device import AdvertisingType
 from bumble.hci import OwnAddressType
 from legcurl.address import SerialAddress
 from legcurl.commands import Op, Result
+from legcurl.concurrency import until_first
 from legcurl.exchange import Exchange
 from legcurl.frame import Gap, Samples, encode_request
 from legcurl.links.serial import SerialRoute
-from legcurl.race import until_first
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.radio import Central
 from legcurl.simulator.runner import SimulatedSensor, find_engine

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import sensor_process
+from legcurl.firmware_files import firmware_directory
 from legcurl.frame import Boot, Samples
-from legcurl.simulator.firmware_home import firmware_directory
 from legcurl.simulator.runner import Engine
 from sensor_process import HELLO, REBOOT, SETTINGS_PUT, STATISTICS, LiveSensor, Moment, world
 

@@ -7,7 +7,7 @@ import ast
 import pytest
 from interrupt_path import Analysis, Finding, Outside, Source, Thing
 from intervals import SMALL, Interval
-from legcurl.simulator.firmware_home import firmware_directory
+from legcurl.firmware_files import firmware_directory
 
 SENSOR = firmware_directory() / "sensor"
 MODULES = (

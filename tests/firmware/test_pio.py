@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from legcurl.simulator.firmware_home import firmware_directory, shims_directory
+from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.simulator.runner import Engine, find_engine
 from pioemu import State, emulate
 

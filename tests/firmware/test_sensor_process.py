@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.frame import Boot, Samples, encode_request
-from legcurl.simulator.firmware_home import firmware_directory, shims_directory
 from legcurl.simulator.runner import Engine, find_engine
 from sensor_process import (
     BUS_FAILS,

@@ -17,10 +17,10 @@ from legcurl.address import SimAddress, parse
 from legcurl.errors import SensorError
 from legcurl.events import Event, Progress, SetEnded
 from legcurl.feed import LiveFeed
+from legcurl.firmware_files import firmware_directory
 from legcurl.intake import Intake
 from legcurl.links.simulated import SimulatedRoute
 from legcurl.session import SensorSession
-from legcurl.simulator.firmware_home import firmware_directory
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station import Station, open_station
 

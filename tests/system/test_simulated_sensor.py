@@ -10,6 +10,7 @@ import pytest
 import serial
 from legcurl.address import SerialAddress, SimAddress, parse
 from legcurl.commands import OLDEST, Op, start_request
+from legcurl.concurrency import until_first
 from legcurl.errors import ConfigError
 from legcurl.events import (
     CatchingUp,
@@ -28,7 +29,6 @@ from legcurl.intake import Intake
 from legcurl.links.route import Link
 from legcurl.links.serial import SerialRoute
 from legcurl.links.simulated import SimulatedRoute
-from legcurl.race import until_first
 from legcurl.session import SensorSession
 from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World

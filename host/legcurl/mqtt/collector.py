@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DataError, IntegrityError
 
+from legcurl.concurrency import Backoff
 from legcurl.config.model import MqttConfig
 from legcurl.errors import BrokerError, BrokerRefusedError, InputError, LegCurlError, StoreError
-from legcurl.feed import Backoff
 from legcurl.mqtt.connection import TAKEN_OVER, Connection, Received, Session
 from legcurl.mqtt.messages import ROOT
 from legcurl.mqtt.rivals import Rivals

@@ -17,9 +17,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
+from legcurl.concurrency import Backoff
 from legcurl.config.model import MqttConfig
 from legcurl.errors import BrokerError, BrokerRefusedError, LegCurlError, StoreError
-from legcurl.feed import Backoff
 from legcurl.mqtt.connection import (
     NO_SUBSCRIBERS,
     PACKET_TOO_LARGE,

@@ -11,7 +11,7 @@ from binascii import crc32
 from typing import TYPE_CHECKING, Any
 
 from legcurl.errors import ConfigError
-from legcurl.simulator.firmware_home import firmware_version
+from legcurl.firmware_files import firmware_version
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -37,10 +37,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from legcurl.address import SerialAddress, TcpAddress
+from legcurl.concurrency import until_first
 from legcurl.errors import ConfigError, LinkError, PortBusyError, SensorError
+from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.links.serial import SerialRoute
-from legcurl.race import until_first
-from legcurl.simulator.firmware_home import firmware_directory, shims_directory
 from legcurl.simulator.flash import OLD_FIRMWARE, fill_flash
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from itertools import zip_longest
 
 from rich.text import Text
 
-from legcurl.events import RepResult
+from legcurl.events import RepResult, verdict
 from legcurl.motion.training_method import (
     FULL_ROM,
     HOLD_TARGET_S,
@@ -37,7 +37,6 @@ from legcurl.view.words import (
     printable,
     rep_cells,
     summary,
-    verdict,
 )
 
 HOLD_SCALE = bars.Scale(5.0, ((HOLD_TARGET_S, "3 s"),))  # room to overshoot the mark visibly

@@ -31,8 +31,9 @@ from legcurl.events import (
     SetEnded,
     SetResult,
     SetStarted,
+    is_worth_telling,
 )
-from legcurl.view.words import is_worth_telling, missing_words
+from legcurl.view.words import missing_words
 
 NOTE_LASTS_S = 6.0  # of sensor time: long enough to read a sentence
 CUE_LASTS_S = 3.0  # a cue concerns the movement that is going on

@@ -25,6 +25,8 @@ from legcurl.events import (
     SetEnded,
     SetResult,
     SetStarted,
+    is_worth_telling,
+    verdict,
 )
 from legcurl.motion.training_method import HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
 
@@ -63,8 +65,6 @@ GAP_WORDS = {
     "unknown": "nobody knows why",
 }
 BLINDING_FAULTS = frozenset({"no_magnet", "bus_error", "not_referenced"})  # no angle meanwhile
-TOLD_HOLD_CHANGE_S = 0.2  # the last digit that is shown, and a little
-TOLD_ROM_CHANGE = 0.05
 
 
 def line(event: Event) -> str | None:
@@ -130,13 +130,6 @@ def fault_words(fault: str) -> tuple[str, str]:
 def missing_words(event: SamplesMissing) -> str:
     """Say how long nothing was recorded, and why."""
     return f"{event.duration_s:.1f} s not recorded: {GAP_WORDS[event.reason]}"
-
-
-def verdict(rep: RepResult) -> str:
-    """Give what became of the attempt in one word."""
-    if rep.failed:
-        return "failed"
-    return "done" if rep.completed else "partial"
 
 
 def remarks(rep: RepResult) -> list[str]:
@@ -250,20 +243,6 @@ def percent(fraction: float) -> str:
 
 def _reps(count: int) -> str:
     return f"{count} rep" if count == 1 else f"{count} reps"
-
-
-def is_worth_telling(event: RepCorrected) -> bool:
-    """Whether a correction changes what a coach would say, and not only a last digit."""
-    old, new = event.old, event.new
-    if old is None or new is None:
-        return True
-    return (
-        verdict(old) != verdict(new)
-        or old.failure != new.failure
-        or old.hold_met != new.hold_met
-        or abs(old.hold_s - new.hold_s) >= TOLD_HOLD_CHANGE_S
-        or abs(old.rom_fraction - new.rom_fraction) >= TOLD_ROM_CHANGE
-    )
 
 
 def _correction(event: RepCorrected) -> str:

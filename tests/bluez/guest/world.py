@@ -27,7 +27,7 @@ from bumble.gatt import Characteristic
 from bumble.transport import open_transport
 from legcurl.address import SimAddress, parse
 from legcurl.errors import SensorError
-from legcurl.simulator.firmware_home import firmware_directory
+from legcurl.firmware_files import firmware_directory
 from legcurl.simulator.radio import VirtualRadio
 from legcurl.simulator.radio.controller import VirtualController
 from legcurl.simulator.radio.on_air import OnAir

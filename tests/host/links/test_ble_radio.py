@@ -12,6 +12,7 @@ import pytest
 from fake_sensor import counted, lines, only
 from legcurl.address import BleAddress, SerialAddress
 from legcurl.commands import Op
+from legcurl.concurrency import until_first
 from legcurl.errors import (
     LinkLostError,
     RequestRefusedError,
@@ -26,7 +27,6 @@ from legcurl.guard import Guard
 from legcurl.intake import Intake
 from legcurl.links.ble import BleRoute, look_around
 from legcurl.links.serial import SerialRoute
-from legcurl.race import until_first
 from legcurl.session import SensorSession
 from legcurl.simulator.options import SimOptions
 from legcurl.simulator.radio import Central, VirtualRadio

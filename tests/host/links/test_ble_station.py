@@ -31,8 +31,8 @@ PATIENCE_S = 90.0  # with what hangs; a set takes seconds, or ten times that on 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting proves nothing here."""
-    monkeypatch.setattr("legcurl.feed.BACKOFF_FIRST_S", 0.005)
-    monkeypatch.setattr("legcurl.feed.BACKOFF_MAX_S", 0.02)
+    monkeypatch.setattr("legcurl.concurrency.BACKOFF_FIRST_S", 0.005)
+    monkeypatch.setattr("legcurl.concurrency.BACKOFF_MAX_S", 0.02)
     monkeypatch.setattr("legcurl.exchange.REPEAT_S", 0.3)
     monkeypatch.setattr("legcurl.links.ble.SETTLE_S", 0.05)
     monkeypatch.setattr("legcurl.links.ble_adapter.SLICE_S", 0.1)

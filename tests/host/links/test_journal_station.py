@@ -28,8 +28,8 @@ SETTLE_S = 20.0
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting proves nothing here."""
-    monkeypatch.setattr("legcurl.feed.BACKOFF_FIRST_S", 0.005)
-    monkeypatch.setattr("legcurl.feed.BACKOFF_MAX_S", 0.02)
+    monkeypatch.setattr("legcurl.concurrency.BACKOFF_FIRST_S", 0.005)
+    monkeypatch.setattr("legcurl.concurrency.BACKOFF_MAX_S", 0.02)
 
 
 _opened: list[Journal] = []

@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 from fake_sensor import PERIOD_US, FakeSensor, decoded, leg_curls, lines, told
+from legcurl.concurrency import BACKOFF_JITTER, BACKOFF_MAX_S, Backoff
 from legcurl.errors import (
     PortBusyError,
     PortNotFoundError,
@@ -16,7 +17,7 @@ from legcurl.errors import (
     RequestRefusedError,
 )
 from legcurl.events import Event, LinkChanged, SamplesMissing, SensorSeen, SetEnded
-from legcurl.feed import BACKOFF_JITTER, BACKOFF_MAX_S, Backoff, LiveFeed
+from legcurl.feed import LiveFeed
 from legcurl.intake import Intake
 from legcurl.session import Item, SensorSession
 from legcurl.station import Station
@@ -38,8 +39,8 @@ UNBROKEN = lines(told(decoded(FakeSensor(ANGLES).packets())))
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting proves nothing here."""
-    monkeypatch.setattr("legcurl.feed.BACKOFF_FIRST_S", 0.005)
-    monkeypatch.setattr("legcurl.feed.BACKOFF_MAX_S", 0.02)
+    monkeypatch.setattr("legcurl.concurrency.BACKOFF_FIRST_S", 0.005)
+    monkeypatch.setattr("legcurl.concurrency.BACKOFF_MAX_S", 0.02)
     monkeypatch.setattr("legcurl.exchange.REPEAT_S", 0.03)
 
 

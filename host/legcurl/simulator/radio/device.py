@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from legcurl.errors import SensorError
-from legcurl.simulator.firmware_home import shims_directory
+from legcurl.firmware_files import shims_directory
 from legcurl.simulator.radio.peripheral import FirmwarePeripheral
 from legcurl.simulator.runner import Engine, find_engine
 

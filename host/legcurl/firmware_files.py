@@ -42,4 +42,4 @@ def firmware_version() -> str:
 
 def shims_directory() -> Path:
     """The folder of the modules that stand in for a board's (machine, time, …)."""
-    return Path(__file__).resolve().parent / "shims"
+    return Path(legcurl.__file__).resolve().parent / "simulator" / "shims"
