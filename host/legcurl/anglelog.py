@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from legcurl.commands import INDEX_MAX
-from legcurl.frame import Gap, Samples
+from legcurl.protocol.frame import Gap, Samples
+from legcurl.protocol.requests import INDEX_MAX
 
 UNKNOWN_REASON = 0  # of a gap that no sensor declared: the recording is damaged there
 

@@ -15,7 +15,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
-from legcurl.commands import (
+from legcurl.concurrency import until_first
+from legcurl.errors import (
+    FrameError,
+    LinkLostError,
+    NotASensorError,
+    ProtocolVersionError,
+)
+from legcurl.links.route import Link, Route
+from legcurl.protocol.frame import Answer, Frame, FrameDecoder
+from legcurl.protocol.requests import (
     HIGHEST_MAJOR,
     LOWEST_MAJOR,
     Hello,
@@ -25,15 +34,6 @@ from legcurl.commands import (
     read_hello,
     refusal,
 )
-from legcurl.concurrency import until_first
-from legcurl.errors import (
-    FrameError,
-    LinkLostError,
-    NotASensorError,
-    ProtocolVersionError,
-)
-from legcurl.frame import Answer, Frame, FrameDecoder
-from legcurl.links.route import Link, Route
 
 REPEAT_S = 1.0  # "MAY repeat a request after one second": docs/protocol.md
 BUSY_PAUSE_S = 0.2

@@ -7,7 +7,7 @@ flickers with every sample, and that is one trouble, not a hundred.
 from __future__ import annotations
 
 from legcurl.events import Event, SensorTrouble
-from legcurl.frame import STATUS_RESERVED, Status
+from legcurl.protocol.frame import STATUS_RESERVED, Status
 
 FAULT_QUIET_US = 500_000
 FAULTS: tuple[tuple[int, str], ...] = (

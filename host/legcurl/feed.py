@@ -31,7 +31,21 @@ from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
 from legcurl.clock import PING_EVERY_S, THERE_BY_RADIO, THERE_BY_WIRE, ClockModel, PastClocks
-from legcurl.commands import (
+from legcurl.concurrency import Backoff, until_first
+from legcurl.errors import (
+    FrameError,
+    LinkError,
+    LinkLostError,
+    NotASensorError,
+    RequestRefusedError,
+    UntrustedSensorError,
+)
+from legcurl.exchange import REPEAT_S, Exchange, NoAnswerError
+from legcurl.intake import Intake
+from legcurl.links.route import Link, Route
+from legcurl.notes import LinkNote, RestartNote
+from legcurl.protocol.frame import Answer, Frame, Samples
+from legcurl.protocol.requests import (
     FROM_NOW,
     OLDEST,
     PROMPT_SINCE,
@@ -44,20 +58,6 @@ from legcurl.commands import (
     refusal,
     start_request,
 )
-from legcurl.concurrency import Backoff, until_first
-from legcurl.errors import (
-    FrameError,
-    LinkError,
-    LinkLostError,
-    NotASensorError,
-    RequestRefusedError,
-    UntrustedSensorError,
-)
-from legcurl.exchange import REPEAT_S, Exchange, NoAnswerError
-from legcurl.frame import Answer, Frame, Samples
-from legcurl.intake import Intake
-from legcurl.links.route import Link, Route
-from legcurl.notes import LinkNote, RestartNote
 from legcurl.session import HEEDED_OPS, Item
 
 if TYPE_CHECKING:

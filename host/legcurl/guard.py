@@ -21,11 +21,12 @@ import os
 from collections.abc import Iterable
 from typing import Protocol
 
-from legcurl.commands import Hello, Op
 from legcurl.errors import ImpostorError, RequestRefusedError, WrongKeyError
 from legcurl.exchange import Exchange
-from legcurl.frame import Answer, encode_request
-from legcurl.trust import NONCE_BYTES, PairedSensor, authorized_request, key_id, proof
+from legcurl.protocol.authentication import NONCE_BYTES, authorized_request, key_id, proof
+from legcurl.protocol.frame import Answer, encode_request
+from legcurl.protocol.requests import Hello, Op
+from legcurl.trust import PairedSensor
 
 log = logging.getLogger(__name__)
 

@@ -26,7 +26,6 @@ from math import ceil
 from pathlib import Path
 from typing import Protocol
 
-from legcurl.commands import Hello
 from legcurl.concurrency import Backoff
 from legcurl.errors import ConfigError, LegCurlError, LinkLostError
 from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
@@ -35,6 +34,7 @@ from legcurl.hub import Hub
 from legcurl.journal import Journal, Syncer
 from legcurl.logs import about_machine
 from legcurl.motion import Calibration
+from legcurl.protocol.requests import Hello
 from legcurl.station import Station, StationCounts, open_station
 from legcurl.view.state import ViewState
 

@@ -34,10 +34,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from legcurl.commands import Op, Result, read_hello, read_start
 from legcurl.errors import FrameError, InputError, StoreError
-from legcurl.frame import Answer, FrameDecoder, FrameType, Gap, Samples, encode_frame
 from legcurl.notes import WALL_UNKNOWN, ClockNote, DamageNote, LearntNote, LinkNote
+from legcurl.protocol.frame import Answer, FrameDecoder, FrameType, Gap, Samples, encode_frame
+from legcurl.protocol.requests import Op, Result, read_hello, read_start
 from legcurl.recording import SUFFIX, Recording, RecordingHeader, RecordingWriter
 
 if TYPE_CHECKING:

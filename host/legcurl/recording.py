@@ -36,7 +36,9 @@ from typing import Any, BinaryIO, Self
 from legcurl._version import __version__
 from legcurl.errors import CalibrationError, InputError, StoreError
 from legcurl.events import Event
-from legcurl.frame import (
+from legcurl.motion import Calibration
+from legcurl.notes import ClockNote, DamageNote, LearntNote, LinkNote, Note, RestartNote
+from legcurl.protocol.frame import (
     CRC_BYTES,
     Answer,
     DecoderCounts,
@@ -44,8 +46,6 @@ from legcurl.frame import (
     PacketSplitter,
     encode_frame,
 )
-from legcurl.motion import Calibration
-from legcurl.notes import ClockNote, DamageNote, LearntNote, LinkNote, Note, RestartNote
 from legcurl.session import HEEDED_OPS, PROGRESS_S, Item, SampleReader, SensorSession
 
 FORMAT = 1  # changes when an old reader would misread something; additions do not change it

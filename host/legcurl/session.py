@@ -26,7 +26,6 @@ from math import nan
 from typing import Literal
 
 from legcurl.anglelog import LogAssembler
-from legcurl.commands import Hello, Op, Result, StreamStart, read_hello, read_start
 from legcurl.errors import CalibrationError, FrameError
 from legcurl.events import (
     CatchingUp,
@@ -36,18 +35,10 @@ from legcurl.events import (
     SensorSeen,
 )
 from legcurl.faults import FaultWatch
-from legcurl.frame import (
-    STATUS_BLIND,
-    TURN,
-    Answer,
-    Boot,
-    Frame,
-    Gap,
-    GapReason,
-    Samples,
-)
 from legcurl.motion import Calibration, SetTracker
 from legcurl.notes import ClockNote, DamageNote, LearntNote, LinkNote, Note, RestartNote
+from legcurl.protocol.frame import STATUS_BLIND, TURN, Answer, Boot, Frame, Gap, GapReason, Samples
+from legcurl.protocol.requests import Hello, Op, Result, StreamStart, read_hello, read_start
 
 Item = Frame | Note
 SampleReader = Callable[[Sequence[int], Sequence[float]], None]

@@ -23,15 +23,15 @@ from typing import TYPE_CHECKING, Any, Self
 
 from legcurl.address import Address, BleAddress, ReplayAddress, parse
 from legcurl.clock import WallLine, WallTimes, host_boot
-from legcurl.commands import Hello, Op, read_json
 from legcurl.errors import ConfigError, LinkLostError
 from legcurl.events import SetEnded, SetStarted
 from legcurl.feed import Feed, LiveFeed
-from legcurl.frame import Answer, encode_request
 from legcurl.guard import CHANGES, Guard, Keys
 from legcurl.intake import Intake
 from legcurl.links import route_to
 from legcurl.notes import WALL_UNKNOWN, ClockNote
+from legcurl.protocol.frame import Answer, encode_request
+from legcurl.protocol.requests import Hello, Op, read_json
 from legcurl.recording import Recording, RecordingHeader, RecordingWriter, session_for
 from legcurl.replaying import ReplayFeed
 from legcurl.session import SensorSession

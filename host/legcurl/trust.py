@@ -13,11 +13,8 @@ logged or part of a message: `key_id` names a key.
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import hmac
 import json
 import os
-import secrets
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -25,49 +22,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from legcurl.commands import Op
 from legcurl.errors import ConfigError
-from legcurl.frame import encode_request
+from legcurl.protocol.authentication import KEY_BYTES
 
-KEY_BYTES = 32
-NONCE_BYTES = 16
-KEY_ID_DIGITS = 8
 ID_DIGITS_LEAST = 4  # of a sensor's id, that name it
 RING_ENVIRONMENT = "LEGCURL_KEYS"  # path of the ring, for a service without a home
 RING_VERSION = 1
 PRIVATE = 0o600
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-
-_REQUEST = b"legcurl 1 request"
-_SENSOR = b"legcurl 1 sensor"
-
-
-def new_key() -> bytes:
-    """A key that nobody has."""
-    return secrets.token_bytes(KEY_BYTES)
-
-
-def key_id(key: bytes) -> str:
-    """The name of a key, which does not give it away."""
-    return hashlib.sha256(key).hexdigest()[:KEY_ID_DIGITS]
-
-
-def request_mac(key: bytes, nonce: bytes, op: int, payload: bytes) -> bytes:
-    """The code that shows a sensor that who asks this, now, has its key."""
-    return _hmac(key, _REQUEST + nonce + bytes((op,)) + payload)
-
-
-def authorized_request(
-    request_id: int, op: Op | int, payload: bytes, key: bytes, nonce: bytes
-) -> bytes:
-    """A request with its code; `nonce` is the payload of the answer to Op.CHALLENGE."""
-    mac = request_mac(key, nonce, op, payload)
-    return encode_request(request_id, Op.AUTHORIZED, mac + bytes((op,)) + payload)
-
-
-def proof(key: bytes, nonce: bytes, boot_id: int, sensor_id: str) -> bytes:
-    """What the sensor must answer when it is asked to prove itself with `nonce`."""
-    return _hmac(key, _SENSOR + nonce + boot_id.to_bytes(4, "little") + sensor_id.encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +169,6 @@ def ring_path() -> Path:
             f"This user has no home for a key ring: name a file in {RING_ENVIRONMENT}."
         ) from error
     return home / "legcurl" / "keys.json"
-
-
-def _hmac(key: bytes, message: bytes) -> bytes:
-    return hmac.digest(key, message, "sha256")
 
 
 def _entries_of(ring: object) -> dict[str, PairedSensor]:

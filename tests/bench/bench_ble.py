@@ -16,13 +16,13 @@ from statistics import median, quantiles
 from time import monotonic
 
 from legcurl.address import BleAddress, SerialAddress
-from legcurl.commands import OLDEST, Op, Pong, ping_request, read_ping, start_request
 from legcurl.concurrency import until_first
 from legcurl.exchange import Exchange
-from legcurl.frame import Samples
 from legcurl.links.ble import BleRoute
 from legcurl.links.route import Link, Route
 from legcurl.links.serial import SerialRoute
+from legcurl.protocol.frame import Samples
+from legcurl.protocol.requests import OLDEST, Op, Pong, ping_request, read_ping, start_request
 from legcurl.simulator.options import SimOptions
 from legcurl.simulator.runner import SimulatedSensor
 

@@ -29,7 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "firmware"))
 
 from legcurl.firmware_files import firmware_directory, shims_directory
-from legcurl.frame import Samples, encode_request
+from legcurl.protocol.frame import Samples, encode_request
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.runner import Engine, find_engine
 from legcurl.simulator.world import World

@@ -53,11 +53,11 @@ from brokers import Mosquitto
 from gym_sensors import RATE_HZ, GymRoute, GymSensor, Lifter
 from legcurl.config.model import MqttConfig
 from legcurl.events import Event, SamplesMissing, SetEnded
-from legcurl.frame import FrameDecoder
 from legcurl.garbage import tend_garbage
 from legcurl.gym import Gym, Machine, MachineSetup, prompt_ms_for
 from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.publisher import Publishing
+from legcurl.protocol.frame import FrameDecoder
 from legcurl.store import open_store
 from legcurl.web.access import Access
 from legcurl.web.app import Service, create_app

@@ -23,9 +23,9 @@ from time import perf_counter, process_time, time
 from legcurl.address import SimAddress, parse
 from legcurl.events import Progress
 from legcurl.feed import PROMPT_MS, LiveFeed
-from legcurl.frame import Samples
 from legcurl.intake import Intake
 from legcurl.links.simulated import SimulatedLink, SimulatedRoute
+from legcurl.protocol.frame import Samples
 from legcurl.recording import Recording, RecordingWriter
 from legcurl.session import SensorSession
 from legcurl.simulator.options import SimOptions

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "wire"))
 
 import wire_reference as wire
 from fake_sensor import FakeSensor, decoded
-from legcurl.frame import FrameDecoder, Samples
+from legcurl.protocol.frame import FrameDecoder, Samples
 from legcurl.session import SensorSession
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
@@ -91,8 +91,8 @@ def reading_speed(angles: list[int]) -> None:
 
     print("reading speed                            samples/s   µs a frame of 25")
     for name, read in (
-        ("legcurl.frame: packets to frames", ours),
-        ("legcurl.frame, one byte at a time", ours_bytewise),
+        ("legcurl.protocol.frame: packets to frames", ours),
+        ("legcurl.protocol.frame, one byte at a time", ours_bytewise),
         ("baseline json: a line to a dict", lambda: [json.loads(line) for line in lines]),
         ("baseline by the letter: body to fields", lambda: [wire.read_samples(b) for b in bodies]),
         ("legcurl.session: packets to events", whole_way),

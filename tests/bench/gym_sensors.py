@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "links"))
 
 from bench_station_memory import Circle
 from fake_sensor import PERIOD_US, FakeSensor, wire_angle
-from legcurl.frame import FrameType, encode_frame
+from legcurl.protocol.frame import FrameType, encode_frame
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 from live_sensor import LiveSensor

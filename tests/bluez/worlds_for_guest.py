@@ -10,7 +10,7 @@ from pathlib import Path
 
 from legcurl.address import SimAddress, parse
 from legcurl.events import SetEnded, as_json
-from legcurl.frame import TURN
+from legcurl.protocol.frame import TURN
 from legcurl.simulator.world import World
 from legcurl.station import open_station
 

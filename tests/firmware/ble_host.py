@@ -14,8 +14,8 @@ from typing import Any
 from bleak import BleakClient, BleakScanner
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from legcurl.anglelog import LogAssembler
-from legcurl.commands import Op, Result, start_request
-from legcurl.frame import Answer, FrameDecoder, Gap, Samples, encode_request
+from legcurl.protocol.frame import Answer, FrameDecoder, Gap, Samples, encode_request
+from legcurl.protocol.requests import Op, Result, start_request
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.radio import Central
 from legcurl.simulator.runner import Engine, SimulatedSensor

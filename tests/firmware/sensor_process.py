@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from legcurl.firmware_files import firmware_directory, shims_directory
-from legcurl.frame import Answer, Boot, Frame, FrameDecoder, Gap, Samples, encode_request
+from legcurl.protocol.frame import Answer, Boot, Frame, FrameDecoder, Gap, Samples, encode_request
 from legcurl.simulator.runner import Engine
 
 WORLD_RATE_HZ = 500

@@ -32,11 +32,11 @@ from bleak.exc import BleakDeviceNotFoundError, BleakError
 from bumble.device import AdvertisingType
 from bumble.hci import OwnAddressType
 from legcurl.address import SerialAddress
-from legcurl.commands import Op, Result
 from legcurl.concurrency import until_first
 from legcurl.exchange import Exchange
-from legcurl.frame import Gap, Samples, encode_request
 from legcurl.links.serial import SerialRoute
+from legcurl.protocol.frame import Gap, Samples, encode_request
+from legcurl.protocol.requests import Op, Result
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.radio import Central
 from legcurl.simulator.runner import SimulatedSensor, find_engine

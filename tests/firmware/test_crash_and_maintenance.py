@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sensor_process
 from legcurl.firmware_files import firmware_directory
-from legcurl.frame import Boot, Samples
+from legcurl.protocol.frame import Boot, Samples
 from legcurl.simulator.runner import Engine
 from sensor_process import HELLO, REBOOT, SETTINGS_PUT, STATISTICS, LiveSensor, Moment, world
 

@@ -8,7 +8,7 @@ import re
 
 import pytest
 from legcurl.firmware_files import firmware_directory
-from legcurl.frame import Answer, Samples, encode_request
+from legcurl.protocol.frame import Answer, Samples, encode_request
 from legcurl.simulator.runner import find_engine
 from sensor_process import (
     HELLO,

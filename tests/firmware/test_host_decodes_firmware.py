@@ -16,7 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from legcurl.firmware_files import firmware_directory, shims_directory
-from legcurl.frame import FrameDecoder, Gap, Samples
+from legcurl.protocol.frame import FrameDecoder, Gap, Samples
 from legcurl.simulator.runner import Engine
 
 U64 = 2**64 - 1

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from legcurl.firmware_files import firmware_directory, shims_directory
-from legcurl.frame import Boot, Samples, encode_request
+from legcurl.protocol.frame import Boot, Samples, encode_request
 from legcurl.simulator.runner import Engine, find_engine
 from sensor_process import (
     BUS_FAILS,

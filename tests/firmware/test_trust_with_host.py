@@ -6,10 +6,10 @@ import json
 import os
 from pathlib import Path
 
-from legcurl.commands import Op, Result, read_hello
-from legcurl.frame import Answer, Boot
+from legcurl.protocol.authentication import key_id, new_key, proof, request_mac
+from legcurl.protocol.frame import Answer, Boot
+from legcurl.protocol.requests import Op, Result, read_hello
 from legcurl.simulator.runner import Engine
-from legcurl.trust import key_id, new_key, proof, request_mac
 from sensor_process import LiveSensor, Moment, world
 
 STILL = world(120, lambda _: Moment())

@@ -1,7 +1,7 @@
 """What a set costs on the wire, measured where it counts: behind the firmware."""
 
 import pytest
-from legcurl.frame import Samples
+from legcurl.protocol.frame import Samples
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.runner import find_engine
 from legcurl.simulator.world import World

@@ -13,15 +13,16 @@ from typing import Any
 import pytest
 from legcurl.address import SimAddress
 from legcurl.cli.diagnosing import EXIT_PROBLEM
-from legcurl.commands import Op, read_json
 from legcurl.install.diagnosis import diagnose
 from legcurl.install.examination import examine
 from legcurl.install.findings import Finding, problems
 from legcurl.install.visit import SensorVisit
+from legcurl.protocol.authentication import key_id
+from legcurl.protocol.requests import Op, read_json
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.simulator.world import World
-from legcurl.trust import KeyRing, key_id
+from legcurl.trust import KeyRing
 
 LEGCURL = Path(sys.executable).parent / "legcurl"
 PATIENCE_S = 100.0

@@ -9,7 +9,6 @@ from time import monotonic
 import pytest
 import serial
 from legcurl.address import SerialAddress, SimAddress, parse
-from legcurl.commands import OLDEST, Op, start_request
 from legcurl.concurrency import until_first
 from legcurl.errors import ConfigError
 from legcurl.events import (
@@ -24,11 +23,12 @@ from legcurl.events import (
 )
 from legcurl.exchange import Exchange
 from legcurl.feed import LiveFeed
-from legcurl.frame import FrameDecoder, Samples
 from legcurl.intake import Intake
 from legcurl.links.route import Link
 from legcurl.links.serial import SerialRoute
 from legcurl.links.simulated import SimulatedRoute
+from legcurl.protocol.frame import FrameDecoder, Samples
+from legcurl.protocol.requests import OLDEST, Op, start_request
 from legcurl.session import SensorSession
 from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from legcurl.chart.page import own_style, write_figure
 from legcurl.chart.style import FAILED, GRID, INK, LIFT, SOFT
-from legcurl.frame import Status
 from legcurl.install.calibrating import Calibrated
 from legcurl.install.range_survey import rests_of
+from legcurl.protocol.frame import Status
 
 if TYPE_CHECKING:
     from matplotlib.projections.polar import PolarAxes

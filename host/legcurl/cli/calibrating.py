@@ -194,8 +194,8 @@ def _failure(findings: tuple[Finding, ...]) -> LegCurlError:
 
 def _given(extended_raw: int, flexed_raw: int) -> dict[str, int]:
     """A record of two angles that somebody knows; raises CalibrationError if it is no range."""
-    from legcurl.frame import TURN
     from legcurl.motion.calibration import Calibration
+    from legcurl.protocol.frame import TURN
 
     Calibration(extended_raw * 360 / TURN, flexed_raw * 360 / TURN)
     return {"extended_raw": extended_raw, "flexed_raw": flexed_raw}

@@ -15,8 +15,8 @@ from legcurl.errors import ConfigError, ImpostorError, SensorError, WrongKeyErro
 
 if TYPE_CHECKING:
     from legcurl.address import Address
-    from legcurl.commands import Hello
     from legcurl.install.visit import SensorVisit
+    from legcurl.protocol.requests import Hello
     from legcurl.trust import KeyRing
 
 SCHEMA = 1
@@ -70,8 +70,8 @@ async def _give(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
 
     On the ring first: a key that only the sensor has would have to be taken away by cable.
     """
-    from legcurl.commands import Op
-    from legcurl.trust import key_id, new_key
+    from legcurl.protocol.authentication import key_id, new_key
+    from legcurl.protocol.requests import Op
 
     before = ring.key(hello.sensor_id)
     key = new_key()
@@ -90,7 +90,7 @@ async def _give(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
 
 
 async def _erase(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
-    from legcurl.commands import Op
+    from legcurl.protocol.requests import Op
 
     await visit.station.request(Op.KEY_PUT)
     known = ring.remove(hello.sensor_id)
@@ -101,7 +101,7 @@ async def _erase(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
 async def _verified(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
     """Have the sensor prove that it has the key we know; raises if it has another."""
     from legcurl.install.findings import command
-    from legcurl.trust import key_id
+    from legcurl.protocol.authentication import key_id
 
     key = ring.key(hello.sensor_id)
     by_cable = (
@@ -129,8 +129,8 @@ async def _verified(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
 
 async def _make_sure(visit: SensorVisit, hello: Hello, key: bytes) -> None:
     """Let the sensor prove itself against a nonce that was never used."""
-    from legcurl.commands import Op
-    from legcurl.trust import NONCE_BYTES, proof
+    from legcurl.protocol.authentication import NONCE_BYTES, proof
+    from legcurl.protocol.requests import Op
 
     nonce = os.urandom(NONCE_BYTES)
     answer = await visit.station.request(Op.PROVE, nonce)
@@ -159,7 +159,7 @@ def _who(hello: Hello) -> str:
 
 
 def _document(where: Address, hello: Hello, key: bytes | None) -> dict[str, object]:
-    from legcurl.trust import key_id
+    from legcurl.protocol.authentication import key_id
 
     return {
         "schema": SCHEMA,

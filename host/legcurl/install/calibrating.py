@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from legcurl.frame import TURN
 from legcurl.install.findings import Finding, problems
 from legcurl.install.judging import (
     LinkFigures,
@@ -28,6 +27,7 @@ from legcurl.install.magnet import MagnetBin, MagnetSurvey
 from legcurl.install.range_survey import End, RangeSurvey, Rest, rests_of
 from legcurl.install.stream import StreamFigures, StreamSurvey
 from legcurl.motion.calibration import MIN_ROM_DEG
+from legcurl.protocol.frame import TURN
 
 SHORT_RANGE_DEG = 45.0  # the shortest lifters: docs/detection.md, short_rom
 LONG_RANGE_DEG = 150.0  # a knee bends no further

@@ -15,8 +15,6 @@ from typing import Any
 
 from legcurl.address import Address, SimAddress
 from legcurl.clock import PING_EVERY_S
-from legcurl.commands import Hello
-from legcurl.frame import TURN
 from legcurl.install.calibrating import direction_of
 from legcurl.install.drift import Ping, of_clock
 from legcurl.install.findings import Finding, command
@@ -36,6 +34,8 @@ from legcurl.install.magnet import MagnetBin, MagnetSurvey
 from legcurl.install.stream import LATE_US, StreamSurvey
 from legcurl.links.route import SILENCE_S
 from legcurl.motion.calibration import MIN_ROM_DEG
+from legcurl.protocol.frame import TURN
+from legcurl.protocol.requests import Hello
 
 RATE_TOLERANCE = 0.01  # of the rate asked for: the sensor counts its own ticks, so it is exact
 LATE_SHARE = 0.05

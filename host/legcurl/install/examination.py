@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any
 
-from legcurl.commands import Op
 from legcurl.errors import FrameError, LinkLostError, RequestRefusedError
 from legcurl.firmware_files import firmware_version
 from legcurl.install.diagnosis import PINGS_APART_S, Evidence, heap_of
 from legcurl.install.drift import Ping
 from legcurl.install.visit import SensorVisit
+from legcurl.protocol.requests import Op
 
 STATISTICS_EVERY_S = 1.0  # sensor time: as often as it reads its magnet
 LOOK_S = 0.1

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from legcurl.address import SerialAddress
-from legcurl.commands import Hello, Op
 from legcurl.concurrency import until_first
 from legcurl.errors import (
     ConfigError,
@@ -34,7 +33,6 @@ from legcurl.errors import (
 )
 from legcurl.exchange import Exchange, NoAnswerError, probe
 from legcurl.firmware_files import ENTRY
-from legcurl.frame import encode_request
 from legcurl.install.boards import ON_SENSOR, BoardFile, board_names, load_board, read_board
 from legcurl.install.build import SensorFile, build_files
 from legcurl.install.change import (
@@ -58,6 +56,8 @@ from legcurl.install.prompt import ENTER_AGAIN_S, ENTER_S, About, BoardFullError
 from legcurl.install.watcher import Watcher
 from legcurl.links.route import READ_BYTES, Link
 from legcurl.links.serial import SerialRoute
+from legcurl.protocol.frame import encode_request
+from legcurl.protocol.requests import Hello, Op
 
 MAINTENANCE_SINCE = (1, 1)  # protocol version
 PROMPT = b"\r\n>>> "  # the byte 0x02 in a hello is what MicroPython answers with it

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from legcurl.frame import GapReason, Status
 from legcurl.install.findings import Finding, command
 from legcurl.install.magnet import GAIN_MOST, MARGIN, MagnetBin, MagnetSurvey, stretches
 from legcurl.install.stream import StreamFigures
+from legcurl.protocol.frame import GapReason, Status
 
 NOISE_DEG = 0.25
 """Most noise, rms. An AS5600 has 0.04° at the worst by its datasheet. Detection copes with 0.5°

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, isnan
 
-from legcurl.frame import Status
 from legcurl.install.stream import Run
+from legcurl.protocol.frame import Status
 
 BINS = 24  # of the range: 4° each, as wide as a mark in a terminal drawing
 GAIN_AGE_S = 1.0  # firmware/sensor/health.py looks once a second

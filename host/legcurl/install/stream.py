@@ -19,7 +19,7 @@ from math import inf, isfinite, nan, sqrt
 from statistics import median
 
 from legcurl.anglelog import LogAssembler
-from legcurl.frame import STATUS_BLIND, TURN, Gap, GapReason, Samples, Status
+from legcurl.protocol.frame import STATUS_BLIND, TURN, Gap, GapReason, Samples, Status
 
 DEGREES = 360 / TURN  # of one wire step
 

@@ -16,10 +16,8 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from legcurl.address import BleAddress, ReplayAddress
-from legcurl.commands import Op, Result, read_hello, read_json, read_ping, read_start
 from legcurl.errors import ConfigError, FrameError, LegCurlError, LinkLostError
 from legcurl.feed import LiveFeed
-from legcurl.frame import Answer, Gap, Samples
 from legcurl.guard import Guard
 from legcurl.install.judging import LinkFigures
 from legcurl.install.magnet import MagnetSurvey
@@ -27,14 +25,16 @@ from legcurl.install.stream import Run, StreamSurvey
 from legcurl.intake import Intake
 from legcurl.links import route_to
 from legcurl.notes import LinkNote
+from legcurl.protocol.frame import Answer, Gap, Samples
+from legcurl.protocol.requests import Op, Result, read_hello, read_json, read_ping, read_start
 from legcurl.session import Item, SensorSession
 from legcurl.station import Station
 from legcurl.trust import KeyRing
 
 if TYPE_CHECKING:
     from legcurl.address import Address
-    from legcurl.commands import Hello
     from legcurl.exchange import Exchange
+    from legcurl.protocol.requests import Hello
 
 GONE_S = 20.0
 """Without a byte for so long, in s, somebody at the machine should be told rather than kept."""

@@ -11,11 +11,11 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from legcurl.commands import Op, read_json
 from legcurl.errors import LinkLostError, RequestRefusedError, SensorError
 from legcurl.firmware_files import firmware_version
 from legcurl.install.calibrating import Measured, hopeless
 from legcurl.install.range_survey import RangeSurvey, Rest
+from legcurl.protocol.requests import Op, read_json
 
 if TYPE_CHECKING:
     from legcurl.install.stream import Run

@@ -14,7 +14,7 @@ are never left out for samples' sake.
 
 from __future__ import annotations
 
-from legcurl.frame import PACKET_LIMIT_BYTES
+from legcurl.protocol.frame import PACKET_LIMIT_BYTES
 
 SAMPLES_BYTES = 65_536  # six minutes at 100 Hz: as much as a Pico's log, so more is no use
 ANSWERS_BYTES = 32_768  # a host has one request under way: this is a sensor gone mad

@@ -12,10 +12,10 @@ from math import cos, radians, sin
 
 from rich.text import Text
 
-from legcurl.frame import Status
 from legcurl.install.calibrating import Calibrated
 from legcurl.install.magnet import MagnetBin
 from legcurl.install.range_survey import Rest, rests_of
+from legcurl.protocol.frame import Status
 from legcurl.view.dots import DotCanvas
 
 ARC_COLUMNS, ARC_ROWS = 50, 11

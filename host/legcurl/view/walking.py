@@ -16,9 +16,9 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from legcurl.frame import STATUS_BLIND, Status
 from legcurl.install.calibrating import END_WORDS, REPEAT_GOOD_DEG
 from legcurl.install.range_survey import ENDS, End, RangeSurvey, Rest, rests_of
+from legcurl.protocol.frame import STATUS_BLIND, Status
 from legcurl.view.words import printable
 
 if TYPE_CHECKING:

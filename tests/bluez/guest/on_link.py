@@ -12,13 +12,13 @@ import pytest
 from adapter import KernelAdapter
 from bleak import BleakClient, BleakScanner
 from legcurl.address import BleAddress
-from legcurl.commands import OLDEST, Op, Result, ping_request, read_ping, start_request
 from legcurl.concurrency import until_first
 from legcurl.errors import AdapterOffError
 from legcurl.exchange import Exchange, probe
-from legcurl.frame import Answer, Samples, encode_request
 from legcurl.links.ble import PATIENCE_S, BleLink, BleRoute, look_around
 from legcurl.links.ble_service import REQUESTS, SERVICE, uuid_of
+from legcurl.protocol.frame import Answer, Samples, encode_request
+from legcurl.protocol.requests import OLDEST, Op, Result, ping_request, read_ping, start_request
 from surroundings import Surroundings
 from worlds import STRANGER, STREAM_100, STREAM_200
 

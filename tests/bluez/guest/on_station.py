@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 from adapter import KernelAdapter
-from legcurl.commands import Op, Result, read_start
 from legcurl.events import Event, LinkChanged, SamplesMissing, SetEnded, as_json
-from legcurl.frame import Answer, Gap, Samples
+from legcurl.protocol.frame import Answer, Gap, Samples
+from legcurl.protocol.requests import Op, Result, read_start
 from legcurl.recording import Recording
 from legcurl.station import Station, open_station
 from surroundings import Surroundings

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from legcurl.frame import Samples
+from legcurl.protocol.frame import Samples
 
 PLACE = Path("/results/worlds")
 

@@ -11,10 +11,10 @@ from itertools import groupby, islice
 from math import isnan, nan
 from random import Random
 
-from legcurl.frame import TURN, Samples
 from legcurl.install.magnet import MagnetSurvey
 from legcurl.install.range_survey import RangeSurvey, Rest
 from legcurl.install.stream import Run, StreamSurvey
+from legcurl.protocol.frame import TURN, Samples
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 

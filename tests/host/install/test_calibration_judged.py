@@ -4,7 +4,6 @@ from random import Random
 
 import pytest
 from led_lever import Led, Watched, frames, installers_frames
-from legcurl.frame import Gap, GapReason, Status
 from legcurl.install.calibrating import (
     REPEAT_DEG,
     Calibrated,
@@ -16,6 +15,7 @@ from legcurl.install.calibrating import (
 )
 from legcurl.install.findings import Finding, problems
 from legcurl.install.judging import LinkFigures
+from legcurl.protocol.frame import Gap, GapReason, Status
 
 WELL = LinkFigures(frames=200)
 ADDRESS = "serial:/dev/ttyACM7"

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from led_lever import Led, Watched, frames
 from legcurl.address import SerialAddress, SimAddress
-from legcurl.commands import Hello
-from legcurl.frame import Samples
 from legcurl.install.calibrating import raw_of
 from legcurl.install.diagnosis import Evidence, diagnose
 from legcurl.install.drift import Ping, drift_of
 from legcurl.install.findings import Finding, problems
 from legcurl.install.judging import LinkFigures
+from legcurl.protocol.frame import Samples
+from legcurl.protocol.requests import Hello
 from legcurl.simulator.options import parse_address
 
 HELLO = Hello(

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 from led_lever import Led, Watched, frames
-from legcurl.frame import Status
 from legcurl.install.findings import Finding
 from legcurl.install.judging import of_magnet
 from legcurl.install.magnet import BINS, stretches
+from legcurl.protocol.frame import Status
 
 
 def led_over(weak_beyond_deg: float) -> Watched:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from led_lever import Led, Watched, frames
-from legcurl.frame import Gap, GapReason, Samples, Status
+from legcurl.protocol.frame import Gap, GapReason, Samples, Status
 
 
 def figures(sent, **watched):

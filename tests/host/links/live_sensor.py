@@ -15,9 +15,9 @@ from time import monotonic
 
 import wire_reference as wire
 from fake_sensor import FakeSensor
-from legcurl.cobs import cobs_decode
 from legcurl.errors import LinkError, LinkLostError
-from legcurl.frame import PacketSplitter
+from legcurl.protocol.cobs import cobs_decode
+from legcurl.protocol.frame import PacketSplitter
 
 HELLO, START, STOP, PING, STATISTICS, IDENTIFY = 1, 2, 3, 4, 5, 10
 # A sensor that has said all waits so long for one more request, and for so many turns of the loop:

@@ -6,9 +6,9 @@ from random import Random
 
 import pytest
 from fake_sensor import FakeSensor, leg_curls
-from legcurl.frame import Answer, FrameDecoder
 from legcurl.links.ble_inbox import Inbox
 from legcurl.links.route import READ_BYTES
+from legcurl.protocol.frame import Answer, FrameDecoder
 
 ANGLES = leg_curls(count=2)
 

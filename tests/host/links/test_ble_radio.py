@@ -11,7 +11,6 @@ from itertools import pairwise
 import pytest
 from fake_sensor import counted, lines, only
 from legcurl.address import BleAddress, SerialAddress
-from legcurl.commands import Op
 from legcurl.concurrency import until_first
 from legcurl.errors import (
     LinkLostError,
@@ -22,17 +21,19 @@ from legcurl.errors import (
 from legcurl.events import Event, LinkChanged, RepEnded, SamplesMissing
 from legcurl.exchange import Exchange
 from legcurl.feed import LiveFeed
-from legcurl.frame import Answer, encode_request
 from legcurl.guard import Guard
 from legcurl.intake import Intake
 from legcurl.links.ble import BleRoute, look_around
 from legcurl.links.serial import SerialRoute
+from legcurl.protocol.authentication import new_key
+from legcurl.protocol.frame import Answer, encode_request
+from legcurl.protocol.requests import Op
 from legcurl.session import SensorSession
 from legcurl.simulator.options import SimOptions
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station import Station, open_station
-from legcurl.trust import PairedSensor, new_key
+from legcurl.trust import PairedSensor
 
 PACE = 12.0
 SET = SimOptions(seed=7, lifter="early", pace=PACE, link="ble")

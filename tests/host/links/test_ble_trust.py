@@ -17,9 +17,9 @@ from legcurl.feed import LiveFeed
 from legcurl.guard import Guard
 from legcurl.intake import Intake
 from legcurl.links.ble import BleRoute
+from legcurl.protocol.authentication import key_id, proof, request_mac
 from legcurl.session import SensorSession
 from legcurl.station import Station
-from legcurl.trust import key_id, proof, request_mac
 from live_sensor import HELLO, START, LiveSensor, LoopbackRoute
 
 ANGLES = leg_curls(count=2)

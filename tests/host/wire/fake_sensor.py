@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import wire_reference as wire
 from legcurl.events import CatchingUp, Event, SetEnded, as_json
-from legcurl.frame import Frame, FrameDecoder, Samples
+from legcurl.protocol.frame import Frame, FrameDecoder, Samples
 from legcurl.session import Item, SensorSession
 
 _T = TypeVar("_T")

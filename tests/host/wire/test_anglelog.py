@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 from legcurl.anglelog import UNKNOWN_REASON, LogAssembler
-from legcurl.frame import Gap, Samples
+from legcurl.protocol.frame import Gap, Samples
 
 PERIOD_US = 10_000
 

@@ -8,9 +8,9 @@ import pytest
 import wire_reference as wire
 from hypothesis import given
 from hypothesis import strategies as st
-from legcurl.cobs import cobs_decode, cobs_encode
 from legcurl.errors import FrameError
-from legcurl.frame import (
+from legcurl.protocol.cobs import cobs_decode, cobs_encode
+from legcurl.protocol.frame import (
     BODY_MAX_BYTES,
     FRAME_MAX_BYTES,
     PACKET_LIMIT_BYTES,

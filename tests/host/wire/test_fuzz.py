@@ -11,7 +11,7 @@ import random
 
 import pytest
 import wire_reference as wire
-from legcurl.frame import PACKET_LIMIT_BYTES, FrameDecoder, Gap, Samples
+from legcurl.protocol.frame import PACKET_LIMIT_BYTES, FrameDecoder, Gap, Samples
 
 SEEDS = range(4)
 PACKETS = 250_000  # a seed: a million in all

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from legcurl.cobs import cobs_decode, cobs_encode
 from legcurl.errors import FrameError
-from legcurl.frame import (
+from legcurl.protocol.cobs import cobs_decode, cobs_encode
+from legcurl.protocol.frame import (
     Answer,
     Boot,
     Frame,

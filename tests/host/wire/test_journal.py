@@ -22,8 +22,8 @@ from journaled import (
     small,  # noqa: F401 - by name
 )
 from legcurl.events import SamplesMissing
-from legcurl.frame import Answer, Samples
 from legcurl.notes import ClockNote, DamageNote, LearntNote
+from legcurl.protocol.frame import Answer, Samples
 from legcurl.recording import Recording
 from legcurl.session import SensorSession
 

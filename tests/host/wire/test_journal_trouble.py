@@ -25,9 +25,9 @@ from journaled import (
     restored,
     small,  # noqa: F401 - by name
 )
-from legcurl.frame import Samples
 from legcurl.journal import ASIDE
 from legcurl.notes import LearntNote
+from legcurl.protocol.frame import Samples
 from legcurl.recording import Recording, replay
 from legcurl.session import SensorSession
 

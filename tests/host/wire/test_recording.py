@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from legcurl.errors import InputError, StoreError
 from legcurl.events import SamplesMissing, SetEnded
-from legcurl.frame import Answer, Frame, Gap, Samples
 from legcurl.motion import Calibration
 from legcurl.notes import DamageNote, LinkNote, RestartNote
+from legcurl.protocol.frame import Answer, Frame, Gap, Samples
 from legcurl.recording import (
     FORMAT,
     HEADER,

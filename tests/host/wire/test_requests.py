@@ -8,7 +8,9 @@ import pytest
 from fake_sensor import FakeSensor, decoded
 from hypothesis import given
 from hypothesis import strategies as st
-from legcurl.commands import (
+from legcurl.errors import FrameError, RequestRefusedError
+from legcurl.protocol.frame import Answer, encode_request
+from legcurl.protocol.requests import (
     FROM_NOW,
     Hello,
     Op,
@@ -23,8 +25,6 @@ from legcurl.commands import (
     refusal,
     start_request,
 )
-from legcurl.errors import FrameError, RequestRefusedError
-from legcurl.frame import Answer, encode_request
 
 FIELDS = (
     *("protocol", "firmware", "sensor_id", "boot_id", "boot_reason", "name", "board", "encoder"),

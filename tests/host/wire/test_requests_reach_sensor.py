@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from legcurl.firmware_files import firmware_directory, shims_directory
-from legcurl.frame import encode_request
+from legcurl.protocol.frame import encode_request
 from legcurl.simulator.runner import find_engine
 
 SERVICE = Path(__file__).resolve().parents[2] / "firmware" / "request_service.py"

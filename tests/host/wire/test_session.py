@@ -26,8 +26,8 @@ from legcurl.events import (
     SensorTrouble,
 )
 from legcurl.faults import FAULT_QUIET_US
-from legcurl.frame import Gap
 from legcurl.motion import Calibration, SetTracker
+from legcurl.protocol.frame import Gap
 from legcurl.session import (
     GAPS_WAITING,
     PROGRESS_S,

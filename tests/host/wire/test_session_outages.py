@@ -30,8 +30,8 @@ from legcurl.events import (
     SetEnded,
     SetStarted,
 )
-from legcurl.frame import Answer, Boot, FrameDecoder, Gap
 from legcurl.notes import LinkNote, RestartNote
+from legcurl.protocol.frame import Answer, Boot, FrameDecoder, Gap
 from legcurl.session import RESTART_GUESS_US, SensorSession
 from legcurl.view.state import ViewState
 

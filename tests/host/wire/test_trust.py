@@ -12,19 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from legcurl.commands import Op
 from legcurl.errors import ConfigError
-from legcurl.frame import encode_request
-from legcurl.trust import (
+from legcurl.protocol.authentication import (
     KEY_BYTES,
-    KeyRing,
     authorized_request,
     key_id,
     new_key,
     proof,
     request_mac,
-    ring_path,
 )
+from legcurl.protocol.frame import encode_request
+from legcurl.protocol.requests import Op
+from legcurl.trust import KeyRing, ring_path
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
 GOLDEN = json.loads((VECTORS / "trust.json").read_text(encoding="utf-8"))

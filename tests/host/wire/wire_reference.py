@@ -1,7 +1,7 @@
 """A second codec, written from docs/protocol.md alone, to hold the host's against.
 
 The sensor's half, since the host never encodes samples, and a reader of bodies that follows the
-text sentence by sentence, slow and plain. It shares no line with legcurl.frame.
+text sentence by sentence, slow and plain. It shares no line with legcurl.protocol.frame.
 """
 
 from __future__ import annotations

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from itertools import accumulate
 
-from legcurl.cobs import cobs_decode, cobs_encode
 from legcurl.errors import FrameError
+from legcurl.protocol.cobs import cobs_decode, cobs_encode
 
 FRAME_MIN_BYTES = 5  # type and CRC: "Frames" in docs/protocol.md
 FRAME_MAX_BYTES = 1024  # the same section

@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Any, TypeVar
 
 from legcurl.errors import FrameError, RequestRefusedError
-from legcurl.frame import PERIOD_MIN_US, TURN, Answer, encode_request
+from legcurl.protocol.frame import PERIOD_MIN_US, TURN, Answer, encode_request
 
 LOWEST_MAJOR = 1  # the protocol versions that this host speaks
 HIGHEST_MAJOR = 1

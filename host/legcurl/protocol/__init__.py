@@ -1,0 +1,1 @@
+"""Bytes to frames to requests, without I/O: docs/protocol.md is the specification."""
