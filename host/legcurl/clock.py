@@ -29,7 +29,7 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import TypeVar
 
-from legcurl.notes import WALL_UNKNOWN, ClockNote
+from legcurl.session.annotations import WALL_UNKNOWN, ClockNote
 
 _T = TypeVar("_T")
 

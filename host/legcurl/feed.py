@@ -43,7 +43,6 @@ from legcurl.errors import (
 from legcurl.exchange import REPEAT_S, Exchange, NoAnswerError
 from legcurl.intake import Intake
 from legcurl.links.route import Link, Route
-from legcurl.notes import LinkNote, RestartNote
 from legcurl.protocol.frame import Answer, Frame, Samples
 from legcurl.protocol.requests import (
     FROM_NOW,
@@ -58,7 +57,8 @@ from legcurl.protocol.requests import (
     refusal,
     start_request,
 )
-from legcurl.session import HEEDED_OPS, Item
+from legcurl.session.annotations import LinkNote, RestartNote
+from legcurl.session.sensor_session import HEEDED_OPS, Item
 
 if TYPE_CHECKING:
     from legcurl.guard import Guard

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from legcurl.session import Item, SensorSession
+from legcurl.session.sensor_session import Item, SensorSession
 
 if TYPE_CHECKING:
     from legcurl.events import Event

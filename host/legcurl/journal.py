@@ -35,14 +35,14 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from legcurl.errors import FrameError, InputError, StoreError
-from legcurl.notes import WALL_UNKNOWN, ClockNote, DamageNote, LearntNote, LinkNote
 from legcurl.protocol.frame import Answer, FrameDecoder, FrameType, Gap, Samples, encode_frame
 from legcurl.protocol.requests import Op, Result, read_hello, read_start
 from legcurl.recording import SUFFIX, Recording, RecordingHeader, RecordingWriter
+from legcurl.session.annotations import WALL_UNKNOWN, ClockNote, DamageNote, LearntNote, LinkNote
 
 if TYPE_CHECKING:
     from legcurl.motion import Calibration
-    from legcurl.session import Item
+    from legcurl.session.sensor_session import Item
 
 log = logging.getLogger(__name__)
 

@@ -37,7 +37,6 @@ from legcurl._version import __version__
 from legcurl.errors import CalibrationError, InputError, StoreError
 from legcurl.events import Event
 from legcurl.motion import Calibration
-from legcurl.notes import ClockNote, DamageNote, LearntNote, LinkNote, Note, RestartNote
 from legcurl.protocol.frame import (
     CRC_BYTES,
     Answer,
@@ -46,7 +45,15 @@ from legcurl.protocol.frame import (
     PacketSplitter,
     encode_frame,
 )
-from legcurl.session import HEEDED_OPS, PROGRESS_S, Item, SampleReader, SensorSession
+from legcurl.session.annotations import (
+    ClockNote,
+    DamageNote,
+    LearntNote,
+    LinkNote,
+    Note,
+    RestartNote,
+)
+from legcurl.session.sensor_session import HEEDED_OPS, PROGRESS_S, Item, SampleReader, SensorSession
 
 FORMAT = 1  # changes when an old reader would misread something; additions do not change it
 HEADER = 0x70

@@ -29,12 +29,12 @@ from legcurl.feed import Feed, LiveFeed
 from legcurl.guard import CHANGES, Guard, Keys
 from legcurl.intake import Intake
 from legcurl.links import route_to
-from legcurl.notes import WALL_UNKNOWN, ClockNote
 from legcurl.protocol.frame import Answer, encode_request
 from legcurl.protocol.requests import Hello, Op, read_json
 from legcurl.recording import Recording, RecordingHeader, RecordingWriter, session_for
 from legcurl.replaying import ReplayFeed
-from legcurl.session import SensorSession
+from legcurl.session.annotations import WALL_UNKNOWN, ClockNote
+from legcurl.session.sensor_session import SensorSession
 from legcurl.trust import KeyRing
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from legcurl.intake import Recorder
     from legcurl.journal import Journal
     from legcurl.motion import Calibration
-    from legcurl.session import SampleReader
+    from legcurl.session.sensor_session import SampleReader
 
 
 def open_station(

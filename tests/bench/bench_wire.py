@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "wire"))
 import wire_reference as wire
 from fake_sensor import FakeSensor, decoded
 from legcurl.protocol.frame import FrameDecoder, Samples
-from legcurl.session import SensorSession
+from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 
@@ -95,7 +95,7 @@ def reading_speed(angles: list[int]) -> None:
         ("legcurl.protocol.frame, one byte at a time", ours_bytewise),
         ("baseline json: a line to a dict", lambda: [json.loads(line) for line in lines]),
         ("baseline by the letter: body to fields", lambda: [wire.read_samples(b) for b in bodies]),
-        ("legcurl.session: packets to events", whole_way),
+        ("legcurl.session.sensor_session: packets to events", whole_way),
     ):
         seconds = best(read)
         print(f"  {name:39}{len(angles) / seconds:10,.0f}   {seconds / len(bodies) * 1e6:8.1f}")

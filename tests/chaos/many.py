@@ -47,7 +47,7 @@ from legcurl.intake import Intake
 from legcurl.links.ble import BleRoute
 from legcurl.links.route import Link, Route
 from legcurl.links.simulated import SIMULATED_PATIENCE_S, SimulatedRadioLink, SimulatedRoute
-from legcurl.session import SensorSession
+from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.options import SimOptions
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.runner import SimulatedSensor

@@ -27,7 +27,7 @@ from legcurl.intake import Intake
 from legcurl.links.route import Link
 from legcurl.links.simulated import SimulatedRoute
 from legcurl.recording import RecordingHeader, RecordingWriter
-from legcurl.session import SensorSession
+from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.options import Link as LinkKind
 from legcurl.simulator.options import SimOptions
 from legcurl.simulator.world import World

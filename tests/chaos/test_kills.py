@@ -118,7 +118,7 @@ def first_of(stored: list[tuple[str, str, Any]], ids: set[str]) -> list[tuple[st
 def wait_until_over(journals: Path, ends_s: dict[str, float]) -> None:
     """Until each machine's journal goes on for long enough after its set that the set is over."""
     from legcurl.journal import Journal
-    from legcurl.notes import ClockNote
+    from legcurl.session.annotations import ClockNote
 
     until_s = time.monotonic() + PATIENCE_S
     for folder, end_s in zip(sorted(ends_s), ends_s.values(), strict=True):

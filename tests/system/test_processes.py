@@ -20,7 +20,7 @@ from legcurl.feed import LiveFeed
 from legcurl.firmware_files import firmware_directory
 from legcurl.intake import Intake
 from legcurl.links.simulated import SimulatedRoute
-from legcurl.session import SensorSession
+from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station import Station, open_station
 

@@ -29,7 +29,7 @@ from legcurl.links.serial import SerialRoute
 from legcurl.links.simulated import SimulatedRoute
 from legcurl.protocol.frame import FrameDecoder, Samples
 from legcurl.protocol.requests import OLDEST, Op, start_request
-from legcurl.session import SensorSession
+from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
 from legcurl.station import Station, open_station

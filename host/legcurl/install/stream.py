@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from math import inf, isfinite, nan, sqrt
 from statistics import median
 
-from legcurl.anglelog import LogAssembler
 from legcurl.protocol.frame import STATUS_BLIND, TURN, Gap, GapReason, Samples, Status
+from legcurl.session.log_assembler import LogAssembler
 
 DEGREES = 360 / TURN  # of one wire step
 

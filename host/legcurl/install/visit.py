@@ -24,10 +24,10 @@ from legcurl.install.magnet import MagnetSurvey
 from legcurl.install.stream import Run, StreamSurvey
 from legcurl.intake import Intake
 from legcurl.links import route_to
-from legcurl.notes import LinkNote
 from legcurl.protocol.frame import Answer, Gap, Samples
 from legcurl.protocol.requests import Op, Result, read_hello, read_json, read_ping, read_start
-from legcurl.session import Item, SensorSession
+from legcurl.session.annotations import LinkNote
+from legcurl.session.sensor_session import Item, SensorSession
 from legcurl.station import Station
 from legcurl.trust import KeyRing
 

@@ -28,7 +28,7 @@ from legcurl.links.serial import SerialRoute
 from legcurl.protocol.authentication import new_key
 from legcurl.protocol.frame import Answer, encode_request
 from legcurl.protocol.requests import Op
-from legcurl.session import SensorSession
+from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.options import SimOptions
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.runner import SimulatedSensor

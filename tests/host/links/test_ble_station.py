@@ -19,7 +19,7 @@ from legcurl.feed import LiveFeed
 from legcurl.intake import Intake
 from legcurl.links.ble import BleRoute
 from legcurl.links.ble_inbox import Inbox
-from legcurl.session import SensorSession
+from legcurl.session.sensor_session import SensorSession
 from legcurl.station import Station
 from live_sensor import START, LiveSensor
 

@@ -18,7 +18,7 @@ from legcurl.guard import Guard
 from legcurl.intake import Intake
 from legcurl.links.ble import BleRoute
 from legcurl.protocol.authentication import key_id, proof, request_mac
-from legcurl.session import SensorSession
+from legcurl.session.sensor_session import SensorSession
 from legcurl.station import Station
 from live_sensor import HELLO, START, LiveSensor, LoopbackRoute
 

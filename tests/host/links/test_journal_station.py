@@ -15,7 +15,7 @@ from legcurl.events import Event, LinkChanged, Progress, SamplesMissing, SetEnde
 from legcurl.feed import NOT_RUNNING, LiveFeed
 from legcurl.intake import Intake
 from legcurl.journal import ASIDE, Journal
-from legcurl.session import RESTART_GUESS_US, SensorSession
+from legcurl.session.sensor_session import RESTART_GUESS_US, SensorSession
 from legcurl.station import Station
 from live_sensor import Connection, LiveSensor, LoopbackRoute, running_from
 

@@ -7,7 +7,7 @@ from fake_sensor import FakeSensor, leg_curls
 from legcurl.feed import PROMPT_MS, LiveFeed
 from legcurl.gym import prompt_ms_for
 from legcurl.intake import Intake
-from legcurl.session import SensorSession
+from legcurl.session.sensor_session import SensorSession
 from legcurl.station import Station
 from live_sensor import START, LiveSensor, LoopbackRoute
 

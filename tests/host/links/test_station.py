@@ -21,7 +21,7 @@ from legcurl.errors import (
 from legcurl.events import Event, Progress, SensorSeen, SetEnded
 from legcurl.feed import LiveFeed
 from legcurl.intake import EVENTS_WAITING, Intake
-from legcurl.session import SensorSession
+from legcurl.session.sensor_session import SensorSession
 from legcurl.station import Station, open_station
 from live_sensor import (
     HELLO,

@@ -19,7 +19,7 @@ from legcurl.errors import (
 from legcurl.events import Event, LinkChanged, SamplesMissing, SensorSeen, SetEnded
 from legcurl.feed import LiveFeed
 from legcurl.intake import Intake
-from legcurl.session import Item, SensorSession
+from legcurl.session.sensor_session import Item, SensorSession
 from legcurl.station import Station
 from live_sensor import (
     BAD_REQUEST,

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import wire_reference as wire
 from legcurl.events import CatchingUp, Event, SetEnded, as_json
 from legcurl.protocol.frame import Frame, FrameDecoder, Samples
-from legcurl.session import Item, SensorSession
+from legcurl.session.sensor_session import Item, SensorSession
 
 _T = TypeVar("_T")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
 from legcurl.journal import Journal
-from legcurl.notes import ClockNote, LinkNote
-from legcurl.session import Item, SensorSession
+from legcurl.session.annotations import ClockNote, LinkNote
+from legcurl.session.sensor_session import Item, SensorSession
 
 ANGLES = leg_curls(count=3)
 FRAMES = decoded(FakeSensor(ANGLES).packets())

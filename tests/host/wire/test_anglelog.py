@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from legcurl.anglelog import UNKNOWN_REASON, LogAssembler
 from legcurl.protocol.frame import Gap, Samples
+from legcurl.session.log_assembler import UNKNOWN_REASON, LogAssembler
 
 PERIOD_US = 10_000
 

@@ -22,10 +22,10 @@ from journaled import (
     small,  # noqa: F401 - by name
 )
 from legcurl.events import SamplesMissing
-from legcurl.notes import ClockNote, DamageNote, LearntNote
 from legcurl.protocol.frame import Answer, Samples
 from legcurl.recording import Recording
-from legcurl.session import SensorSession
+from legcurl.session.annotations import ClockNote, DamageNote, LearntNote
+from legcurl.session.sensor_session import SensorSession
 
 CUTS = 120
 

@@ -26,10 +26,10 @@ from journaled import (
     small,  # noqa: F401 - by name
 )
 from legcurl.journal import ASIDE
-from legcurl.notes import LearntNote
 from legcurl.protocol.frame import Samples
 from legcurl.recording import Recording, replay
-from legcurl.session import SensorSession
+from legcurl.session.annotations import LearntNote
+from legcurl.session.sensor_session import SensorSession
 
 FUZZED = 2000 if os.environ.get("LEGCURL_CHAOS") == "all" else 25
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from legcurl.notes import REASON_MAX_BYTES, LinkNote
+from legcurl.session.annotations import REASON_MAX_BYTES, LinkNote
 
 ADVICE = (
     "/dev/serial/by-id/usb-Raspberry_Pi_Pico-if00: no such port. Is the sensor plugged in? No "

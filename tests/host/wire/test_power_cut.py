@@ -15,8 +15,8 @@ import pytest
 from fake_sensor import FakeSensor, counted, decoded, leg_curls, lines, told
 from legcurl.events import Event
 from legcurl.journal import Journal
-from legcurl.notes import ClockNote, LinkNote
-from legcurl.session import SensorSession
+from legcurl.session.annotations import ClockNote, LinkNote
+from legcurl.session.sensor_session import SensorSession
 
 ANGLES = leg_curls(count=3)
 FRAMES = decoded(FakeSensor(ANGLES).packets())

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from legcurl.errors import InputError, StoreError
 from legcurl.events import SamplesMissing, SetEnded
 from legcurl.motion import Calibration
-from legcurl.notes import DamageNote, LinkNote, RestartNote
 from legcurl.protocol.frame import Answer, Frame, Gap, Samples
 from legcurl.recording import (
     FORMAT,
@@ -28,7 +27,8 @@ from legcurl.recording import (
     read_recording,
     replay,
 )
-from legcurl.session import Item, SensorSession
+from legcurl.session.annotations import DamageNote, LinkNote, RestartNote
+from legcurl.session.sensor_session import Item, SensorSession
 
 LIFT = leg_curls(count=2)
 SENSOR = FakeSensor(LIFT)

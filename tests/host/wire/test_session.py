@@ -25,14 +25,10 @@ from legcurl.events import (
     SensorSeen,
     SensorTrouble,
 )
-from legcurl.faults import FAULT_QUIET_US
 from legcurl.motion import Calibration, SetTracker
 from legcurl.protocol.frame import Gap
-from legcurl.session import (
-    GAPS_WAITING,
-    PROGRESS_S,
-    SensorSession,
-)
+from legcurl.session.encoder_faults import FAULT_QUIET_US
+from legcurl.session.sensor_session import GAPS_WAITING, PROGRESS_S, SensorSession
 
 LIFT = leg_curls(count=4)
 SENSOR = SensorSeen("e66058388317812f", 77, "Leg curl 1", "pico_w", "0.1.0", 100.0)

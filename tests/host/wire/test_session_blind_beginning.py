@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fake_sensor import FakeSensor, decoded, leg_curls, only, told, wire_angle
 from legcurl.events import SamplesMissing, SetEnded
-from legcurl.session import SensorSession
+from legcurl.session.sensor_session import SensorSession
 
 BOTTOM = wire_angle(0.0)
 TWO_SETS = leg_curls(count=5) + leg_curls(count=3)

@@ -30,9 +30,9 @@ from legcurl.events import (
     SetEnded,
     SetStarted,
 )
-from legcurl.notes import LinkNote, RestartNote
 from legcurl.protocol.frame import Answer, Boot, FrameDecoder, Gap
-from legcurl.session import RESTART_GUESS_US, SensorSession
+from legcurl.session.annotations import LinkNote, RestartNote
+from legcurl.session.sensor_session import RESTART_GUESS_US, SensorSession
 from legcurl.view.state import ViewState
 
 LIFT = leg_curls(count=4)

@@ -25,7 +25,6 @@ from dataclasses import dataclass
 from math import nan
 from typing import Literal
 
-from legcurl.anglelog import LogAssembler
 from legcurl.errors import CalibrationError, FrameError
 from legcurl.events import (
     CatchingUp,
@@ -34,11 +33,19 @@ from legcurl.events import (
     SamplesMissing,
     SensorSeen,
 )
-from legcurl.faults import FaultWatch
 from legcurl.motion import Calibration, SetTracker
-from legcurl.notes import ClockNote, DamageNote, LearntNote, LinkNote, Note, RestartNote
 from legcurl.protocol.frame import STATUS_BLIND, TURN, Answer, Boot, Frame, Gap, GapReason, Samples
 from legcurl.protocol.requests import Hello, Op, Result, StreamStart, read_hello, read_start
+from legcurl.session.annotations import (
+    ClockNote,
+    DamageNote,
+    LearntNote,
+    LinkNote,
+    Note,
+    RestartNote,
+)
+from legcurl.session.encoder_faults import FaultWatch
+from legcurl.session.log_assembler import LogAssembler
 
 Item = Frame | Note
 SampleReader = Callable[[Sequence[int], Sequence[float]], None]

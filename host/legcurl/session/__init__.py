@@ -1,0 +1,1 @@
+"""Frames and annotations to events: what one sensor told, in order. Pure."""
