@@ -62,7 +62,7 @@ from legcurl.session.sensor_session import HEEDED_OPS, Item
 
 if TYPE_CHECKING:
     from legcurl.guard import Guard
-    from legcurl.journal import Journal
+    from legcurl.recording.journal import Journal
 
 log = logging.getLogger(__name__)
 

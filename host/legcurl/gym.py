@@ -31,10 +31,10 @@ from legcurl.errors import ConfigError, LegCurlError, LinkLostError
 from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
 from legcurl.feed import PROMPT_MS
 from legcurl.hub import Hub
-from legcurl.journal import Journal, Syncer
 from legcurl.logs import about_machine
 from legcurl.motion import Calibration
 from legcurl.protocol.requests import Hello
+from legcurl.recording.journal import Journal, Syncer
 from legcurl.station import Station, StationCounts, open_station
 from legcurl.view.state import ViewState
 

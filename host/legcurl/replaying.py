@@ -7,7 +7,8 @@ import logging
 
 from legcurl.address import Pace
 from legcurl.intake import Intake
-from legcurl.recording import Recording, note_holes
+from legcurl.recording.file import Recording
+from legcurl.recording.replay import note_holes
 
 log = logging.getLogger(__name__)
 

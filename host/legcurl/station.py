@@ -31,7 +31,8 @@ from legcurl.intake import Intake
 from legcurl.links import route_to
 from legcurl.protocol.frame import Answer, encode_request
 from legcurl.protocol.requests import Hello, Op, read_json
-from legcurl.recording import Recording, RecordingHeader, RecordingWriter, session_for
+from legcurl.recording.file import Recording, RecordingHeader, RecordingWriter
+from legcurl.recording.replay import session_for
 from legcurl.replaying import ReplayFeed
 from legcurl.session.annotations import WALL_UNKNOWN, ClockNote
 from legcurl.session.sensor_session import SensorSession
@@ -40,8 +41,8 @@ from legcurl.trust import KeyRing
 if TYPE_CHECKING:
     from legcurl.events import Event
     from legcurl.intake import Recorder
-    from legcurl.journal import Journal
     from legcurl.motion import Calibration
+    from legcurl.recording.journal import Journal
     from legcurl.session.sensor_session import SampleReader
 
 

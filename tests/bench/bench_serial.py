@@ -26,7 +26,7 @@ from legcurl.feed import PROMPT_MS, LiveFeed
 from legcurl.intake import Intake
 from legcurl.links.simulated import SimulatedLink, SimulatedRoute
 from legcurl.protocol.frame import Samples
-from legcurl.recording import Recording, RecordingWriter
+from legcurl.recording.file import Recording, RecordingWriter
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.options import SimOptions
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World

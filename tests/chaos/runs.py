@@ -26,7 +26,7 @@ from legcurl.feed import LiveFeed
 from legcurl.intake import Intake
 from legcurl.links.route import Link
 from legcurl.links.simulated import SimulatedRoute
-from legcurl.recording import RecordingHeader, RecordingWriter
+from legcurl.recording.file import RecordingHeader, RecordingWriter
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.options import Link as LinkKind
 from legcurl.simulator.options import SimOptions

@@ -10,7 +10,8 @@ from functools import cache
 
 import pytest
 from legcurl.events import SamplesMissing
-from legcurl.recording import read_recording, replay
+from legcurl.recording.file import read_recording
+from legcurl.recording.replay import replay
 from legcurl.view.state import ViewState
 from runs import LINKS, Run, Watched, watch_broken, watch_whole
 

@@ -117,7 +117,7 @@ def first_of(stored: list[tuple[str, str, Any]], ids: set[str]) -> list[tuple[st
 
 def wait_until_over(journals: Path, ends_s: dict[str, float]) -> None:
     """Until each machine's journal goes on for long enough after its set that the set is over."""
-    from legcurl.journal import Journal
+    from legcurl.recording.journal import Journal
     from legcurl.session.annotations import ClockNote
 
     until_s = time.monotonic() + PATIENCE_S

@@ -17,7 +17,7 @@ from legcurl.cli.output import warn, write_json, write_line, write_set
 from legcurl.cli.progress import progress
 from legcurl.errors import InputError, StoreError
 from legcurl.events import Event, SetEnded, SetResult, plain
-from legcurl.tracefile import TIME_COLUMN, TraceReader
+from legcurl.recording.csv_trace import TIME_COLUMN, TraceReader
 
 if TYPE_CHECKING:
     from legcurl.chart import ChartKeeper
@@ -123,7 +123,7 @@ def _is_recording(source: BufferedReader) -> bool:
         return False
     if b"\0" not in head:
         return False
-    from legcurl.recording import begins_recording
+    from legcurl.recording.file import begins_recording
 
     return begins_recording(head) or TIME_COLUMN.encode() not in head.partition(b"\n")[0]
 
@@ -149,7 +149,8 @@ def _of_trace(
 def _of_recording(
     source: BufferedReader, calibration: Calibration | None, kept: ChartKeeper | None
 ) -> Iterator[Event]:
-    from legcurl.recording import Recording, replay
+    from legcurl.recording.file import Recording
+    from legcurl.recording.replay import replay
 
     with Recording(source) as recording:
         yield from replay(

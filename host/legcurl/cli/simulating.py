@@ -60,7 +60,7 @@ def simulate(
 
 
 def _write_trace(world: World, file: Path) -> None:
-    from legcurl.tracefile import TraceWriter
+    from legcurl.recording.csv_trace import TraceWriter
 
     with TraceWriter(file) as writer:
         for t_s, angle_deg in world.sensor_trace(world.options.rate):

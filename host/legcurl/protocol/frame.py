@@ -7,7 +7,7 @@ Memory is bounded by the longest packet that the protocol allows, whatever comes
 
 Three steps that can be used apart: `PacketSplitter` cuts at the zeros, `FrameDecoder.unwrap`
 takes off COBS and CRC, `parse_frame` reads the fields. A link that keeps frames apart by itself
-needs only the last two, and a recording (recording.py) has frames of its own between them.
+needs only the last two, and a recording (file.py) has frames of its own between them.
 
 A frame keeps the bytes that it came from (`wire`), so that a recorder can store what was
 received rather than what was understood. It takes no part in comparisons.

@@ -19,7 +19,7 @@ from adapter import KernelAdapter
 from legcurl.events import Event, LinkChanged, SamplesMissing, SetEnded, as_json
 from legcurl.protocol.frame import Answer, Gap, Samples
 from legcurl.protocol.requests import Op, Result, read_start
-from legcurl.recording import Recording
+from legcurl.recording.file import Recording
 from legcurl.station import Station, open_station
 from surroundings import Surroundings
 from worlds import SHORT_SET, STREAM_100, STREAM_200, PlayedWorld

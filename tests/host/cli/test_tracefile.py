@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from legcurl.errors import InputError, StoreError
-from legcurl.tracefile import MAX_LINE_BYTES, TraceReader, TraceWriter
+from legcurl.recording.csv_trace import MAX_LINE_BYTES, TraceReader, TraceWriter
 
 
 def written(folder: Path, text: str | bytes, name: str = "trace.csv") -> Path:

@@ -14,7 +14,7 @@ from legcurl.errors import PortBusyError, PortNotFoundError
 from legcurl.events import Event, LinkChanged, Progress, SamplesMissing, SetEnded, SetStarted
 from legcurl.feed import NOT_RUNNING, LiveFeed
 from legcurl.intake import Intake
-from legcurl.journal import ASIDE, Journal
+from legcurl.recording.journal import ASIDE, Journal
 from legcurl.session.sensor_session import RESTART_GUESS_US, SensorSession
 from legcurl.station import Station
 from live_sensor import Connection, LiveSensor, LoopbackRoute, running_from

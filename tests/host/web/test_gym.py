@@ -140,7 +140,7 @@ async def test_a_journal_that_cannot_be_written_stops_nothing_and_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Something is where its folder should be; then that is taken away."""
-    monkeypatch.setattr("legcurl.journal.RETRY_S", 0.05)
+    monkeypatch.setattr("legcurl.recording.journal.RETRY_S", 0.05)
     place = tmp_path / "gym.db.journal"
     place.write_text("in the way")
     port = free_port()

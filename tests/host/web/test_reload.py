@@ -16,7 +16,7 @@ from legcurl.errors import ConfigError
 from legcurl.events import Event, LinkChanged, Progress, SetEnded, SetStarted
 from legcurl.gym import Gym, Machine, MachineSetup
 from legcurl.motion import Calibration
-from legcurl.recording import Recording
+from legcurl.recording.file import Recording
 from legcurl.simulator.options import parse_address
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.web.live import Broadcast

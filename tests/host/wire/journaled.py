@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
-from legcurl.journal import Journal
+from legcurl.recording.journal import Journal
 from legcurl.session.annotations import ClockNote, LinkNote
 from legcurl.session.sensor_session import Item, SensorSession
 
@@ -76,7 +76,7 @@ def ended(session: SensorSession, angles: list[int] = ANGLES, oldest: int = 0) -
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of a few frames."""
-    monkeypatch.setattr("legcurl.journal.SEGMENT_BYTES", 400)
+    monkeypatch.setattr("legcurl.recording.journal.SEGMENT_BYTES", 400)
 
 
 def counted_sets(events) -> list[str]:

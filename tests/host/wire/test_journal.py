@@ -23,7 +23,7 @@ from journaled import (
 )
 from legcurl.events import SamplesMissing
 from legcurl.protocol.frame import Answer, Samples
-from legcurl.recording import Recording
+from legcurl.recording.file import Recording
 from legcurl.session.annotations import ClockNote, DamageNote, LearntNote
 from legcurl.session.sensor_session import SensorSession
 

@@ -25,9 +25,10 @@ from journaled import (
     restored,
     small,  # noqa: F401 - by name
 )
-from legcurl.journal import ASIDE
 from legcurl.protocol.frame import Samples
-from legcurl.recording import Recording, replay
+from legcurl.recording.file import Recording
+from legcurl.recording.journal import ASIDE
+from legcurl.recording.replay import replay
 from legcurl.session.annotations import LearntNote
 from legcurl.session.sensor_session import SensorSession
 
@@ -111,7 +112,7 @@ def test_a_machine_that_stood_idle_for_long_needs_little_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Its next set is the same to the last bit, though no set is left in the journal."""
-    monkeypatch.setattr("legcurl.journal.SEGMENT_BYTES", 1500)
+    monkeypatch.setattr("legcurl.recording.journal.SEGMENT_BYTES", 1500)
     angles = leg_curls(count=3, idle_s=300.0) + leg_curls(count=4)
     frames = decoded(FakeSensor(angles).packets())
     first, second = counted_sets(told(frames))
@@ -231,7 +232,7 @@ def test_no_damage_makes_a_reader_fail_or_an_old_sample_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """Bytes changed, lost and doubled, in any segment."""
-    monkeypatch.setattr("legcurl.journal.SEGMENT_BYTES", 1500)
+    monkeypatch.setattr("legcurl.recording.journal.SEGMENT_BYTES", 1500)
     whole = tmp_path / "whole"
     Writer(opened(whole)).take(*FRAMES)
     contents = [path.read_bytes() for path in sorted(whole.iterdir())]

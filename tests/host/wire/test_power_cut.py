@@ -14,7 +14,7 @@ from random import Random
 import pytest
 from fake_sensor import FakeSensor, counted, decoded, leg_curls, lines, told
 from legcurl.events import Event
-from legcurl.journal import Journal
+from legcurl.recording.journal import Journal
 from legcurl.session.annotations import ClockNote, LinkNote
 from legcurl.session.sensor_session import SensorSession
 
@@ -106,7 +106,7 @@ class Host:
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several segments in a set, so that the power also goes between two of them."""
-    monkeypatch.setattr("legcurl.journal.SEGMENT_BYTES", 2500)
+    monkeypatch.setattr("legcurl.recording.journal.SEGMENT_BYTES", 2500)
 
 
 @pytest.mark.parametrize("seed", range(CUTS))

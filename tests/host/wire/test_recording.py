@@ -17,7 +17,7 @@ from legcurl.errors import InputError, StoreError
 from legcurl.events import SamplesMissing, SetEnded
 from legcurl.motion import Calibration
 from legcurl.protocol.frame import Answer, Frame, Gap, Samples
-from legcurl.recording import (
+from legcurl.recording.file import (
     FORMAT,
     HEADER,
     NOTE,
@@ -25,8 +25,8 @@ from legcurl.recording import (
     RecordingHeader,
     RecordingWriter,
     read_recording,
-    replay,
 )
+from legcurl.recording.replay import replay
 from legcurl.session.annotations import DamageNote, LinkNote, RestartNote
 from legcurl.session.sensor_session import Item, SensorSession
 

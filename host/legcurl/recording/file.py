@@ -35,7 +35,6 @@ from typing import Any, BinaryIO, Self
 
 from legcurl._version import __version__
 from legcurl.errors import CalibrationError, InputError, StoreError
-from legcurl.events import Event
 from legcurl.motion import Calibration
 from legcurl.protocol.frame import (
     CRC_BYTES,
@@ -53,7 +52,7 @@ from legcurl.session.annotations import (
     Note,
     RestartNote,
 )
-from legcurl.session.sensor_session import HEEDED_OPS, PROGRESS_S, Item, SampleReader, SensorSession
+from legcurl.session.sensor_session import HEEDED_OPS, Item
 
 FORMAT = 1  # changes when an old reader would misread something; additions do not change it
 HEADER = 0x70
@@ -301,46 +300,6 @@ def begins_recording(head: bytes) -> bool:
 def read_recording(source: str | Path | BinaryIO) -> Recording:
     """Open a recording; iterate over it for its items."""
     return Recording(source)
-
-
-def replay(
-    recording: Recording,
-    calibration: Calibration | None = None,
-    *,
-    progress_s: float | None = PROGRESS_S,
-    on_samples: SampleReader | None = None,
-) -> Iterator[Event]:
-    """Give the events of a recording, as they were live; another calibration may be tried.
-
-    `on_samples` is given the samples that the events follow from, just before those events.
-    """
-    session = session_for(recording, calibration, progress_s=progress_s, on_samples=on_samples)
-    for item in recording:
-        yield from session.push(item)
-    note_holes(recording, session)
-    yield from session.finish()
-
-
-def session_for(
-    recording: Recording,
-    calibration: Calibration | None = None,
-    *,
-    progress_s: float | None = PROGRESS_S,
-    on_samples: SampleReader | None = None,
-) -> SensorSession:
-    """Give a session that is to take this recording's items, from the first on."""
-    return SensorSession(
-        calibration or recording.header.calibration,
-        progress_s=progress_s,
-        on_samples=on_samples,
-        nobody_to_ask=recording.header.in_order,
-    )
-
-
-def note_holes(recording: Recording, session: SensorSession) -> None:
-    """Add to the recording's damage what only the session could see, when it has taken it all."""
-    # Of a recording that is not in order, all after its first hole looks like frames out of turn.
-    recording.damage.holes = session.log.counts.holes + (session.wants is not None)
 
 
 def _matters(item: Item) -> bool:

@@ -1,6 +1,6 @@
 """All that a station takes, on disk as it comes, so that a set outlives the program.
 
-A journal is a folder of segments, each an ordinary recording (recording.py) of some minutes that
+A journal is a folder of segments, each an ordinary recording (file.py) of some minutes that
 `legcurl analyze` reads. What `write` took is in the hands of the system, so `kill -9` loses
 nothing; a thread brings it to the disk about once a second, so a power cut loses a second, which
 the sensor's own log still has. After a start a station takes `items` before it connects, and asks
@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING
 from legcurl.errors import FrameError, InputError, StoreError
 from legcurl.protocol.frame import Answer, FrameDecoder, FrameType, Gap, Samples, encode_frame
 from legcurl.protocol.requests import Op, Result, read_hello, read_start
-from legcurl.recording import SUFFIX, Recording, RecordingHeader, RecordingWriter
+from legcurl.recording.file import SUFFIX, Recording, RecordingHeader, RecordingWriter
 from legcurl.session.annotations import WALL_UNKNOWN, ClockNote, DamageNote, LearntNote, LinkNote
 
 if TYPE_CHECKING:

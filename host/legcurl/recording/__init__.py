@@ -1,0 +1,1 @@
+"""What was received, on disk: recordings, journals and CSV traces."""
