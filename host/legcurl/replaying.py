@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from legcurl.address import Pace
 from legcurl.intake import Intake
+from legcurl.links.address import Pace
 from legcurl.recording.file import Recording
 from legcurl.recording.replay import note_holes
 

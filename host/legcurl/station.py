@@ -21,14 +21,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from legcurl.address import Address, BleAddress, ReplayAddress, parse
 from legcurl.clock import WallLine, WallTimes, host_boot
 from legcurl.errors import ConfigError, LinkLostError
 from legcurl.events import SetEnded, SetStarted
 from legcurl.feed import Feed, LiveFeed
 from legcurl.guard import CHANGES, Guard, Keys
 from legcurl.intake import Intake
-from legcurl.links import route_to
+from legcurl.links.address import Address, BleAddress, ReplayAddress, parse
+from legcurl.open_route import route_to
 from legcurl.protocol.frame import Answer, encode_request
 from legcurl.protocol.requests import Hello, Op, read_json
 from legcurl.recording.file import Recording, RecordingHeader, RecordingWriter

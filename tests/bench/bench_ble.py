@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from statistics import median, quantiles
 from time import monotonic
 
-from legcurl.address import BleAddress, SerialAddress
 from legcurl.concurrency import until_first
 from legcurl.exchange import Exchange
-from legcurl.links.ble import BleRoute
+from legcurl.links.address import BleAddress, SerialAddress
+from legcurl.links.ble.link import BleRoute
 from legcurl.links.route import Link, Route
 from legcurl.links.serial import SerialRoute
+from legcurl.links.sim_address import SimOptions
 from legcurl.protocol.frame import Samples
 from legcurl.protocol.requests import OLDEST, Op, Pong, ping_request, read_ping, start_request
-from legcurl.simulator.options import SimOptions
 from legcurl.simulator.runner import SimulatedSensor
 
 INTERVALS_MS = (7.5, 30.0, 100.0)

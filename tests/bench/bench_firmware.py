@@ -29,8 +29,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "firmware"))
 
 from legcurl.firmware_files import firmware_directory, shims_directory
+from legcurl.links.sim_address import parse_address
 from legcurl.protocol.frame import Samples, encode_request
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.runner import Engine, find_engine
 from legcurl.simulator.world import World
 from sensor_process import SETTINGS_PUT, decode, run_to_the_end

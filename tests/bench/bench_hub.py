@@ -16,8 +16,8 @@ from time import perf_counter
 
 from legcurl.events import Event, Progress
 from legcurl.hub import Hub, Reader, Viewer
+from legcurl.links.sim_address import SimOptions
 from legcurl.motion import SetTracker
-from legcurl.simulator.options import SimOptions
 from legcurl.simulator.world import World
 from legcurl.view.state import ViewState
 

@@ -18,11 +18,11 @@ from time import process_time
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "wire"))
 
 from fake_sensor import FakeSensor, decoded
+from legcurl.links.sim_address import SimOptions
 from legcurl.protocol.frame import TURN, Frame, Samples
 from legcurl.recording.journal import Journal, Syncer
 from legcurl.session.annotations import ClockNote
 from legcurl.session.sensor_session import SensorSession
-from legcurl.simulator.options import SimOptions
 from legcurl.simulator.world import World
 
 MINUTES = 10

@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
 
 from browsing import browsing, until
 from legcurl.gym import MachineSetup
-from legcurl.simulator.options import SimOptions
+from legcurl.links.sim_address import SimOptions
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.store import open_store
 from legcurl.web.access import Access

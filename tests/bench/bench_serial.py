@@ -20,15 +20,15 @@ from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, process_time, time
 
-from legcurl.address import SimAddress, parse
 from legcurl.events import Progress
 from legcurl.feed import PROMPT_MS, LiveFeed
 from legcurl.intake import Intake
+from legcurl.links.address import SimAddress, parse
+from legcurl.links.sim_address import SimOptions
 from legcurl.links.simulated import SimulatedLink, SimulatedRoute
 from legcurl.protocol.frame import Samples
 from legcurl.recording.file import Recording, RecordingWriter
 from legcurl.session.sensor_session import SensorSession
-from legcurl.simulator.options import SimOptions
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
 from legcurl.station import Station, open_station
 

@@ -30,8 +30,8 @@ from fake_sensor import FakeSensor
 from legcurl.events import Progress
 from legcurl.feed import LiveFeed
 from legcurl.intake import Intake
+from legcurl.links.sim_address import parse_address
 from legcurl.session.sensor_session import SensorSession
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 from legcurl.station import Station
 from live_sensor import Connection, LiveSensor, LoopbackRoute

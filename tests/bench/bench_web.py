@@ -42,8 +42,8 @@ from legcurl.events import (
     SetStarted,
 )
 from legcurl.gym import Gym, MachineSetup
+from legcurl.links.sim_address import parse_address
 from legcurl.motion import analyze
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 from legcurl.store import Machine, NewSet, StoredSet, open_store
 from legcurl.store.records import Trace

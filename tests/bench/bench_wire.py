@@ -24,9 +24,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "wire"))
 
 import wire_reference as wire
 from fake_sensor import FakeSensor, decoded
+from legcurl.links.sim_address import parse_address
 from legcurl.protocol.frame import FrameDecoder, Samples
 from legcurl.session.sensor_session import SensorSession
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 
 GOAL_BYTES = 1.5  # a sample, at 100 Hz and with frame_ms 250, all included

@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
 
 import psycopg
 from legcurl.events import SetResult
+from legcurl.links.sim_address import SimOptions
 from legcurl.motion import analyze
-from legcurl.simulator.options import SimOptions
 from legcurl.simulator.world import World
 from legcurl.store import Store, open_store
 from legcurl.store.examination import size_of

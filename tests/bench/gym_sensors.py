@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "links"))
 
 from bench_station_memory import Circle
 from fake_sensor import PERIOD_US, FakeSensor, wire_angle
+from legcurl.links.sim_address import parse_address
 from legcurl.protocol.frame import FrameType, encode_frame
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 from live_sensor import LiveSensor
 from wire_reference import samples_body, uvarint

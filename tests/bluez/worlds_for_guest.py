@@ -8,8 +8,8 @@ import sys
 from array import array
 from pathlib import Path
 
-from legcurl.address import SimAddress, parse
 from legcurl.events import SetEnded, as_json
+from legcurl.links.address import SimAddress, parse
 from legcurl.protocol.frame import TURN
 from legcurl.simulator.world import World
 from legcurl.station import open_station

@@ -20,8 +20,8 @@ from typing import Any, TypeVar
 
 from legcurl.events import Event, SensorSeen
 from legcurl.gym import Follower, Gym, Machine, MachineSetup
+from legcurl.links.sim_address import parse_address
 from legcurl.motion import SetTracker
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 from legcurl.store import Store, open_store
 from legcurl.view.state import ViewState

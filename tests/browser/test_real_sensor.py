@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from legcurl.events import SetResult
-from legcurl.simulator.options import parse_address
+from legcurl.links.sim_address import parse_address
 from legcurl.simulator.world import World
 from playwright.sync_api import Page, expect
 from serving import Serving, SimulatedSensor

@@ -40,15 +40,15 @@ from random import Random
 from time import monotonic, process_time, thread_time
 from typing import Any
 
-from legcurl.address import BleAddress, SimAddress
 from legcurl.events import LinkChanged, Progress, SamplesMissing, SetEnded, SetResult
 from legcurl.feed import RETRIED, LiveFeed
 from legcurl.intake import Intake
-from legcurl.links.ble import BleRoute
+from legcurl.links.address import BleAddress, SimAddress
+from legcurl.links.ble.link import BleRoute
 from legcurl.links.route import Link, Route
+from legcurl.links.sim_address import SimOptions
 from legcurl.links.simulated import SIMULATED_PATIENCE_S, SimulatedRadioLink, SimulatedRoute
 from legcurl.session.sensor_session import SensorSession
-from legcurl.simulator.options import SimOptions
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station import Station

@@ -19,17 +19,17 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from legcurl.address import SimAddress
 from legcurl.errors import LinkError
 from legcurl.events import CatchingUp, Event, LinkChanged, Progress, SetEnded, SetResult
 from legcurl.feed import LiveFeed
 from legcurl.intake import Intake
+from legcurl.links.address import SimAddress
 from legcurl.links.route import Link
+from legcurl.links.sim_address import Link as LinkKind
+from legcurl.links.sim_address import SimOptions
 from legcurl.links.simulated import SimulatedRoute
 from legcurl.recording.file import RecordingHeader, RecordingWriter
 from legcurl.session.sensor_session import SensorSession
-from legcurl.simulator.options import Link as LinkKind
-from legcurl.simulator.options import SimOptions
 from legcurl.simulator.world import World
 from legcurl.station import Station
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 from legcurl.events import MuscleSuccess, SamplesMissing, SetResult
-from legcurl.simulator.options import Link, SimOptions
+from legcurl.links.sim_address import Link, SimOptions
 from legcurl.simulator.world import World
 from runs import LINKS, Watched, watch
 

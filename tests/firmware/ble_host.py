@@ -13,10 +13,10 @@ from typing import Any
 
 from bleak import BleakClient, BleakScanner
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+from legcurl.links.sim_address import parse_address
 from legcurl.protocol.frame import Answer, FrameDecoder, Gap, Samples, encode_request
 from legcurl.protocol.requests import Op, Result, start_request
 from legcurl.session.log_assembler import LogAssembler
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.radio import Central
 from legcurl.simulator.runner import Engine, SimulatedSensor
 

@@ -31,13 +31,13 @@ from bleak import BleakClient
 from bleak.exc import BleakDeviceNotFoundError, BleakError
 from bumble.device import AdvertisingType
 from bumble.hci import OwnAddressType
-from legcurl.address import SerialAddress
 from legcurl.concurrency import until_first
 from legcurl.exchange import Exchange
+from legcurl.links.address import SerialAddress
 from legcurl.links.serial import SerialRoute
+from legcurl.links.sim_address import parse_address
 from legcurl.protocol.frame import Gap, Samples, encode_request
 from legcurl.protocol.requests import Op, Result
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.radio import Central
 from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World

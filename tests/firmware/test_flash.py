@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 import serial
-from legcurl.address import SerialAddress
 from legcurl.errors import (
     ConfigError,
     LinkError,
@@ -35,6 +34,7 @@ from legcurl.install.change import plan_change
 from legcurl.install.detect import Candidate
 from legcurl.install.flash import Wish, flash
 from legcurl.install.prompt import BoardFullError, Prompt, StoredFile
+from legcurl.links.address import SerialAddress
 from legcurl.links.serial import SerialRoute
 from simulated_board import Micropython, SimulatedBoard
 

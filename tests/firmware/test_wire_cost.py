@@ -1,8 +1,8 @@
 """What a set costs on the wire, measured where it counts: behind the firmware."""
 
 import pytest
+from legcurl.links.sim_address import parse_address
 from legcurl.protocol.frame import Samples
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.runner import find_engine
 from legcurl.simulator.world import World
 from sensor_process import decode, run_to_the_end

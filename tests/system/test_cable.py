@@ -7,10 +7,10 @@ import os
 import tty
 from pathlib import Path
 
-from legcurl.address import SerialAddress, SimAddress, parse
 from legcurl.concurrency import until_first
 from legcurl.errors import LinkLostError
 from legcurl.events import CatchingUp, Event, LinkChanged, Progress, SetEnded, SetStarted, as_json
+from legcurl.links.address import SerialAddress, SimAddress, parse
 from legcurl.links.serial import SerialLink, SerialRoute
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station import open_station

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from legcurl.address import SimAddress
 from legcurl.cli.diagnosing import EXIT_PROBLEM
 from legcurl.install.diagnosis import diagnose
 from legcurl.install.examination import examine
 from legcurl.install.findings import Finding, problems
 from legcurl.install.visit import SensorVisit
+from legcurl.links.address import SimAddress
+from legcurl.links.sim_address import parse_address
 from legcurl.protocol.authentication import key_id
 from legcurl.protocol.requests import Op, read_json
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.simulator.world import World
 from legcurl.trust import KeyRing
@@ -202,7 +202,7 @@ async def test_two_known_angles_are_written_as_they_are():
 
 
 async def stored(address: str) -> Any:
-    from legcurl.address import parse
+    from legcurl.links.address import parse
 
     async with SensorVisit(parse(address)) as visit:
         return read_json(await visit.station.request(Op.CALIBRATION_GET))

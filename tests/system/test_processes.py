@@ -13,12 +13,12 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
-from legcurl.address import SimAddress, parse
 from legcurl.errors import SensorError
 from legcurl.events import Event, Progress, SetEnded
 from legcurl.feed import LiveFeed
 from legcurl.firmware_files import firmware_directory
 from legcurl.intake import Intake
+from legcurl.links.address import SimAddress, parse
 from legcurl.links.simulated import SimulatedRoute
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.runner import SimulatedSensor
@@ -28,7 +28,7 @@ IsAlive = Callable[[int], bool]
 
 HOST = """
 import asyncio
-from legcurl.address import parse
+from legcurl.links.address import parse
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station import open_station
 

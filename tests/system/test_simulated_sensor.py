@@ -8,7 +8,6 @@ from time import monotonic
 
 import pytest
 import serial
-from legcurl.address import SerialAddress, SimAddress, parse
 from legcurl.concurrency import until_first
 from legcurl.errors import ConfigError
 from legcurl.events import (
@@ -24,6 +23,7 @@ from legcurl.events import (
 from legcurl.exchange import Exchange
 from legcurl.feed import LiveFeed
 from legcurl.intake import Intake
+from legcurl.links.address import SerialAddress, SimAddress, parse
 from legcurl.links.route import Link
 from legcurl.links.serial import SerialRoute
 from legcurl.links.simulated import SimulatedRoute

@@ -13,8 +13,8 @@ from legcurl.cli.output import write_json, write_line
 from legcurl.errors import SensorError
 
 if TYPE_CHECKING:
-    from legcurl.address import Address
     from legcurl.install.visit import SensorVisit
+    from legcurl.links.address import Address
 
 SCHEMA = 1
 
@@ -59,7 +59,7 @@ def settings(
     They stay in the sensor, whatever happens to its power. Over Bluetooth a change needs the key
     that `legcurl pair` puts there.
     """
-    from legcurl.address import parse
+    from legcurl.links.address import parse
 
     given = {"name": name, "rate_hz": rate, "frame_ms": frame_ms}
     changes = {field: value for field, value in given.items() if value is not None}
@@ -67,8 +67,8 @@ def settings(
 
 
 async def _settings(where: Address, changes: Mapping[str, str | int], as_json: bool) -> None:
-    from legcurl.address import SimAddress
     from legcurl.install.visit import SensorVisit
+    from legcurl.links.address import SimAddress
 
     async with SensorVisit(where) as visit:
         sensor_id = visit.hello.sensor_id

@@ -14,11 +14,11 @@ from legcurl.cli.output import can_draw, write_json, write_line
 from legcurl.errors import CalibrationError, LegCurlError, SensorFault
 
 if TYPE_CHECKING:
-    from legcurl.address import Address
     from legcurl.install.calibrating import Calibrated
     from legcurl.install.findings import Finding
     from legcurl.install.visit import SensorVisit
     from legcurl.install.walk import Walk
+    from legcurl.links.address import Address
 
 SCHEMA = 1
 RAW = click.IntRange(0, 65535)

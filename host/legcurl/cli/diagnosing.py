@@ -17,9 +17,9 @@ from legcurl.cli.output import write_json, write_line
 from legcurl.errors import LegCurlError
 
 if TYPE_CHECKING:
-    from legcurl.address import Address
     from legcurl.install.diagnosis import Evidence
     from legcurl.install.findings import Finding
+    from legcurl.links.address import Address
 
 SCHEMA = 1
 SECONDS = 15.0  # somebody at the machine moves the lever once from end to end in it

@@ -95,8 +95,8 @@ def _show_plan(board: BoardFile | None, as_json: bool) -> None:
 
 def _find(port: str | None, board: BoardFile | None, person: _Person) -> Candidate:
     """The port to use; a person is asked where more than one would do, or none surely does."""
-    from legcurl.address import SerialAddress, parse
     from legcurl.install.detect import boot_drive, candidate_at
+    from legcurl.links.address import SerialAddress, parse
 
     if port is not None:
         address = parse(port if ":" in port else f"serial:{port}")

@@ -11,14 +11,14 @@ from legcurl.cli.output import can_draw, write_line
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from legcurl.address import Address
     from legcurl.install.findings import Finding
+    from legcurl.links.address import Address
 
 
 def installers_address(text: str) -> Address:
     """Read an address; a simulated sensor that names no lifter gets an installer's hand."""
-    from legcurl.address import SimAddress, parse
-    from legcurl.simulator.options import check_lifter
+    from legcurl.links.address import SimAddress, parse
+    from legcurl.links.sim_address import check_lifter
 
     address = parse(text)
     if isinstance(address, SimAddress) and "lifter=" not in text:

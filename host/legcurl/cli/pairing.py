@@ -14,8 +14,8 @@ from legcurl.cli.output import write_json, write_line
 from legcurl.errors import ConfigError, ImpostorError, SensorError, WrongKeyError
 
 if TYPE_CHECKING:
-    from legcurl.address import Address
     from legcurl.install.visit import SensorVisit
+    from legcurl.links.address import Address
     from legcurl.protocol.requests import Hello
     from legcurl.trust import KeyRing
 
@@ -35,14 +35,14 @@ def pair(address: str, show: bool, erase: bool, as_json: bool) -> None:
     """
     if show and erase:
         raise click.UsageError("--show changes nothing and --erase does: give one of them.")
-    from legcurl.address import parse
+    from legcurl.links.address import parse
 
     run_until_ended(_pair(parse(address), show, erase, as_json))
 
 
 async def _pair(where: Address, show: bool, erase: bool, as_json: bool) -> None:
-    from legcurl.address import SimAddress
     from legcurl.install.visit import SensorVisit
+    from legcurl.links.address import SimAddress
     from legcurl.trust import KeyRing
 
     ring = KeyRing()

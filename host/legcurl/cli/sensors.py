@@ -85,10 +85,10 @@ async def _find(ports: tuple[str, ...], findings: Findings) -> None:
 
 async def _listen(findings: Findings) -> None:
     """Find what Bluetooth hears. That there is none is worth a note and no error."""
-    from legcurl.address import BleAddress
+    from legcurl.links.address import BleAddress
 
     try:
-        from legcurl.links.ble import look_around
+        from legcurl.links.ble.link import look_around
 
         heard = await look_around(LOOK_S)
     except LegCurlError as error:
@@ -114,8 +114,8 @@ def _usb_ports() -> dict[str, str]:
 
 
 async def _ask(port: str, device: str) -> PortReport:
-    from legcurl.address import SerialAddress, parse
     from legcurl.exchange import probe
+    from legcurl.links.address import SerialAddress, parse
     from legcurl.links.serial import SerialRoute
 
     address = parse(port if ":" in port else f"serial:{port}")

@@ -13,7 +13,7 @@ from legcurl.cli.output import PlainLines, logged_warnings_to, write_json, write
 from legcurl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from legcurl.simulator.options import SimOptions
+    from legcurl.links.sim_address import SimOptions
     from legcurl.simulator.world import World
 
 LOCALHOST = "127.0.0.1"
@@ -44,7 +44,7 @@ def simulate(
     The real firmware runs on the MicroPython VM in front of a simulated encoder, machine and
     lifter. It runs until Ctrl-C, or with pace=fast until its world ends and is read to the end.
     """
-    from legcurl.simulator.options import parse_address
+    from legcurl.links.sim_address import parse_address
 
     options = parse_address(sim)
     if not (truth or csv_file):

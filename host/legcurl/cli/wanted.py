@@ -105,7 +105,7 @@ def _with_options(config: Config, options: Options) -> Config:
 
 
 def _machines(stations: tuple[str, ...]) -> tuple[MachineConfig, ...]:
-    from legcurl.address import parse
+    from legcurl.links.address import parse
 
     machines = []
     for number, text in enumerate(stations, 1):

@@ -15,7 +15,7 @@ from legcurl.errors import LinkLostError
 from legcurl.events import SetEnded, SetResult
 
 if TYPE_CHECKING:
-    from legcurl.address import Address
+    from legcurl.links.address import Address
     from legcurl.motion import Calibration
 
 SUMMARIES = 20  # sets told once more when the picture is gone; a gym's day has hundreds
@@ -49,8 +49,8 @@ def watch(
     On a terminal this is a picture of the set; elsewhere it is a line for each event that
     matters, or with --json one event a line.
     """
-    from legcurl.address import parse
     from legcurl.feed import PROMPT_MS
+    from legcurl.links.address import parse
 
     _follow(
         parse(address),
@@ -81,7 +81,7 @@ def record(
     FILE can be read by 'legcurl analyze' and 'legcurl replay', also after a crash or power cut
     in mid-write. It is never overwritten.
     """
-    from legcurl.address import parse
+    from legcurl.links.address import parse
 
     _follow(
         parse(address),
@@ -111,8 +111,8 @@ def replay(
     as_json: bool,
 ) -> None:
     """Show the recording FILE again: the same events, whatever the pace."""
-    from legcurl.address import ReplayAddress, parse_pace
     from legcurl.cli.output import can_draw
+    from legcurl.links.address import ReplayAddress, parse_pace
 
     pace = pace or ("realtime" if can_draw() and not as_json else "fast")
     _follow(

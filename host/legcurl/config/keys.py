@@ -13,8 +13,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from legcurl.address import parse
 from legcurl.errors import ConfigError
+from legcurl.links.address import parse
 from legcurl.web.access import PIN_MAX, PIN_MIN, TOKEN_MIN
 
 PREFIX = "LEGCURL_"

@@ -199,7 +199,7 @@ async def _of_bluetooth(*, scan: bool) -> list[Finding]:
         ]
     if not scan:
         return []
-    from legcurl.links.ble import look_around
+    from legcurl.links.ble.link import look_around
 
     try:
         heard = await look_around(SCAN_S)

@@ -13,7 +13,6 @@ from math import inf
 from statistics import median
 from typing import Any
 
-from legcurl.address import Address, SimAddress
 from legcurl.clock import PING_EVERY_S
 from legcurl.install.calibrating import direction_of
 from legcurl.install.drift import Ping, of_clock
@@ -32,6 +31,7 @@ from legcurl.install.judging import (
 )
 from legcurl.install.magnet import MagnetBin, MagnetSurvey
 from legcurl.install.stream import LATE_US, StreamSurvey
+from legcurl.links.address import Address, SimAddress
 from legcurl.links.route import SILENCE_S
 from legcurl.motion.calibration import MIN_ROM_DEG
 from legcurl.protocol.frame import TURN

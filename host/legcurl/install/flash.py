@@ -17,7 +17,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from legcurl.address import SerialAddress
 from legcurl.concurrency import until_first
 from legcurl.errors import (
     ConfigError,
@@ -54,6 +53,7 @@ from legcurl.install.detect import (
 from legcurl.install.fitting import check_build, check_native, check_version, choose_board
 from legcurl.install.prompt import ENTER_AGAIN_S, ENTER_S, About, BoardFullError, Prompt
 from legcurl.install.watcher import Watcher
+from legcurl.links.address import SerialAddress
 from legcurl.links.route import READ_BYTES, Link
 from legcurl.links.serial import SerialRoute
 from legcurl.protocol.frame import encode_request

@@ -19,8 +19,8 @@ from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from legcurl.address import SerialAddress
 from legcurl.errors import ConfigError, LinkLostError, NotASensorError, SensorError
+from legcurl.links.address import SerialAddress
 from legcurl.links.serial import check_port
 
 if TYPE_CHECKING:

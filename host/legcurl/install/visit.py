@@ -15,7 +15,6 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
-from legcurl.address import BleAddress, ReplayAddress
 from legcurl.errors import ConfigError, FrameError, LegCurlError, LinkLostError
 from legcurl.feed import LiveFeed
 from legcurl.guard import Guard
@@ -23,7 +22,8 @@ from legcurl.install.judging import LinkFigures
 from legcurl.install.magnet import MagnetSurvey
 from legcurl.install.stream import Run, StreamSurvey
 from legcurl.intake import Intake
-from legcurl.links import route_to
+from legcurl.links.address import BleAddress, ReplayAddress
+from legcurl.open_route import route_to
 from legcurl.protocol.frame import Answer, Gap, Samples
 from legcurl.protocol.requests import Op, Result, read_hello, read_json, read_ping, read_start
 from legcurl.session.annotations import LinkNote
@@ -32,8 +32,8 @@ from legcurl.station import Station
 from legcurl.trust import KeyRing
 
 if TYPE_CHECKING:
-    from legcurl.address import Address
     from legcurl.exchange import Exchange
+    from legcurl.links.address import Address
     from legcurl.protocol.requests import Hello
 
 GONE_S = 20.0

@@ -23,7 +23,6 @@ from pathlib import Path
 
 import serial
 
-from legcurl.address import SerialAddress
 from legcurl.errors import (
     LinkError,
     LinkLostError,
@@ -31,6 +30,7 @@ from legcurl.errors import (
     PortNotFoundError,
     PortPermissionError,
 )
+from legcurl.links.address import SerialAddress
 from legcurl.links.route import PATIENCE_S, READ_BYTES, SILENCE_S
 
 MISSING = {errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO, errno.ENOTDIR}

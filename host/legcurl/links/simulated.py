@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from legcurl.address import SerialAddress, SimAddress
 from legcurl.errors import LinkError, LinkLostError
+from legcurl.links.address import SerialAddress, SimAddress
 from legcurl.links.route import SILENCE_S, Link
 from legcurl.links.serial import SerialRoute
 from legcurl.links.tcp import TcpRoute
@@ -26,7 +26,7 @@ END_S = 1.0
 END_POLL_S = 0.02
 
 if TYPE_CHECKING:
-    from legcurl.links.ble import BleRoute
+    from legcurl.links.ble.link import BleRoute
 
 
 class SimulatedRoute:
@@ -67,8 +67,8 @@ class SimulatedRoute:
         if ended:
             return SimulatedRadioLink(None, self.sensor)
         if self._radio is None:
-            from legcurl.address import BleAddress
-            from legcurl.links.ble import BleRoute
+            from legcurl.links.address import BleAddress
+            from legcurl.links.ble.link import BleRoute
 
             on_air = self.sensor.radio
             assert on_air is not None

@@ -10,8 +10,8 @@ import asyncio
 import socket
 from contextlib import suppress
 
-from legcurl.address import TcpAddress
 from legcurl.errors import LinkError, LinkLostError, PortNotFoundError
+from legcurl.links.address import TcpAddress
 from legcurl.links.route import PATIENCE_S, READ_BYTES, SILENCE_S
 
 CONNECT_TIMEOUT_S = 5.0  # the same network answers in milliseconds; a wrong host never does

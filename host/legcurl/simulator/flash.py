@@ -16,7 +16,7 @@ from legcurl.firmware_files import firmware_version
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from legcurl.simulator.options import SimOptions
+    from legcurl.links.sim_address import SimOptions
 
 CRASH = """\
 === firmware {version}, 4711 s after a start by power_on, times in a row: 1

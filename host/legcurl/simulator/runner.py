@@ -36,10 +36,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from legcurl.address import SerialAddress, TcpAddress
 from legcurl.concurrency import until_first
 from legcurl.errors import ConfigError, LinkError, PortBusyError, SensorError
 from legcurl.firmware_files import firmware_directory, shims_directory
+from legcurl.links.address import SerialAddress, TcpAddress
 from legcurl.links.serial import SerialRoute
 from legcurl.simulator.flash import OLD_FIRMWARE, fill_flash
 
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from legcurl.links.route import Link
-    from legcurl.simulator.options import SimOptions
+    from legcurl.links.sim_address import SimOptions
     from legcurl.simulator.radio.air import VirtualRadio
     from legcurl.simulator.radio.on_air import OnAir
 

@@ -21,6 +21,7 @@ from random import Random
 from typing import Any
 
 from legcurl.errors import ConfigError, LegCurlError
+from legcurl.links.sim_address import SimOptions, parse_address
 from legcurl.simulator.encoder import (
     AS5600_STEPS,
     FULL_TURN_DEG,
@@ -47,7 +48,6 @@ from legcurl.simulator.lifter import Behaviour, Lifter
 from legcurl.simulator.machine import DECISION_S, STEP_S, STEPS_PER_DECISION, Machine
 from legcurl.simulator.measure import GRID_S, Track
 from legcurl.simulator.muscle import Muscle
-from legcurl.simulator.options import SimOptions, parse_address
 from legcurl.simulator.outages import LinkSchedule
 from legcurl.simulator.scenario import draw
 from legcurl.simulator.truth import SetTruth, evaluate

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from adapter import KernelAdapter
 from bleak import BleakClient, BleakScanner
-from legcurl.address import BleAddress
 from legcurl.concurrency import until_first
 from legcurl.errors import AdapterOffError
 from legcurl.exchange import Exchange, probe
-from legcurl.links.ble import PATIENCE_S, BleLink, BleRoute, look_around
-from legcurl.links.ble_service import REQUESTS, SERVICE, uuid_of
+from legcurl.links.address import BleAddress
+from legcurl.links.ble.gatt import REQUESTS, SERVICE, uuid_of
+from legcurl.links.ble.link import PATIENCE_S, BleLink, BleRoute, look_around
 from legcurl.protocol.frame import Answer, Samples, encode_request
 from legcurl.protocol.requests import OLDEST, Op, Result, ping_request, read_ping, start_request
 from surroundings import Surroundings

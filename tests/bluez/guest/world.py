@@ -25,9 +25,9 @@ from typing import Any
 from bumble.device import Connection, Device
 from bumble.gatt import Characteristic
 from bumble.transport import open_transport
-from legcurl.address import SimAddress, parse
 from legcurl.errors import SensorError
 from legcurl.firmware_files import firmware_directory
+from legcurl.links.address import SimAddress, parse
 from legcurl.simulator.radio import VirtualRadio
 from legcurl.simulator.radio.controller import VirtualController
 from legcurl.simulator.radio.on_air import OnAir

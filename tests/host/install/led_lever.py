@@ -14,8 +14,8 @@ from random import Random
 from legcurl.install.magnet import MagnetSurvey
 from legcurl.install.range_survey import RangeSurvey, Rest
 from legcurl.install.stream import Run, StreamSurvey
+from legcurl.links.sim_address import parse_address
 from legcurl.protocol.frame import TURN, Samples
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 
 RATE_HZ = 100

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from led_lever import Led, Watched, frames
-from legcurl.address import SerialAddress, SimAddress
 from legcurl.install.calibrating import raw_of
 from legcurl.install.diagnosis import Evidence, diagnose
 from legcurl.install.drift import Ping, drift_of
 from legcurl.install.findings import Finding, problems
 from legcurl.install.judging import LinkFigures
+from legcurl.links.address import SerialAddress, SimAddress
+from legcurl.links.sim_address import parse_address
 from legcurl.protocol.frame import Samples
 from legcurl.protocol.requests import Hello
-from legcurl.simulator.options import parse_address
 
 HELLO = Hello(
     protocol=(1, 1),

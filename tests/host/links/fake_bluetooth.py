@@ -21,7 +21,7 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import BleakError
-from legcurl.links.ble_service import ANSWERS, COMPANY, REQUESTS, SAMPLES, SERVICE
+from legcurl.links.ble.gatt import ANSWERS, COMPANY, REQUESTS, SAMPLES, SERVICE
 from live_sensor import LiveSensor
 
 ADVERTISING_S = 0.02

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from legcurl.address import (
+from legcurl.errors import ConfigError
+from legcurl.links.address import (
     BleAddress,
     ReplayAddress,
     SerialAddress,
@@ -15,7 +16,6 @@ from legcurl.address import (
     parse,
     parse_pace,
 )
-from legcurl.errors import ConfigError
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason
 from fake_bluetooth import FakeBluetooth, Peripheral
 from fake_sensor import FakeSensor, leg_curls
-from legcurl.address import BleAddress
 from legcurl.errors import AdapterOffError, SensorNotFoundError, SensorUnreachableError
-from legcurl.links.ble import BleLink, BleRoute
+from legcurl.links.address import BleAddress
+from legcurl.links.ble.link import BleLink, BleRoute
 from live_sensor import LiveSensor
 
 ANGLES = leg_curls(count=1)
@@ -22,8 +22,8 @@ ANGLES = leg_curls(count=1)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting proves nothing here."""
     for name, seconds in (("LOOK_S", 1.0), ("SETTLE_S", 0.1), ("CONNECT_S", 0.5)):
-        monkeypatch.setattr(f"legcurl.links.ble.{name}", seconds)
-    monkeypatch.setattr("legcurl.links.ble_adapter.SLICE_S", 0.2)
+        monkeypatch.setattr(f"legcurl.links.ble.link.{name}", seconds)
+    monkeypatch.setattr("legcurl.links.ble.adapter.SLICE_S", 0.2)
     monkeypatch.setattr("bleak_retry_connector.BLEAK_BACKOFF_TIME", 0.01)
 
 

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from fake_sensor import FakeSensor, leg_curls
-from legcurl.links.ble_inbox import Inbox
+from legcurl.links.ble.receive_buffer import Inbox
 from legcurl.links.route import READ_BYTES
 from legcurl.protocol.frame import Answer, FrameDecoder
 

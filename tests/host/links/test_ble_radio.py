@@ -10,7 +10,6 @@ from itertools import pairwise
 
 import pytest
 from fake_sensor import counted, lines, only
-from legcurl.address import BleAddress, SerialAddress
 from legcurl.concurrency import until_first
 from legcurl.errors import (
     LinkLostError,
@@ -23,13 +22,14 @@ from legcurl.exchange import Exchange
 from legcurl.feed import LiveFeed
 from legcurl.guard import Guard
 from legcurl.intake import Intake
-from legcurl.links.ble import BleRoute, look_around
+from legcurl.links.address import BleAddress, SerialAddress
+from legcurl.links.ble.link import BleRoute, look_around
 from legcurl.links.serial import SerialRoute
+from legcurl.links.sim_address import SimOptions
 from legcurl.protocol.authentication import new_key
 from legcurl.protocol.frame import Answer, encode_request
 from legcurl.protocol.requests import Op
 from legcurl.session.sensor_session import SensorSession
-from legcurl.simulator.options import SimOptions
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station import Station, open_station
@@ -231,7 +231,7 @@ async def test_a_sensor_that_restarts_in_mid_set_is_followed() -> None:
 async def test_a_second_host_is_told_that_the_sensor_is_in_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("legcurl.links.ble.FREE_S", 1.0)
+    monkeypatch.setattr("legcurl.links.ble.link.FREE_S", 1.0)
     async with a_gym() as gym:
         sensor = await gym.sensor(SET)
         one, other = await gym.computer(1), await gym.computer(2)

@@ -8,8 +8,8 @@ from time import monotonic
 import pytest
 from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailableReason
 from fake_bluetooth import FakeBluetooth, Peripheral
-from legcurl.address import BleAddress, parse
 from legcurl.cli.app import run
+from legcurl.links.address import BleAddress, parse
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_a_computer_without_an_adapter_is_a_note_and_no_error(
 def test_an_adapter_that_hangs_is_not_waited_for_long(
     bluetooth: FakeBluetooth, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("legcurl.links.ble_adapter.SWITCH_S", 0.3)
+    monkeypatch.setattr("legcurl.links.ble.adapter.SWITCH_S", 0.3)
     bluetooth.scan_hangs = True
     began_s = monotonic()
     assert run(["sensors", "--json"]) == 0

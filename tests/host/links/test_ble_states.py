@@ -16,7 +16,6 @@ from bleak.exc import (
 )
 from fake_bluetooth import FakeBluetooth, FakeClient, Peripheral
 from fake_sensor import FakeSensor, leg_curls
-from legcurl.address import BleAddress
 from legcurl.errors import (
     AdapterError,
     AdapterNotFoundError,
@@ -30,10 +29,11 @@ from legcurl.errors import (
     SensorUnreachableError,
     ServiceMissingError,
 )
-from legcurl.links import ble_troubles
-from legcurl.links.ble import BleLink, BleRoute
-from legcurl.links.ble_claim import Claim
-from legcurl.links.ble_service import ANSWERS, REQUESTS, SAMPLES
+from legcurl.links.address import BleAddress
+from legcurl.links.ble import errors
+from legcurl.links.ble.gatt import ANSWERS, REQUESTS, SAMPLES
+from legcurl.links.ble.link import BleLink, BleRoute
+from legcurl.links.ble.lock import Claim
 from live_sensor import LiveSensor
 
 ANGLES = leg_curls(count=1)
@@ -51,10 +51,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         ("CONNECT_S", 0.8),
         ("WRITE_S", 0.3),
     ):
-        monkeypatch.setattr(f"legcurl.links.ble.{name}", seconds)
-    monkeypatch.setattr("legcurl.links.ble_adapter.SLICE_S", 0.1)
-    monkeypatch.setattr("legcurl.links.ble_adapter.SWITCH_S", 0.5)
-    monkeypatch.setattr("legcurl.links.ble_troubles.LINUX", True)
+        monkeypatch.setattr(f"legcurl.links.ble.link.{name}", seconds)
+    monkeypatch.setattr("legcurl.links.ble.adapter.SLICE_S", 0.1)
+    monkeypatch.setattr("legcurl.links.ble.adapter.SWITCH_S", 0.5)
+    monkeypatch.setattr("legcurl.links.ble.errors.LINUX", True)
     monkeypatch.setattr("bleak_retry_connector.BLEAK_BACKOFF_TIME", 0.01)
 
 
@@ -148,9 +148,9 @@ async def test_an_adapter_that_is_not_there_is_named() -> None:
 async def test_elsewhere_than_on_linux_the_remedies_are_that_systems(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("legcurl.links.ble_troubles.LINUX", False)
+    monkeypatch.setattr("legcurl.links.ble.errors.LINUX", False)
     for reason in (Reason.POWERED_OFF, Reason.DENIED_BY_USER):
-        error = ble_troubles.adapter_trouble(unavailable(reason)(), "")
+        error = errors.adapter_trouble(unavailable(reason)(), "")
         assert "ettings" in str(error)
         assert "bluetoothctl" not in str(error)
 
@@ -275,7 +275,7 @@ async def test_a_second_legcurl_on_this_computer_is_told_so(
     )
     link = await BleRoute(BleAddress("Leg curl 1")).connect()
     script = (
-        "import sys; from legcurl.links.ble_claim import Claim; Claim(sys.argv[1], name='Leg curl')"
+        "import sys; from legcurl.links.ble.lock import Claim; Claim(sys.argv[1], name='Leg curl')"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script, "E6:60:58:38:83:17"], capture_output=True, text=True

@@ -13,12 +13,12 @@ from bleak.exc import (
 )
 from fake_bluetooth import FakeBluetooth, Peripheral
 from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
-from legcurl.address import BleAddress
 from legcurl.events import Event, LinkChanged
 from legcurl.feed import LiveFeed
 from legcurl.intake import Intake
-from legcurl.links.ble import BleRoute
-from legcurl.links.ble_inbox import Inbox
+from legcurl.links.address import BleAddress
+from legcurl.links.ble.link import BleRoute
+from legcurl.links.ble.receive_buffer import Inbox
 from legcurl.session.sensor_session import SensorSession
 from legcurl.station import Station
 from live_sensor import START, LiveSensor
@@ -34,8 +34,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("legcurl.concurrency.BACKOFF_FIRST_S", 0.005)
     monkeypatch.setattr("legcurl.concurrency.BACKOFF_MAX_S", 0.02)
     monkeypatch.setattr("legcurl.exchange.REPEAT_S", 0.3)
-    monkeypatch.setattr("legcurl.links.ble.SETTLE_S", 0.05)
-    monkeypatch.setattr("legcurl.links.ble_adapter.SLICE_S", 0.1)
+    monkeypatch.setattr("legcurl.links.ble.link.SETTLE_S", 0.05)
+    monkeypatch.setattr("legcurl.links.ble.adapter.SLICE_S", 0.1)
     monkeypatch.setattr("bleak_retry_connector.BLEAK_BACKOFF_TIME", 0.01)
 
 
@@ -152,7 +152,7 @@ async def test_a_reader_who_stalls_costs_neither_samples_nor_the_link(
         boxes.append(Inbox(limit=1000))
         return boxes[-1]
 
-    monkeypatch.setattr("legcurl.links.ble.Inbox", small)
+    monkeypatch.setattr("legcurl.links.ble.link.Inbox", small)
     peripheral = leg_curl()
     station = station_on(FakeBluetooth(peripheral), waiting=10)
     async with asyncio.timeout(PATIENCE_S), station:

@@ -10,13 +10,13 @@ import pytest
 from fake_bluetooth import FakeBluetooth, Peripheral
 from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
 from legcurl import trust
-from legcurl.address import BleAddress
 from legcurl.errors import ImpostorError, RequestRefusedError, WrongKeyError
 from legcurl.events import Event, LinkChanged
 from legcurl.feed import LiveFeed
 from legcurl.guard import Guard
 from legcurl.intake import Intake
-from legcurl.links.ble import BleRoute
+from legcurl.links.address import BleAddress
+from legcurl.links.ble.link import BleRoute
 from legcurl.protocol.authentication import key_id, proof, request_mac
 from legcurl.session.sensor_session import SensorSession
 from legcurl.station import Station
@@ -98,8 +98,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting proves nothing here."""
     monkeypatch.setattr("legcurl.concurrency.BACKOFF_FIRST_S", 0.005)
     monkeypatch.setattr("legcurl.concurrency.BACKOFF_MAX_S", 0.02)
-    monkeypatch.setattr("legcurl.links.ble.SETTLE_S", 0.05)
-    monkeypatch.setattr("legcurl.links.ble_adapter.SLICE_S", 0.1)
+    monkeypatch.setattr("legcurl.links.ble.link.SETTLE_S", 0.05)
+    monkeypatch.setattr("legcurl.links.ble.adapter.SLICE_S", 0.1)
 
 
 def leg_curl(sensor: LiveSensor) -> Peripheral:

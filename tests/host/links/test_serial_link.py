@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from legcurl.address import SerialAddress
 from legcurl.errors import (
     LinkError,
     LinkLostError,
@@ -20,6 +19,7 @@ from legcurl.errors import (
     PortNotFoundError,
     PortPermissionError,
 )
+from legcurl.links.address import SerialAddress
 from legcurl.links.serial import SerialLink, SerialRoute
 
 NOBODY = 65_534

@@ -7,8 +7,8 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from legcurl.address import TcpAddress
 from legcurl.errors import LinkError, LinkLostError, PortNotFoundError
+from legcurl.links.address import TcpAddress
 from legcurl.links.tcp import TcpLink, TcpRoute
 
 

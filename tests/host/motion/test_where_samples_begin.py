@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from legcurl.events import SetEnded, SetResult, plain
+from legcurl.links.sim_address import parse_address
 from legcurl.motion import Calibration, SetTracker, analyze
 from legcurl.motion.resampler import GRID_US, LATTICE_US
 from legcurl.motion.tracker import LOOK_EVERY
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 from lever import Lever
 

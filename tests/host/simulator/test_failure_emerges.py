@@ -4,7 +4,7 @@ from dataclasses import replace
 from statistics import median
 
 import pytest
-from legcurl.simulator.options import SimOptions
+from legcurl.links.sim_address import SimOptions
 from legcurl.simulator.world import World
 
 # Not used for tuning anything.

@@ -6,6 +6,7 @@ from math import isnan
 import pytest
 from legcurl.cli.installer import installers_address
 from legcurl.errors import ConfigError
+from legcurl.links.sim_address import FAULTS, SimOptions, parse_address
 from legcurl.simulator.encoder import GAIN_MOST, Magnet
 from legcurl.simulator.faults import (
     BUS_ERROR,
@@ -18,7 +19,6 @@ from legcurl.simulator.faults import (
     TICKS_HELD,
 )
 from legcurl.simulator.flash import fill_flash
-from legcurl.simulator.options import FAULTS, SimOptions, parse_address
 from legcurl.simulator.programs import INSTALLER_ROUNDS
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
 

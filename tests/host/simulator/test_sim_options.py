@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from legcurl.errors import ConfigError
+from legcurl.links.sim_address import FAULTS, SimOptions, parse_address
 from legcurl.simulator.families import FAMILIES
-from legcurl.simulator.options import FAULTS, SimOptions, parse_address
 
 
 def test_sim_alone_is_a_steady_lifter_at_80_percent_in_real_time():

@@ -11,7 +11,7 @@ from math import isnan
 
 import pytest
 from legcurl.errors import ConfigError
-from legcurl.simulator.options import SimOptions, parse_address
+from legcurl.links.sim_address import SimOptions, parse_address
 from legcurl.simulator.world import (
     AFTER_LAST_SET_S,
     HEADER,

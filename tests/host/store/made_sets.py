@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
+from legcurl.links.sim_address import parse_address
 from legcurl.motion import analyze
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 from legcurl.store import Machine, NewSet
 from legcurl.store.records import Expected, Trace

@@ -13,8 +13,8 @@ from functools import cache
 
 from legcurl.events import Event, SensorSeen, SetEnded
 from legcurl.gym import Boot, Machine
+from legcurl.links.sim_address import parse_address
 from legcurl.motion import SetTracker
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.world import World
 
 FRAME = 25  # samples that come at once

@@ -13,7 +13,7 @@ import pytest
 from legcurl.errors import ConfigError
 from legcurl.events import SetEnded
 from legcurl.gym import Gym, Machine, MachineSetup
-from legcurl.simulator.options import SimOptions
+from legcurl.links.sim_address import SimOptions
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.simulator.world import World
 from legcurl.store import SetQuery, open_store

@@ -15,9 +15,9 @@ from legcurl.config import Config, MachineConfig, WebConfig
 from legcurl.errors import ConfigError
 from legcurl.events import Event, LinkChanged, Progress, SetEnded, SetStarted
 from legcurl.gym import Gym, Machine, MachineSetup
+from legcurl.links.sim_address import parse_address
 from legcurl.motion import Calibration
 from legcurl.recording.file import Recording
-from legcurl.simulator.options import parse_address
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.web.live import Broadcast
 from played import play_set

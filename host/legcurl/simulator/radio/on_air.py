@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bleak.backends.client import BaseBleakClient
     from bleak.backends.scanner import BaseBleakScanner
 
-    from legcurl.simulator.options import SimOptions
+    from legcurl.links.sim_address import SimOptions
 
 # How fast the radio's clock runs where the world's runs as fast as it can. There the firmware
 # waits for its radio, so that this decides how long a simulation takes and nothing else.

@@ -25,7 +25,7 @@ from urllib.parse import parse_qsl, unquote
 from legcurl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from legcurl.simulator.options import SimOptions
+    from legcurl.links.sim_address import SimOptions
 
 Pace = float | Literal["fast"]  # seconds of the recording in a second here
 
@@ -169,7 +169,7 @@ def _replay(text: str, rest: str) -> ReplayAddress:
 
 
 def _sim(text: str, _rest: str) -> SimAddress:
-    from legcurl.simulator.options import parse_address
+    from legcurl.links.sim_address import parse_address
 
     return SimAddress(parse_address(text))
 

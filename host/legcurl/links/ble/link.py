@@ -1,7 +1,7 @@
 """A sensor by Bluetooth Low Energy, through bleak: BlueZ on Linux, CoreBluetooth on macOS.
 
-    BleRoute.connect   look for it (ble_adapter.py) → connect → check the table → subscribe
-    BleLink            notifications → whole packets (ble_inbox.py) → read; write → requests
+    BleRoute.connect   look for it (adapter.py) → connect → check the table → subscribe
+    BleLink            notifications → whole packets (receive_buffer.py) → read; write → requests
 
 The route looks for the sensor anew for every connection, so nothing that went stale (the system's
 handle of a device, the number of an adapter that was unplugged) keeps it from coming back. What
@@ -23,7 +23,6 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from legcurl.address import BleAddress
 from legcurl.concurrency import until_first
 from legcurl.errors import (
     BluetoothMissingError,
@@ -34,9 +33,10 @@ from legcurl.errors import (
     SensorUnreachableError,
     ServiceMissingError,
 )
-from legcurl.links.ble_claim import Claim
-from legcurl.links.ble_inbox import Inbox
-from legcurl.links.ble_service import ANSWERS, REQUESTS, SAMPLES, SERVICE, Sighting, is_address
+from legcurl.links.address import BleAddress
+from legcurl.links.ble.gatt import ANSWERS, REQUESTS, SAMPLES, SERVICE, Sighting, is_address
+from legcurl.links.ble.lock import Claim
+from legcurl.links.ble.receive_buffer import Inbox
 from legcurl.links.route import READ_BYTES, SILENCE_S
 
 try:
@@ -44,8 +44,8 @@ try:
     from bleak_retry_connector import clear_cache, establish_connection
     from bleak_retry_connector.bluez import get_connected_devices
 
-    from legcurl.links.ble_adapter import Adapter, Search, shared_adapter
-    from legcurl.links.ble_troubles import TROUBLES, adapter_trouble, words_of
+    from legcurl.links.ble.adapter import Adapter, Search, shared_adapter
+    from legcurl.links.ble.errors import TROUBLES, adapter_trouble, words_of
 except ModuleNotFoundError as missing:
     raise BluetoothMissingError(
         f"Bluetooth needs bleak, which is not installed ({missing}). "

@@ -24,8 +24,8 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 from bleak import BleakScanner
 
 from legcurl.errors import AdapterError, BluetoothServiceError, LinkError
-from legcurl.links.ble_service import COMPANY, SERVICE, Sighting, read_advertised
-from legcurl.links.ble_troubles import TROUBLES, adapter_trouble, words_of
+from legcurl.links.ble.errors import TROUBLES, adapter_trouble, words_of
+from legcurl.links.ble.gatt import COMPANY, SERVICE, Sighting, read_advertised
 
 if TYPE_CHECKING:
     from bleak.backends.device import BLEDevice

@@ -1,0 +1,1 @@
+"""Sensors by Bluetooth Low Energy, through bleak."""
