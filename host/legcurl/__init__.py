@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from legcurl.errors import LegCurlError
     from legcurl.events import Event, RepResult, SetResult
     from legcurl.motion import Calibration, SetTracker, analyze
-    from legcurl.station import Station, open_station
+    from legcurl.station.station import Station, open_station
 
 _HOMES = {
     "Calibration": "legcurl.motion",
@@ -22,9 +22,9 @@ _HOMES = {
     "RepResult": "legcurl.events",
     "SetResult": "legcurl.events",
     "SetTracker": "legcurl.motion",
-    "Station": "legcurl.station",
+    "Station": "legcurl.station.station",
     "analyze": "legcurl.motion",
-    "open_station": "legcurl.station",
+    "open_station": "legcurl.station.station",
 }
 
 __all__ = [

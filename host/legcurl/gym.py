@@ -29,13 +29,13 @@ from typing import Protocol
 from legcurl.concurrency import Backoff
 from legcurl.errors import ConfigError, LegCurlError, LinkLostError
 from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
-from legcurl.feed import PROMPT_MS
 from legcurl.hub import Hub
 from legcurl.logs import about_machine
 from legcurl.motion import Calibration
 from legcurl.protocol.requests import Hello
 from legcurl.recording.journal import Journal, Syncer
-from legcurl.station import Station, StationCounts, open_station
+from legcurl.station.live_feed import PROMPT_MS
+from legcurl.station.station import Station, StationCounts, open_station
 from legcurl.view.state import ViewState
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,6 @@ from statistics import median, quantiles
 from time import monotonic
 
 from legcurl.concurrency import until_first
-from legcurl.exchange import Exchange
 from legcurl.links.address import BleAddress, SerialAddress
 from legcurl.links.ble.link import BleRoute
 from legcurl.links.route import Link, Route
@@ -25,6 +24,7 @@ from legcurl.links.sim_address import SimOptions
 from legcurl.protocol.frame import Samples
 from legcurl.protocol.requests import OLDEST, Op, Pong, ping_request, read_ping, start_request
 from legcurl.simulator.runner import SimulatedSensor
+from legcurl.station.request_client import Exchange
 
 INTERVALS_MS = (7.5, 30.0, 100.0)
 RATE_HZ = 100.0

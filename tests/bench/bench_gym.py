@@ -47,7 +47,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "mqtt"))
 
-import legcurl.station
+import legcurl.station.station
 from bench_station_memory import resident_kb
 from brokers import Mosquitto
 from gym_sensors import RATE_HZ, GymRoute, GymSensor, Lifter
@@ -162,7 +162,7 @@ def gym_service(
     routes: dict[str, GymRoute], store: Any, journals: Path, broker: MqttConfig | None = None
 ) -> tuple[Service, Ages]:
     """The service for these sensors."""
-    legcurl.station.route_to = lambda address: routes[str(address)]
+    legcurl.station.station.route_to = lambda address: routes[str(address)]
     setups = [MachineSetup(f"m{n}", "", address) for n, address in enumerate(routes, 1)]
     publishing = None if broker is None else Publishing(broker, GymName("bench", "Bench"))
     service = Service(setups, store, Access({}), journals, publishing=publishing)

@@ -21,8 +21,6 @@ from statistics import median, quantiles
 from time import perf_counter, process_time, time
 
 from legcurl.events import Progress
-from legcurl.feed import PROMPT_MS, LiveFeed
-from legcurl.intake import Intake
 from legcurl.links.address import SimAddress, parse
 from legcurl.links.sim_address import SimOptions
 from legcurl.links.simulated import SimulatedLink, SimulatedRoute
@@ -30,7 +28,9 @@ from legcurl.protocol.frame import Samples
 from legcurl.recording.file import Recording, RecordingWriter
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
-from legcurl.station import Station, open_station
+from legcurl.station.event_queue import Intake
+from legcurl.station.live_feed import PROMPT_MS, LiveFeed
+from legcurl.station.station import Station, open_station
 
 SECONDS = 60.0
 SENSOR_HZ = 200

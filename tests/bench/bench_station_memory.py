@@ -24,16 +24,16 @@ from typing import overload
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "wire"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "links"))
 
-import legcurl.exchange
-import legcurl.feed
+import legcurl.station.live_feed
+import legcurl.station.request_client
 from fake_sensor import FakeSensor
 from legcurl.events import Progress
-from legcurl.feed import LiveFeed
-from legcurl.intake import Intake
 from legcurl.links.sim_address import parse_address
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.world import World
-from legcurl.station import Station
+from legcurl.station.event_queue import Intake
+from legcurl.station.live_feed import LiveFeed
+from legcurl.station.station import Station
 from live_sensor import Connection, LiveSensor, LoopbackRoute
 
 HOURS = 24.0
@@ -51,7 +51,7 @@ def main() -> None:
     hours = float(sys.argv[1]) if len(sys.argv) > 1 else HOURS
     # Our seconds are hours there.
     legcurl.concurrency.BACKOFF_FIRST_S = legcurl.concurrency.BACKOFF_MAX_S = 0.001
-    legcurl.exchange.REPEAT_S = 0.02
+    legcurl.station.request_client.REPEAT_S = 0.02
     print(f"station over {hours:g} simulated hours at {RATE_HZ} Hz")
     began_s = perf_counter()
     marks, told = asyncio.run(run(hours))

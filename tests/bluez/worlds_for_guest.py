@@ -12,7 +12,7 @@ from legcurl.events import SetEnded, as_json
 from legcurl.links.address import SimAddress, parse
 from legcurl.protocol.frame import TURN
 from legcurl.simulator.world import World
-from legcurl.station import open_station
+from legcurl.station.station import open_station
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "guest"))
 

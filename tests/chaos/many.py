@@ -41,8 +41,6 @@ from time import monotonic, process_time, thread_time
 from typing import Any
 
 from legcurl.events import LinkChanged, Progress, SamplesMissing, SetEnded, SetResult
-from legcurl.feed import RETRIED, LiveFeed
-from legcurl.intake import Intake
 from legcurl.links.address import BleAddress, SimAddress
 from legcurl.links.ble.link import BleRoute
 from legcurl.links.route import Link, Route
@@ -51,7 +49,9 @@ from legcurl.links.simulated import SIMULATED_PATIENCE_S, SimulatedRadioLink, Si
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.runner import SimulatedSensor
-from legcurl.station import Station
+from legcurl.station.event_queue import Intake
+from legcurl.station.live_feed import RETRIED, LiveFeed
+from legcurl.station.station import Station
 from runs import CHIP_FAULTS, LINK_EVENTS, MTUS, RATES_HZ
 
 LIFTERS = ("early", "steady", "sloppy", "quits", "partials")

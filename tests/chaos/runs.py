@@ -21,8 +21,6 @@ from typing import Any
 
 from legcurl.errors import LinkError
 from legcurl.events import CatchingUp, Event, LinkChanged, Progress, SetEnded, SetResult
-from legcurl.feed import LiveFeed
-from legcurl.intake import Intake
 from legcurl.links.address import SimAddress
 from legcurl.links.route import Link
 from legcurl.links.sim_address import Link as LinkKind
@@ -31,7 +29,9 @@ from legcurl.links.simulated import SimulatedRoute
 from legcurl.recording.file import RecordingHeader, RecordingWriter
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.world import World
-from legcurl.station import Station
+from legcurl.station.event_queue import Intake
+from legcurl.station.live_feed import LiveFeed
+from legcurl.station.station import Station
 
 LINK_EVENTS = (LinkChanged, CatchingUp)
 LINKS: tuple[LinkKind, ...] = ("serial", "tcp", "ble")

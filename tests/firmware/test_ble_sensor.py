@@ -32,7 +32,6 @@ from bleak.exc import BleakDeviceNotFoundError, BleakError
 from bumble.device import AdvertisingType
 from bumble.hci import OwnAddressType
 from legcurl.concurrency import until_first
-from legcurl.exchange import Exchange
 from legcurl.links.address import SerialAddress
 from legcurl.links.serial import SerialRoute
 from legcurl.links.sim_address import parse_address
@@ -41,6 +40,7 @@ from legcurl.protocol.requests import Op, Result
 from legcurl.simulator.radio import Central
 from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
+from legcurl.station.request_client import Exchange
 
 DEVICE_INFORMATION = {
     "00002a29-0000-1000-8000-00805f9b34fb": "legcurl",

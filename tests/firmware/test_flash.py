@@ -26,7 +26,6 @@ from legcurl.errors import (
     PortPermissionError,
     SensorError,
 )
-from legcurl.exchange import probe
 from legcurl.install import flash as flashing
 from legcurl.install.boards import BoardFile, load_board
 from legcurl.install.build import build_files
@@ -36,6 +35,7 @@ from legcurl.install.flash import Wish, flash
 from legcurl.install.prompt import BoardFullError, Prompt, StoredFile
 from legcurl.links.address import SerialAddress
 from legcurl.links.serial import SerialRoute
+from legcurl.station.request_client import probe
 from simulated_board import Micropython, SimulatedBoard
 
 PICO = load_board("pico")

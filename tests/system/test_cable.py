@@ -13,7 +13,7 @@ from legcurl.events import CatchingUp, Event, LinkChanged, Progress, SetEnded, S
 from legcurl.links.address import SerialAddress, SimAddress, parse
 from legcurl.links.serial import SerialLink, SerialRoute
 from legcurl.simulator.runner import SimulatedSensor
-from legcurl.station import open_station
+from legcurl.station.station import open_station
 
 SET = "seed=11&lifter=early"
 

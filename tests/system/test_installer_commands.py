@@ -22,7 +22,7 @@ from legcurl.protocol.authentication import key_id
 from legcurl.protocol.requests import Op, read_json
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.simulator.world import World
-from legcurl.trust import KeyRing
+from legcurl.station.key_ring import KeyRing
 
 LEGCURL = Path(sys.executable).parent / "legcurl"
 PATIENCE_S = 100.0

@@ -15,14 +15,14 @@ from time import monotonic, sleep
 import pytest
 from legcurl.errors import SensorError
 from legcurl.events import Event, Progress, SetEnded
-from legcurl.feed import LiveFeed
 from legcurl.firmware_files import firmware_directory
-from legcurl.intake import Intake
 from legcurl.links.address import SimAddress, parse
 from legcurl.links.simulated import SimulatedRoute
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.runner import SimulatedSensor
-from legcurl.station import Station, open_station
+from legcurl.station.event_queue import Intake
+from legcurl.station.live_feed import LiveFeed
+from legcurl.station.station import Station, open_station
 
 IsAlive = Callable[[int], bool]
 

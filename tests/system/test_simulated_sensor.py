@@ -20,9 +20,6 @@ from legcurl.events import (
     SetEnded,
     as_json,
 )
-from legcurl.exchange import Exchange
-from legcurl.feed import LiveFeed
-from legcurl.intake import Intake
 from legcurl.links.address import SerialAddress, SimAddress, parse
 from legcurl.links.route import Link
 from legcurl.links.serial import SerialRoute
@@ -32,7 +29,10 @@ from legcurl.protocol.requests import OLDEST, Op, start_request
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
-from legcurl.station import Station, open_station
+from legcurl.station.event_queue import Intake
+from legcurl.station.live_feed import LiveFeed
+from legcurl.station.request_client import Exchange
+from legcurl.station.station import Station, open_station
 
 TURN = 4096
 FIRST_ANGLE_S = 3.0  # promised to whoever types `make run`

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from legcurl.install.visit import SensorVisit
     from legcurl.links.address import Address
     from legcurl.protocol.requests import Hello
-    from legcurl.trust import KeyRing
+    from legcurl.station.key_ring import KeyRing
 
 SCHEMA = 1
 
@@ -43,7 +43,7 @@ def pair(address: str, show: bool, erase: bool, as_json: bool) -> None:
 async def _pair(where: Address, show: bool, erase: bool, as_json: bool) -> None:
     from legcurl.install.visit import SensorVisit
     from legcurl.links.address import SimAddress
-    from legcurl.trust import KeyRing
+    from legcurl.station.key_ring import KeyRing
 
     ring = KeyRing()
     async with SensorVisit(where) as visit:

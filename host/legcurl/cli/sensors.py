@@ -114,9 +114,9 @@ def _usb_ports() -> dict[str, str]:
 
 
 async def _ask(port: str, device: str) -> PortReport:
-    from legcurl.exchange import probe
     from legcurl.links.address import SerialAddress, parse
     from legcurl.links.serial import SerialRoute
+    from legcurl.station.request_client import probe
 
     address = parse(port if ":" in port else f"serial:{port}")
     if not isinstance(address, SerialAddress):

@@ -49,8 +49,8 @@ def watch(
     On a terminal this is a picture of the set; elsewhere it is a line for each event that
     matters, or with --json one event a line.
     """
-    from legcurl.feed import PROMPT_MS
     from legcurl.links.address import parse
+    from legcurl.station.live_feed import PROMPT_MS
 
     _follow(
         parse(address),
@@ -152,7 +152,7 @@ async def _show_events(
     prompt_ms: int,
     ended: deque[SetResult],
 ) -> None:
-    from legcurl.station import open_station
+    from legcurl.station.station import open_station
 
     with output, logged_warnings_to(output):
         async with open_station(

@@ -22,7 +22,7 @@ from legcurl.errors import AdapterError, ConfigError
 from legcurl.install.findings import Finding
 from legcurl.links.serial import who_may
 from legcurl.simulator.runner import Engine, find_engine
-from legcurl.trust import KeyRing
+from legcurl.station.key_ring import KeyRing
 
 RULES = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
 RULE_MARKS = ("legcurl", "2e8a")  # our own, or anybody's for the Pico's maker

@@ -13,7 +13,6 @@ from math import inf
 from statistics import median
 from typing import Any
 
-from legcurl.clock import PING_EVERY_S
 from legcurl.install.calibrating import direction_of
 from legcurl.install.drift import Ping, of_clock
 from legcurl.install.findings import Finding, command
@@ -36,6 +35,7 @@ from legcurl.links.route import SILENCE_S
 from legcurl.motion.calibration import MIN_ROM_DEG
 from legcurl.protocol.frame import TURN
 from legcurl.protocol.requests import Hello
+from legcurl.station.clock_sync import PING_EVERY_S
 
 RATE_TOLERANCE = 0.01  # of the rate asked for: the sensor counts its own ticks, so it is exact
 LATE_SHARE = 0.05

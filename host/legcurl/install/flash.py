@@ -30,7 +30,6 @@ from legcurl.errors import (
     RequestRefusedError,
     SensorError,
 )
-from legcurl.exchange import Exchange, NoAnswerError, probe
 from legcurl.firmware_files import ENTRY
 from legcurl.install.boards import ON_SENSOR, BoardFile, board_names, load_board, read_board
 from legcurl.install.build import SensorFile, build_files
@@ -58,6 +57,7 @@ from legcurl.links.route import READ_BYTES, Link
 from legcurl.links.serial import SerialRoute
 from legcurl.protocol.frame import encode_request
 from legcurl.protocol.requests import Hello, Op
+from legcurl.station.request_client import Exchange, NoAnswerError, probe
 
 MAINTENANCE_SINCE = (1, 1)  # protocol version
 PROMPT = b"\r\n>>> "  # the byte 0x02 in a hello is what MicroPython answers with it

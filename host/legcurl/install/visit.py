@@ -1,9 +1,9 @@
 """A sensor under the eyes of an installer: its stream as frames, and everything it can be asked.
 
-The way to the sensor is a station's (feed.py): it connects, starts the stream, asks again for what
-was lost and follows the sensor through a restart. A visit looks over its shoulder. It sees every
-frame before the session does and keeps the figures (stream.py, magnet.py), so that what is judged
-here is what a station would have to live with.
+The way to the sensor is a station's (live_feed.py): it connects, starts the stream, asks again for
+what was lost and follows the sensor through a restart. A visit looks over its shoulder. It sees
+every frame before the session does and keeps the figures (stream.py, magnet.py), so that what is
+judged here is what a station would have to live with.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from legcurl.errors import ConfigError, FrameError, LegCurlError, LinkLostError
-from legcurl.feed import LiveFeed
-from legcurl.guard import Guard
 from legcurl.install.judging import LinkFigures
 from legcurl.install.magnet import MagnetSurvey
 from legcurl.install.stream import Run, StreamSurvey
-from legcurl.intake import Intake
 from legcurl.links.address import BleAddress, ReplayAddress
-from legcurl.open_route import route_to
 from legcurl.protocol.frame import Answer, Gap, Samples
 from legcurl.protocol.requests import Op, Result, read_hello, read_json, read_ping, read_start
 from legcurl.session.annotations import LinkNote
 from legcurl.session.sensor_session import Item, SensorSession
-from legcurl.station import Station
-from legcurl.trust import KeyRing
+from legcurl.station.event_queue import Intake
+from legcurl.station.key_ring import KeyRing
+from legcurl.station.live_feed import LiveFeed
+from legcurl.station.open_route import route_to
+from legcurl.station.peer_authentication import Guard
+from legcurl.station.station import Station
 
 if TYPE_CHECKING:
-    from legcurl.exchange import Exchange
     from legcurl.links.address import Address
     from legcurl.protocol.requests import Hello
+    from legcurl.station.request_client import Exchange
 
 GONE_S = 20.0
 """Without a byte for so long, in s, somebody at the machine should be told rather than kept."""

@@ -13,12 +13,12 @@ from adapter import KernelAdapter
 from bleak import BleakClient, BleakScanner
 from legcurl.concurrency import until_first
 from legcurl.errors import AdapterOffError
-from legcurl.exchange import Exchange, probe
 from legcurl.links.address import BleAddress
 from legcurl.links.ble.gatt import REQUESTS, SERVICE, uuid_of
 from legcurl.links.ble.link import PATIENCE_S, BleLink, BleRoute, look_around
 from legcurl.protocol.frame import Answer, Samples, encode_request
 from legcurl.protocol.requests import OLDEST, Op, Result, ping_request, read_ping, start_request
+from legcurl.station.request_client import Exchange, probe
 from surroundings import Surroundings
 from worlds import STRANGER, STREAM_100, STREAM_200
 

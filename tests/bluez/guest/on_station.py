@@ -20,7 +20,7 @@ from legcurl.events import Event, LinkChanged, SamplesMissing, SetEnded, as_json
 from legcurl.protocol.frame import Answer, Gap, Samples
 from legcurl.protocol.requests import Op, Result, read_start
 from legcurl.recording.file import Recording
-from legcurl.station import Station, open_station
+from legcurl.station.station import Station, open_station
 from surroundings import Surroundings
 from worlds import SHORT_SET, STREAM_100, STREAM_200, PlayedWorld
 

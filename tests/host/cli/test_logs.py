@@ -61,7 +61,7 @@ async def test_whatever_is_logged_on_the_way_to_a_machine_names_it(
     said = asyncio.Event()
 
     def fails(*_: object, **__: object) -> None:
-        logging.getLogger("legcurl.open_route").warning("deep inside")
+        logging.getLogger("legcurl.station.open_route").warning("deep inside")
         said.set()
         raise RuntimeError("a fault of ours")
 

@@ -18,10 +18,6 @@ from legcurl.errors import (
     WrongKeyError,
 )
 from legcurl.events import Event, LinkChanged, RepEnded, SamplesMissing
-from legcurl.exchange import Exchange
-from legcurl.feed import LiveFeed
-from legcurl.guard import Guard
-from legcurl.intake import Intake
 from legcurl.links.address import BleAddress, SerialAddress
 from legcurl.links.ble.link import BleRoute, look_around
 from legcurl.links.serial import SerialRoute
@@ -32,8 +28,12 @@ from legcurl.protocol.requests import Op
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.runner import SimulatedSensor
-from legcurl.station import Station, open_station
-from legcurl.trust import PairedSensor
+from legcurl.station.event_queue import Intake
+from legcurl.station.key_ring import PairedSensor
+from legcurl.station.live_feed import LiveFeed
+from legcurl.station.peer_authentication import Guard
+from legcurl.station.request_client import Exchange
+from legcurl.station.station import Station, open_station
 
 PACE = 12.0
 SET = SimOptions(seed=7, lifter="early", pace=PACE, link="ble")

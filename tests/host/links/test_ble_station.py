@@ -14,13 +14,13 @@ from bleak.exc import (
 from fake_bluetooth import FakeBluetooth, Peripheral
 from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
 from legcurl.events import Event, LinkChanged
-from legcurl.feed import LiveFeed
-from legcurl.intake import Intake
 from legcurl.links.address import BleAddress
 from legcurl.links.ble.link import BleRoute
 from legcurl.links.ble.receive_buffer import Inbox
 from legcurl.session.sensor_session import SensorSession
-from legcurl.station import Station
+from legcurl.station.event_queue import Intake
+from legcurl.station.live_feed import LiveFeed
+from legcurl.station.station import Station
 from live_sensor import START, LiveSensor
 
 ANGLES = leg_curls(count=4)
@@ -33,7 +33,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting proves nothing here."""
     monkeypatch.setattr("legcurl.concurrency.BACKOFF_FIRST_S", 0.005)
     monkeypatch.setattr("legcurl.concurrency.BACKOFF_MAX_S", 0.02)
-    monkeypatch.setattr("legcurl.exchange.REPEAT_S", 0.3)
+    monkeypatch.setattr("legcurl.station.request_client.REPEAT_S", 0.3)
     monkeypatch.setattr("legcurl.links.ble.link.SETTLE_S", 0.05)
     monkeypatch.setattr("legcurl.links.ble.adapter.SLICE_S", 0.1)
     monkeypatch.setattr("bleak_retry_connector.BLEAK_BACKOFF_TIME", 0.01)

@@ -9,17 +9,17 @@ from collections.abc import Callable
 import pytest
 from fake_bluetooth import FakeBluetooth, Peripheral
 from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
-from legcurl import trust
 from legcurl.errors import ImpostorError, RequestRefusedError, WrongKeyError
 from legcurl.events import Event, LinkChanged
-from legcurl.feed import LiveFeed
-from legcurl.guard import Guard
-from legcurl.intake import Intake
 from legcurl.links.address import BleAddress
 from legcurl.links.ble.link import BleRoute
 from legcurl.protocol.authentication import key_id, proof, request_mac
 from legcurl.session.sensor_session import SensorSession
-from legcurl.station import Station
+from legcurl.station import key_ring
+from legcurl.station.event_queue import Intake
+from legcurl.station.live_feed import LiveFeed
+from legcurl.station.peer_authentication import Guard
+from legcurl.station.station import Station
 from live_sensor import HELLO, START, LiveSensor, LoopbackRoute
 
 ANGLES = leg_curls(count=2)
@@ -89,8 +89,8 @@ class Ring:
     def key(self, sensor_id: str) -> bytes | None:
         return self.keys.get(sensor_id)
 
-    def sensors(self) -> list[trust.PairedSensor]:
-        return [trust.PairedSensor(each, self.name, key) for each, key in self.keys.items()]
+    def sensors(self) -> list[key_ring.PairedSensor]:
+        return [key_ring.PairedSensor(each, self.name, key) for each, key in self.keys.items()]
 
 
 @pytest.fixture(autouse=True)
@@ -270,7 +270,7 @@ async def test_changes_go_with_the_key_and_not_without() -> None:
 
 async def test_an_authorized_request_is_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its nonce is used up: a repetition would be refused in its place."""
-    monkeypatch.setattr("legcurl.exchange.REPEAT_S", 0.05)
+    monkeypatch.setattr("legcurl.station.request_client.REPEAT_S", 0.05)
     sensor = PairedSensor(FakeSensor(ANGLES))
     bluetooth = FakeBluetooth(leg_curl(sensor))
     async with station_on(bluetooth, Ring(**{SENSOR_ID: KEY})) as station:

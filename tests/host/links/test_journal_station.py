@@ -12,11 +12,11 @@ import pytest
 from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
 from legcurl.errors import PortBusyError, PortNotFoundError
 from legcurl.events import Event, LinkChanged, Progress, SamplesMissing, SetEnded, SetStarted
-from legcurl.feed import NOT_RUNNING, LiveFeed
-from legcurl.intake import Intake
 from legcurl.recording.journal import ASIDE, Journal
 from legcurl.session.sensor_session import RESTART_GUESS_US, SensorSession
-from legcurl.station import Station
+from legcurl.station.event_queue import Intake
+from legcurl.station.live_feed import NOT_RUNNING, LiveFeed
+from legcurl.station.station import Station
 from live_sensor import Connection, LiveSensor, LoopbackRoute, running_from
 
 ANGLES = leg_curls(count=4)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from fake_sensor import FakeSensor, leg_curls
-from legcurl.feed import PROMPT_MS, LiveFeed
 from legcurl.gym import prompt_ms_for
-from legcurl.intake import Intake
 from legcurl.session.sensor_session import SensorSession
-from legcurl.station import Station
+from legcurl.station.event_queue import Intake
+from legcurl.station.live_feed import PROMPT_MS, LiveFeed
+from legcurl.station.station import Station
 from live_sensor import START, LiveSensor, LoopbackRoute
 
 PLAIN_BYTES = 12  # of a start without prompt_ms

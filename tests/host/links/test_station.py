@@ -19,10 +19,10 @@ from legcurl.errors import (
     StoreError,
 )
 from legcurl.events import Event, Progress, SensorSeen, SetEnded
-from legcurl.feed import LiveFeed
-from legcurl.intake import EVENTS_WAITING, Intake
 from legcurl.session.sensor_session import SensorSession
-from legcurl.station import Station, open_station
+from legcurl.station.event_queue import EVENTS_WAITING, Intake
+from legcurl.station.live_feed import LiveFeed
+from legcurl.station.station import Station, open_station
 from live_sensor import (
     HELLO,
     IDENTIFY,
@@ -119,7 +119,7 @@ async def test_hello_gets_through_noise_on_the_line() -> None:
 
 
 async def test_requests_that_get_lost_are_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("legcurl.exchange.REPEAT_S", 0.02)
+    monkeypatch.setattr("legcurl.station.request_client.REPEAT_S", 0.02)
     sensor = LiveSensor(FakeSensor(ANGLES))
     sensor.deaf_to = {HELLO: 2, START: 1}
     events = await all_events(station_on(LoopbackRoute(sensor)))
@@ -128,7 +128,7 @@ async def test_requests_that_get_lost_are_repeated(monkeypatch: pytest.MonkeyPat
 
 
 async def test_a_busy_sensor_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("legcurl.exchange.BUSY_PAUSE_S", 0.01)
+    monkeypatch.setattr("legcurl.station.request_client.BUSY_PAUSE_S", 0.01)
     sensor = LiveSensor(FakeSensor(ANGLES))
     sensor.busy_for = 3
     events = await all_events(station_on(LoopbackRoute(sensor)))

@@ -17,10 +17,10 @@ from legcurl.errors import (
     RequestRefusedError,
 )
 from legcurl.events import Event, LinkChanged, SamplesMissing, SensorSeen, SetEnded
-from legcurl.feed import LiveFeed
-from legcurl.intake import Intake
 from legcurl.session.sensor_session import Item, SensorSession
-from legcurl.station import Station
+from legcurl.station.event_queue import Intake
+from legcurl.station.live_feed import LiveFeed
+from legcurl.station.station import Station
 from live_sensor import (
     BAD_REQUEST,
     BUSY,
@@ -41,7 +41,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting proves nothing here."""
     monkeypatch.setattr("legcurl.concurrency.BACKOFF_FIRST_S", 0.005)
     monkeypatch.setattr("legcurl.concurrency.BACKOFF_MAX_S", 0.02)
-    monkeypatch.setattr("legcurl.exchange.REPEAT_S", 0.03)
+    monkeypatch.setattr("legcurl.station.request_client.REPEAT_S", 0.03)
 
 
 def station_on(route: LoopbackRoute) -> Station:
@@ -100,7 +100,7 @@ async def test_a_silent_link_is_greeted_before_it_is_given_up() -> None:
 
 async def test_lost_answers_to_start_hold_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples that fit again say that the sensor has heard."""
-    monkeypatch.setattr("legcurl.exchange.REPEAT_S", 60.0)
+    monkeypatch.setattr("legcurl.station.request_client.REPEAT_S", 60.0)
     sensor = LiveSensor(FakeSensor(ANGLES))
     sensor.swallows_starts = True
     sensor.loses = {500, 1500, 3000}

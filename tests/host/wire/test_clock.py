@@ -10,14 +10,8 @@ import legcurl.motion
 import legcurl.session.sensor_session
 import pytest
 from bench_clock import Radio, Wire
-from legcurl.clock import (
-    PING_EVERY_S,
-    POINTS_MAX,
-    THERE_BY_RADIO,
-    ClockModel,
-    WallLine,
-    WallTimes,
-)
+from legcurl.station.clock_sync import PING_EVERY_S, POINTS_MAX, THERE_BY_RADIO, ClockModel
+from legcurl.station.wall_clock import WallLine, WallTimes
 
 
 class Crystal:
@@ -329,4 +323,6 @@ def test_nothing_that_measures_a_rep_can_look_at_a_clock():
             names = {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
             if isinstance(node, ast.ImportFrom):
                 names = {node.module}
-            assert not names & {"time", "datetime", "asyncio", "legcurl.clock"}, source.name
+            assert not names & {"time", "datetime", "asyncio", "legcurl.station.clock_sync"}, (
+                source.name
+            )

@@ -23,7 +23,7 @@ from legcurl.protocol.authentication import (
 )
 from legcurl.protocol.frame import encode_request
 from legcurl.protocol.requests import Op
-from legcurl.trust import KeyRing, ring_path
+from legcurl.station.key_ring import KeyRing, ring_path
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
 GOLDEN = json.loads((VECTORS / "trust.json").read_text(encoding="utf-8"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from legcurl.intake import Intake
 from legcurl.links.address import Pace
 from legcurl.recording.file import Recording
 from legcurl.recording.replay import note_holes
+from legcurl.station.event_queue import Intake
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ a link has a buffer with a limit, leaves out what does not fit, and it is asked 
 way a slow host costs neither memory nor samples.
 
 What outlives a connection (a simulated sensor's processes) belongs to the route. Everything else
-about talking to a sensor, from framing upwards, is the same for all routes (exchange.py,
+about talking to a sensor, from framing upwards, is the same for all routes (request_client.py,
 station.py).
 """
 

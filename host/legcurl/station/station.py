@@ -4,8 +4,8 @@
         async for event in station.events():
             ...
 
-A station joins parts that do not know of each other: a feed (feed.py) keeps items coming; the
-intake (intake.py) records them, has the session say what they mean, and holds the events for
+A station joins parts that do not know of each other: a feed (live_feed.py) keeps items coming; the
+intake (event_queue.py) records them, has the session say what they mean, and holds the events for
 their one reader. It is the same for every kind of address; only on a recording there is nobody
 to ask, and requests say so.
 """
@@ -21,29 +21,29 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from legcurl.clock import WallLine, WallTimes, host_boot
 from legcurl.errors import ConfigError, LinkLostError
 from legcurl.events import SetEnded, SetStarted
-from legcurl.feed import Feed, LiveFeed
-from legcurl.guard import CHANGES, Guard, Keys
-from legcurl.intake import Intake
 from legcurl.links.address import Address, BleAddress, ReplayAddress, parse
-from legcurl.open_route import route_to
 from legcurl.protocol.frame import Answer, encode_request
 from legcurl.protocol.requests import Hello, Op, read_json
 from legcurl.recording.file import Recording, RecordingHeader, RecordingWriter
 from legcurl.recording.replay import session_for
-from legcurl.replaying import ReplayFeed
 from legcurl.session.annotations import WALL_UNKNOWN, ClockNote
 from legcurl.session.sensor_session import SensorSession
-from legcurl.trust import KeyRing
+from legcurl.station.event_queue import Intake
+from legcurl.station.key_ring import KeyRing
+from legcurl.station.live_feed import Feed, LiveFeed
+from legcurl.station.open_route import route_to
+from legcurl.station.peer_authentication import CHANGES, Guard, Keys
+from legcurl.station.replay_feed import ReplayFeed
+from legcurl.station.wall_clock import WallLine, WallTimes, host_boot
 
 if TYPE_CHECKING:
     from legcurl.events import Event
-    from legcurl.intake import Recorder
     from legcurl.motion import Calibration
     from legcurl.recording.journal import Journal
     from legcurl.session.sensor_session import SampleReader
+    from legcurl.station.event_queue import Recorder
 
 
 def open_station(

@@ -22,11 +22,11 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from legcurl.errors import ImpostorError, RequestRefusedError, WrongKeyError
-from legcurl.exchange import Exchange
 from legcurl.protocol.authentication import NONCE_BYTES, authorized_request, key_id, proof
 from legcurl.protocol.frame import Answer, encode_request
 from legcurl.protocol.requests import Hello, Op
-from legcurl.trust import PairedSensor
+from legcurl.station.key_ring import PairedSensor
+from legcurl.station.request_client import Exchange
 
 log = logging.getLogger(__name__)
 

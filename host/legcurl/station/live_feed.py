@@ -30,7 +30,6 @@ import os
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 
-from legcurl.clock import PING_EVERY_S, THERE_BY_RADIO, THERE_BY_WIRE, ClockModel, PastClocks
 from legcurl.concurrency import Backoff, until_first
 from legcurl.errors import (
     FrameError,
@@ -40,8 +39,6 @@ from legcurl.errors import (
     RequestRefusedError,
     UntrustedSensorError,
 )
-from legcurl.exchange import REPEAT_S, Exchange, NoAnswerError
-from legcurl.intake import Intake
 from legcurl.links.route import Link, Route
 from legcurl.protocol.frame import Answer, Frame, Samples
 from legcurl.protocol.requests import (
@@ -59,10 +56,14 @@ from legcurl.protocol.requests import (
 )
 from legcurl.session.annotations import LinkNote, RestartNote
 from legcurl.session.sensor_session import HEEDED_OPS, Item
+from legcurl.station.clock_sync import PING_EVERY_S, THERE_BY_RADIO, THERE_BY_WIRE, ClockModel
+from legcurl.station.event_queue import Intake
+from legcurl.station.request_client import REPEAT_S, Exchange, NoAnswerError
+from legcurl.station.wall_clock import PastClocks
 
 if TYPE_CHECKING:
-    from legcurl.guard import Guard
     from legcurl.recording.journal import Journal
+    from legcurl.station.peer_authentication import Guard
 
 log = logging.getLogger(__name__)
 
