@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Literal
 from legcurl.errors import LegCurlError
 
 if TYPE_CHECKING:
-    from legcurl.gym import Gym
+    from legcurl.gym.gym import Gym
     from legcurl.keeping import SetKeeper
     from legcurl.store import Store
 

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -31,12 +30,12 @@ from typing import TYPE_CHECKING, TypeVar
 from legcurl._version import __version__
 from legcurl.errors import StoreError
 from legcurl.events import Event, SetEnded
+from legcurl.gym.machine import _place, set_id
 from legcurl.store.records import Expected, LogSpan, Machine, NewSet
 from legcurl.tape import Tape
 
 if TYPE_CHECKING:
-    from legcurl.gym import Boot
-    from legcurl.gym import Machine as GymMachine
+    from legcurl.gym.machine import Machine as GymMachine
     from legcurl.store import Store
 
 log = logging.getLogger(__name__)
@@ -48,7 +47,6 @@ FORGOTTEN_EACH = 256  # samples: often enough, and no work for every frame
 RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
 FAREWELL_S = 1.5  # for the store, at the end: a service is over within five seconds
-SENSOR_ID_MAX = 32  # characters of it that go into a set's id
 STORED_KNOWN = 2000  # sets: what journals and sensors' logs of a gym of 60 tell again, and more
 STORED_WITHIN_S = 10.0  # the machines are not kept waiting for a store that hangs
 ENTRIES_MAX = 16  # for one set: somebody who changes their mind more often loses the first
@@ -227,22 +225,3 @@ class SetKeeper:
 def entered(before: Expected, **fields: object) -> Expected:
     """An entry of now: what was entered before, with some fields anew."""
     return replace(before, **fields, since=datetime.now(UTC))
-
-
-def set_id(machine: GymMachine, start_s: float) -> str:
-    """The id of a set that began then: the same however often its log is read again."""
-    boot = machine.boot_at(start_s)
-    zero_us = boot.zero_us if boot is not None else 0
-    return f"{_place(machine, boot)}-{round(start_s * 1000 - zero_us / 1000)}"
-
-
-def _place(machine: GymMachine, boot: Boot | None) -> str:
-    """Which log a moment is in, as ids name it."""
-    if boot is None:
-        return machine.setup.id
-    return f"{_plain(boot.sensor_id)}-{boot.boot_id:08x}"
-
-
-def _plain(sensor_id: str) -> str:
-    """A sensor's id as it can be in an address, whatever the sensor says."""
-    return re.sub(r"[^0-9A-Za-z_-]", "_", sensor_id[:SENSOR_ID_MAX]) or "sensor"

@@ -16,18 +16,19 @@ Other parts hang their own figures on it: anything with a method `measures` is a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from legcurl._version import __version__
 from legcurl.events import Event, SamplesMissing, SetEnded, verdict
+from legcurl.gym.measures import MeasureSource
 
 if TYPE_CHECKING:
-    from legcurl.gym import Machine
+    from legcurl.gym.machine import Machine
     from legcurl.web.app import Service
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -35,24 +36,6 @@ LINK_STATES = ("connecting", "up", "lost", "ended")
 # Seconds. 40 ms are the sensor's own: it sends what is so old (feed.PROMPT_MS). Beyond a second
 # nobody would call it live.
 LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One figure of another part, under a name such as `legcurl_journal_bytes`."""
-
-    name: str
-    what: str  # one sentence, for whoever reads /metrics
-    value: float
-    kind: Literal["gauge", "counter"] = "gauge"
-
-
-class MeasureSource(Protocol):
-    """A part that has figures of its own: the journal, the outbox."""
-
-    def measures(self) -> Iterable[Measure]:
-        """The figures as they are now. Called in the event loop: it returns at once."""
-        ...
 
 
 @dataclass(slots=True)

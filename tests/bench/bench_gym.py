@@ -54,7 +54,8 @@ from gym_sensors import RATE_HZ, GymRoute, GymSensor, Lifter
 from legcurl.config.model import MqttConfig
 from legcurl.events import Event, SamplesMissing, SetEnded
 from legcurl.garbage import tend_garbage
-from legcurl.gym import Gym, Machine, MachineSetup, prompt_ms_for
+from legcurl.gym.gym import Gym, prompt_ms_for
+from legcurl.gym.machine import Machine, MachineSetup
 from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.publisher import Publishing
 from legcurl.protocol.frame import FrameDecoder

@@ -15,11 +15,11 @@ from itertools import cycle
 from time import perf_counter
 
 from legcurl.events import Event, Progress
-from legcurl.hub import Hub, Reader, Viewer
+from legcurl.gym.event_bus import Hub, Reader, Viewer
+from legcurl.gym.machine_state import ViewState
 from legcurl.links.sim_address import SimOptions
 from legcurl.motion import SetTracker
 from legcurl.simulator.world import World
-from legcurl.view.state import ViewState
 
 VIEWERS = (0, 1, 10, 50, 200)
 ROUNDS = 5

@@ -29,7 +29,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
 
 from browsing import browsing, until
-from legcurl.gym import MachineSetup
+from legcurl.gym.machine import MachineSetup
 from legcurl.links.sim_address import SimOptions
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.store import open_store

@@ -41,7 +41,8 @@ from legcurl.events import (
     SetResult,
     SetStarted,
 )
-from legcurl.gym import Gym, MachineSetup
+from legcurl.gym.gym import Gym
+from legcurl.gym.machine import MachineSetup
 from legcurl.links.sim_address import parse_address
 from legcurl.motion import analyze
 from legcurl.simulator.world import World

@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 from browsing import browsing, tablet
+from legcurl.gym.machine_state import ViewState
 from legcurl.keeping import entered as entered_now
 from legcurl.store.records import Expected
-from legcurl.view.state import ViewState
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from stage import Moment, Stage, staged

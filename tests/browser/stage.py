@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from legcurl.events import Event, SensorSeen
-from legcurl.gym import Follower, Gym, Machine, MachineSetup
+from legcurl.gym.gym import Gym
+from legcurl.gym.machine import Follower, Machine, MachineSetup
+from legcurl.gym.machine_state import ViewState
 from legcurl.links.sim_address import parse_address
 from legcurl.motion import SetTracker
 from legcurl.simulator.world import World
 from legcurl.store import Store, open_store
-from legcurl.view.state import ViewState
 from legcurl.web.access import Access
 from legcurl.web.app import Service, create_app
 from legcurl.web.server import listen, serve

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from legcurl.events import Cue, LinkChanged, SensorTrouble
-from legcurl.view.state import ViewState
+from legcurl.gym.machine_state import ViewState
 from stage import Moment, Stage
 
 STEADY = "sim:?seed=7"

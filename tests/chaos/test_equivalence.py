@@ -10,9 +10,9 @@ from functools import cache
 
 import pytest
 from legcurl.events import SamplesMissing
+from legcurl.gym.machine_state import ViewState
 from legcurl.recording.file import read_recording
 from legcurl.recording.replay import replay
-from legcurl.view.state import ViewState
 from runs import LINKS, Run, Watched, watch_broken, watch_whole
 
 RUNS = 200

@@ -9,8 +9,16 @@ from random import Random
 
 import pytest
 from legcurl.events import Cue, Event, LinkChanged, PhaseChanged, Progress
-from legcurl.hub import PICTURES_AHEAD, READER_ROOM, VIEWER_ROOM, Hub, Reader, Resync, Viewer
-from legcurl.view.state import ViewState
+from legcurl.gym.event_bus import (
+    PICTURES_AHEAD,
+    READER_ROOM,
+    VIEWER_ROOM,
+    Hub,
+    Reader,
+    Resync,
+    Viewer,
+)
+from legcurl.gym.machine_state import ViewState
 
 
 def pictures(number: int) -> list[Event]:

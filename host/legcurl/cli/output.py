@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from legcurl.gym.machine_state import ViewState
     from legcurl.view.live import LiveView
-    from legcurl.view.state import ViewState
 
 _READER_GONE = (errno.EPIPE, errno.EIO)  # a closed pipe, a closed terminal
 

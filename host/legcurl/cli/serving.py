@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from legcurl.cli.reloading import Reloader
     from legcurl.cli.wanted import Wanted
     from legcurl.config import Config
-    from legcurl.gym import Machine
-    from legcurl.hub import Reader
+    from legcurl.gym.event_bus import Reader
+    from legcurl.gym.machine import Machine
     from legcurl.notify import Notifier
     from legcurl.store.claim import Claim
     from legcurl.web.app import Service

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from legcurl.config import Config, ConfigSource, MachineConfig, Secret
 from legcurl.config.model import without_password
 from legcurl.errors import ConfigError
-from legcurl.gym import MachineSetup
+from legcurl.gym.machine import MachineSetup
 from legcurl.logs import hide
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from legcurl._version import __version__
 from legcurl.mqtt.messages import GymName, topic
 
 if TYPE_CHECKING:
-    from legcurl.gym import Machine
+    from legcurl.gym.machine import Machine
 
 PREFIX = "homeassistant"
 _SET, _REP, _STATUS = "set", "rep", "status"

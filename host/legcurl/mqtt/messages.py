@@ -19,7 +19,7 @@ from legcurl.store.outbox import Waiting
 from legcurl.store.set_document import SCHEMA, as_text
 
 if TYPE_CHECKING:
-    from legcurl.gym import Machine
+    from legcurl.gym.machine import Machine
 
 ROOT = "legcurl"
 REASON_MAX = 300

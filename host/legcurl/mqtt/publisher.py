@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from legcurl.config.model import Config, MqttConfig
 from legcurl.errors import StoreError
 from legcurl.events import Event, Progress
-from legcurl.metrics import Measure
+from legcurl.gym.measures import Measure
 from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.reps import Ask, RepAnnouncer
 from legcurl.mqtt.sender import Sender
@@ -28,7 +28,8 @@ from legcurl.store import outbox
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection as StoreConnection
 
-    from legcurl.gym import Gym, Machine
+    from legcurl.gym.gym import Gym
+    from legcurl.gym.machine import Machine
     from legcurl.store import Store
 
 log = logging.getLogger(__name__)

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from legcurl.errors import StoreError
 from legcurl.events import Event, RepCorrected, RepEnded, RepResult, SetEnded, SetStarted
-from legcurl.keeping import set_id
+from legcurl.gym.machine import set_id
 from legcurl.mqtt.messages import rep_body
 from legcurl.store import outbox
 from legcurl.store.outbox import Announcement
 
 if TYPE_CHECKING:
-    from legcurl.gym import Machine
+    from legcurl.gym.machine import Machine
     from legcurl.store import Store
 
 log = logging.getLogger(__name__)

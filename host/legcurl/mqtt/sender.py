@@ -42,7 +42,7 @@ from legcurl.store import outbox
 from legcurl.store.outbox import Waiting
 
 if TYPE_CHECKING:
-    from legcurl.gym import Machine
+    from legcurl.gym.machine import Machine
     from legcurl.mqtt.reps import Ask
 
 log = logging.getLogger(__name__)

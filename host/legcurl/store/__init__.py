@@ -5,7 +5,7 @@ set was measured as never changes; what a coach says about it afterwards (it was
 was another) is a correction beside it, with who and when, and whoever reads sees the corrected set
 and can see the original.
 
-Everything here is synchronous and belongs into one thread (`legcurl.gym` has one for it): a
+Everything here is synchronous and belongs into one thread (`legcurl.gym.gym` has one for it): a
 database on a full or slow disk must never hold up a station.
 """
 

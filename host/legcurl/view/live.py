@@ -20,8 +20,8 @@ from rich.live import Live
 from rich.text import Text
 
 from legcurl.events import Event, SensorSeen
+from legcurl.gym.machine_state import ViewState
 from legcurl.view.screen import Canvas, draw
-from legcurl.view.state import ViewState
 
 FRAMES_S = 0.05  # between two frames: smooth to the eye, and no work for a small computer
 TICK_S = 1.0  # a lost link sends no events, but the time since then goes on

@@ -15,6 +15,7 @@ from itertools import zip_longest
 from rich.text import Text
 
 from legcurl.events import RepResult, verdict
+from legcurl.gym.machine_state import ViewState
 from legcurl.motion.training_method import (
     FULL_ROM,
     HOLD_TARGET_S,
@@ -24,7 +25,6 @@ from legcurl.motion.training_method import (
 )
 from legcurl.view import bars
 from legcurl.view.lettering import height_of, largest_scale, letter, width_of
-from legcurl.view.state import ViewState
 from legcurl.view.words import (
     BLINDING_FAULTS,
     CUE_WORDS,

@@ -28,6 +28,7 @@ from legcurl.events import (
     is_worth_telling,
     verdict,
 )
+from legcurl.gym.machine_state import missing_words
 from legcurl.motion.training_method import HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
 
 PHASE_WORDS: dict[Phase, str] = {
@@ -56,13 +57,6 @@ FAULT_WORDS = {  # what is wrong, and what to do about it
     "bus_error": ("encoder does not answer", "check the encoder's wires"),
     "not_referenced": ("not referenced", "move the lever through its index mark once"),
     "unknown": ("unknown sensor fault", "update this program, it is older than the sensor"),
-}
-GAP_WORDS = {
-    "evicted": "the sensor's log was full",
-    "overrun": "the sensor could not keep up",
-    "paused": "sampling was restarted",
-    "reboot": "the sensor restarted",
-    "unknown": "nobody knows why",
 }
 BLINDING_FAULTS = frozenset({"no_magnet", "bus_error", "not_referenced"})  # no angle meanwhile
 
@@ -125,11 +119,6 @@ def sensor_title(sensor: SensorSeen) -> str:
 def fault_words(fault: str) -> tuple[str, str]:
     """Give the fault in words, and its remedy."""
     return FAULT_WORDS.get(fault, FAULT_WORDS["unknown"])
-
-
-def missing_words(event: SamplesMissing) -> str:
-    """Say how long nothing was recorded, and why."""
-    return f"{event.duration_s:.1f} s not recorded: {GAP_WORDS[event.reason]}"
 
 
 def remarks(rep: RepResult) -> list[str]:

@@ -25,7 +25,8 @@ from starlette.staticfiles import StaticFiles
 
 from legcurl.errors import InputError, LegCurlError, LinkError, NoSuchRecordError, StoreError
 from legcurl.events import Event, Progress, SetStarted
-from legcurl.gym import Gym, Machine, MachineSetup
+from legcurl.gym.gym import Gym
+from legcurl.gym.machine import Machine, MachineSetup
 from legcurl.health import Health
 from legcurl.keeping import SetKeeper
 from legcurl.metrics import CONTENT_TYPE, Metrics

@@ -21,7 +21,7 @@ from secrets import randbelow
 from typing import Any
 
 from legcurl._version import __version__
-from legcurl.gym import CROWD
+from legcurl.gym.gym import CROWD
 
 KEPT = 512  # messages with an id: minutes of a busy room, about 1 MB
 QUEUE = 64  # messages that wait for one viewer: seconds of moving figures

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from legcurl.events import plain
+from legcurl.gym.machine_state import ViewState
 from legcurl.motion.results import velocity_loss
 from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, SET_WINDOW_S
-from legcurl.view.state import ViewState
 
 MOVING = (
     *("t_s", "rom", "phase", "hold_s", "rest_s", "set_s", "count", "reached", "angle_deg"),

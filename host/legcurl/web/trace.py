@@ -18,7 +18,7 @@ from math import isnan
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from legcurl.gym import Machine
+    from legcurl.gym.machine import Machine
 
 SHOWN_EVERY_US = 20_000  # more would not be seen: 20 s are a thousand points
 KEPT_S = 20.0  # what the page shows

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from legcurl import logs
-from legcurl.gym import Gym, MachineSetup
+from legcurl.gym.gym import Gym
+from legcurl.gym.machine import MachineSetup
 from running import Running, run
 
 PIN, TOKEN = "2468-coach-pin", "token-of-a-monitor"
@@ -65,7 +66,7 @@ async def test_whatever_is_logged_on_the_way_to_a_machine_names_it(
         said.set()
         raise RuntimeError("a fault of ours")
 
-    monkeypatch.setattr("legcurl.gym.open_station", fails)
+    monkeypatch.setattr("legcurl.gym.machine.open_station", fails)
     with logs.json_lines("warning"):
         async with Gym([MachineSetup("curl-7", "", NOBODY)]):
             async with asyncio.timeout(20):

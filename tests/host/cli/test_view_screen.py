@@ -16,9 +16,9 @@ from legcurl.events import (
     SensorTrouble,
     SetEnded,
 )
+from legcurl.gym.machine_state import ViewState
 from legcurl.view.lettering import height_of, letter, width_of
 from legcurl.view.screen import Canvas, draw
-from legcurl.view.state import ViewState
 from legcurl.view.words import line
 from rich.console import Console
 from scripted_set import FIRST_REP_S, SENSOR, a_set

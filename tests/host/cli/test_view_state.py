@@ -17,7 +17,7 @@ from legcurl.events import (
     SetEnded,
     SetStarted,
 )
-from legcurl.view.state import CUE_LASTS_S, NOTE_LASTS_S, ViewState
+from legcurl.gym.machine_state import CUE_LASTS_S, NOTE_LASTS_S, ViewState
 from scripted_set import FAILED, SENSOR, a_set, rep, resting, set_of
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from fake_sensor import FakeSensor, leg_curls
-from legcurl.gym import prompt_ms_for
+from legcurl.gym.gym import prompt_ms_for
 from legcurl.session.sensor_session import SensorSession
 from legcurl.station.event_queue import Intake
 from legcurl.station.live_feed import PROMPT_MS, LiveFeed

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from brokers import PATIENCE_S, until
 from legcurl.config.model import MqttConfig
-from legcurl.gym import Machine, MachineSetup
+from legcurl.gym.machine import Machine, MachineSetup
 from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.publisher import Publisher, Publishing
 from legcurl.store import Store, open_store

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from legcurl.events import Event, SensorSeen, SetEnded
-from legcurl.gym import Boot, Machine
+from legcurl.gym.machine import Boot, Machine
 from legcurl.links.sim_address import parse_address
 from legcurl.motion import SetTracker
 from legcurl.simulator.world import World

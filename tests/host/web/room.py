@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from legcurl.gym import Gym, MachineSetup
+from legcurl.gym.gym import Gym
+from legcurl.gym.machine import MachineSetup
 from legcurl.store import Store, open_store
 from legcurl.web.access import Access
 from legcurl.web.app import Service, create_app

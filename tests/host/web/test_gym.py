@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from legcurl.errors import ConfigError
 from legcurl.events import SetEnded
-from legcurl.gym import Gym, Machine, MachineSetup
+from legcurl.gym.gym import Gym
+from legcurl.gym.machine import Machine, MachineSetup
 from legcurl.links.sim_address import SimOptions
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.simulator.world import World

@@ -13,7 +13,7 @@ from disks import small_disk
 from legcurl import keeping
 from legcurl.errors import StoreError
 from legcurl.events import SetEnded, SetStarted
-from legcurl.gym import Boot, Machine
+from legcurl.gym.machine import Boot, Machine
 from legcurl.keeping import FIRST_REP_S, SetKeeper, entered
 from legcurl.store import Client, Expected, SetQuery, Store, StoredSet
 from legcurl.store.records import NewSet
@@ -330,7 +330,7 @@ def test_the_tape_of_an_idle_machine_is_bounded(here_machine: Machine) -> None:
 
 @pytest.fixture
 def here_machine() -> Machine:
-    from legcurl.gym import MachineSetup
+    from legcurl.gym.machine import MachineSetup
 
     return Machine(MachineSetup("machine-1", "", "sim:"), ())
 

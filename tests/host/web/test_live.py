@@ -238,7 +238,7 @@ async def test_who_leaves_is_forgotten() -> None:
 
 @pytest.fixture
 async def service(tmp_path: Path):
-    from legcurl.gym import MachineSetup
+    from legcurl.gym.machine import MachineSetup
 
     setups = [MachineSetup(f"machine-{n}", name, "sim:") for n, name in enumerate(NAMES, 1)]
     with open_store(f"sqlite:///{tmp_path / 'live.db'}") as store:

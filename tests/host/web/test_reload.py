@@ -14,7 +14,8 @@ from legcurl.cli.reloading import refuse_what_needs_a_start
 from legcurl.config import Config, MachineConfig, WebConfig
 from legcurl.errors import ConfigError
 from legcurl.events import Event, LinkChanged, Progress, SetEnded, SetStarted
-from legcurl.gym import Gym, Machine, MachineSetup
+from legcurl.gym.gym import Gym
+from legcurl.gym.machine import Machine, MachineSetup
 from legcurl.links.sim_address import parse_address
 from legcurl.motion import Calibration
 from legcurl.recording.file import Recording

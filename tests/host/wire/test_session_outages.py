@@ -30,10 +30,10 @@ from legcurl.events import (
     SetEnded,
     SetStarted,
 )
+from legcurl.gym.machine_state import ViewState
 from legcurl.protocol.frame import Answer, Boot, FrameDecoder, Gap
 from legcurl.session.annotations import LinkNote, RestartNote
 from legcurl.session.sensor_session import RESTART_GUESS_US, SensorSession
-from legcurl.view.state import ViewState
 
 LIFT = leg_curls(count=4)
 MID_SET = 2100  # index in LIFT: at the top of the second rep

@@ -33,7 +33,14 @@ from legcurl.events import (
     SetStarted,
     is_worth_telling,
 )
-from legcurl.view.words import missing_words
+
+GAP_WORDS = {
+    "evicted": "the sensor's log was full",
+    "overrun": "the sensor could not keep up",
+    "paused": "sampling was restarted",
+    "reboot": "the sensor restarted",
+    "unknown": "nobody knows why",
+}
 
 NOTE_LASTS_S = 6.0  # of sensor time: long enough to read a sentence
 CUE_LASTS_S = 3.0  # a cue concerns the movement that is going on
@@ -234,3 +241,8 @@ def _with_rep(reps: tuple[RepResult, ...], rep: RepResult) -> tuple[RepResult, .
     """Put the rep in its place by number; a repeated number replaces."""
     others = [other for other in reps if other.number != rep.number]
     return tuple(sorted([*others, rep], key=lambda one: one.number))
+
+
+def missing_words(event: SamplesMissing) -> str:
+    """Say how long nothing was recorded, and why."""
+    return f"{event.duration_s:.1f} s not recorded: {GAP_WORDS[event.reason]}"

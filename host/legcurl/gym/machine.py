@@ -1,14 +1,4 @@
-"""Many machines at once: each keeps its station going, folds its picture, and hands on its sets.
-
-A `Gym` is started once and runs until it is closed. Each machine is a task of its own with a hub
-(hub.py) of its own: a sensor that is not there yet, or no longer, is tried again for ever, and
-what is wrong is part of the machine's picture, never an exception that ends the others.
-
-Whoever wants to follow all of them gives a `Follower`; its methods are called in the event loop,
-one machine's samples and events in order, and must return at once. What may take long (a database
-on a slow disk) belongs behind a queue: see keeping.py. Whoever wants to follow one machine at a
-speed of their own hangs a reader or viewer on its `hub`.
-"""
+"""One machine: its picture now, and the task that keeps it so."""
 
 from __future__ import annotations
 
@@ -17,38 +7,54 @@ import logging
 import re
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from math import ceil
 from pathlib import Path
 from typing import Protocol
 
 from legcurl.concurrency import Backoff
 from legcurl.errors import ConfigError, LegCurlError, LinkLostError
 from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
-from legcurl.hub import Hub
+from legcurl.gym.event_bus import Hub
+from legcurl.gym.machine_state import ViewState
 from legcurl.logs import about_machine
 from legcurl.motion import Calibration
 from legcurl.protocol.requests import Hello
-from legcurl.recording.journal import Journal, Syncer
+from legcurl.recording.journal import Journal
 from legcurl.station.live_feed import PROMPT_MS
 from legcurl.station.station import Station, StationCounts, open_station
-from legcurl.view.state import ViewState
 
 log = logging.getLogger(__name__)
 
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # in addresses, file names and the store
 JOURNAL_KEPT_S = 600.0  # of a journal at least, whatever was lifted meanwhile
 JOURNAL_BEFORE_S = 60.0  # before what is needed: the longest first rep, and a rest before it
 REST_S = 5.0  # before a set, for a session to see where it begins
 SETS_KNOWN = 256  # of which no journal begins in the middle
-# Where there are more machines than this, a page shows tiles and no eye follows each.
-CROWD = 60
-PROMPT_MAX_MS = 240  # of one octet: docs/protocol.md
 BOOTS_KEPT = 16  # of a sensor, newest: a set that began before all of them is long over
+
+SENSOR_ID_MAX = 32  # characters of it that go into a set's id
+
+
+def set_id(machine: Machine, start_s: float) -> str:
+    """The id of a set that began then: the same however often its log is read again."""
+    boot = machine.boot_at(start_s)
+    zero_us = boot.zero_us if boot is not None else 0
+    return f"{_place(machine, boot)}-{round(start_s * 1000 - zero_us / 1000)}"
+
+
+def _place(machine: Machine, boot: Boot | None) -> str:
+    """Which log a moment is in, as ids name it."""
+    if boot is None:
+        return machine.setup.id
+    return f"{_plain(boot.sensor_id)}-{boot.boot_id:08x}"
+
+
+def _plain(sensor_id: str) -> str:
+    """A sensor's id as it can be in an address, whatever the sensor says."""
+    return re.sub(r"[^0-9A-Za-z_-]", "_", sensor_id[:SENSOR_ID_MAX]) or "sensor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,108 +312,7 @@ class Machine:
             self._boots.append(boot)
 
 
-def prompt_ms_for(machines: int) -> int:
-    """How old samples may get in the sensors of so many machines.
-
-    A frame costs the host much the same however many samples are in it: the more machines, the
-    longer their frames, so that a second has no more of them than with CROWD machines.
-    """
-    return min(PROMPT_MS * max(ceil(machines / CROWD), 1), PROMPT_MAX_MS)
-
-
-class Gym:
-    """All machines; also an async context manager.
-
-    `journals` is the folder for what each of them takes (journal.py); None: nothing is kept.
-    """
-
-    def __init__(
-        self,
-        setups: Sequence[MachineSetup],
-        followers: Sequence[Follower] = (),
-        journals: Path | None = None,
-    ) -> None:
-        check_setups(setups)
-        self._followers = followers
-        self._folder = journals
-        self.machines = {setup.id: self._machine(setup) for setup in setups}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._syncer = Syncer(self._journals)
-
-    async def __aenter__(self) -> Gym:
-        self._syncer.start()
-        for machine in self.machines.values():
-            self._start(machine)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await _cancelled(self._tasks.values())
-        self._tasks.clear()
-        await asyncio.to_thread(self._syncer.end)
-
-    async def apply(self, setups: Sequence[MachineSetup]) -> None:
-        """Become the gym of these machines. Whoever did not change does not notice.
-
-        ConfigError, and nothing is changed, for setups that cannot be meant. From the moment that
-        there are others, nothing is waited for: the caller is the first to know of them.
-        """
-        check_setups(setups)
-        wanted = {setup.id for setup in setups}
-        gone = [machine for name, machine in self.machines.items() if name not in wanted]
-        await _cancelled([self._tasks.pop(machine.setup.id) for machine in gone])
-        for machine in gone:
-            if machine.in_set:
-                log.warning(
-                    "%s was taken out in mid-set: the set goes on if it comes back soon.",
-                    machine.name,
-                )
-            if machine.journal is not None:
-                await asyncio.to_thread(machine.journal.end)
-        self.machines = {
-            setup.id: self.machines.get(setup.id) or self._machine(setup) for setup in setups
-        }
-        for setup in setups:
-            machine = self.machines[setup.id]
-            machine.become(setup)
-            task = self._tasks.get(setup.id)
-            if task is None or task.done():  # new, or its address could not be meant until now
-                self._start(machine)
-
-    def _machine(self, setup: MachineSetup) -> Machine:
-        return Machine(setup, self._followers, self._folder, self._prompt_ms)
-
-    def _prompt_ms(self) -> int:
-        return prompt_ms_for(len(self.machines))
-
-    def _start(self, machine: Machine) -> None:
-        name = machine.setup.id
-        self._tasks[name] = asyncio.create_task(machine.run(), name=f"machine {name}")
-
-    def _journals(self) -> list[Journal]:
-        return [machine.journal for machine in self.machines.values() if machine.journal]
-
-
-async def _cancelled(tasks: Collection[asyncio.Task[None]]) -> None:
-    """End tasks and wait until they have."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-
-
 def _reason(trouble: Exception) -> str:
     if isinstance(trouble, LegCurlError):
         return str(trouble)
     return f"legcurl itself failed: {type(trouble).__name__}: {trouble}"
-
-
-def check_setups(setups: Sequence[MachineSetup]) -> None:
-    """Refuse ids that cannot be, or stand for two machines."""
-    seen: set[str] = set()
-    for setup in setups:
-        if not ID.fullmatch(setup.id):
-            raise ConfigError(
-                f"{setup.id!r} is no machine's id: use up to 64 letters, digits and dashes."
-            )
-        if setup.id in seen:
-            raise ConfigError(f"Two machines have the id {setup.id!r}: give each its own.")
-        seen.add(setup.id)

@@ -1,0 +1,1 @@
+"""Many machines at once, each with its station and its events."""
