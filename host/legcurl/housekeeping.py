@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from legcurl.errors import StoreError
-from legcurl.store.pruning import Pruned, Retention, prune
+from legcurl.store.maintenance.retention import Pruned, Retention, prune
 
 if TYPE_CHECKING:
     from legcurl.store import Store
-    from legcurl.store.claim import Claim
+    from legcurl.store.service_lock import Claim
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from legcurl._version import __version__
@@ -220,8 +220,3 @@ class SetKeeper:
         except Exception:
             log.exception("set %s is stored, but whoever waits for it was not told.", set_id)
         return True
-
-
-def entered(before: Expected, **fields: object) -> Expected:
-    """An entry of now: what was entered before, with some fields anew."""
-    return replace(before, **fields, since=datetime.now(UTC))

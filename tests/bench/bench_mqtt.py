@@ -28,7 +28,8 @@ from legcurl.mqtt.collector import Collector  # noqa: E402
 from legcurl.mqtt.connection import Connection  # noqa: E402
 from legcurl.mqtt.messages import GymName, event_message  # noqa: E402
 from legcurl.mqtt.sender import WINDOW  # noqa: E402
-from legcurl.store import Machine, open_store, outbox  # noqa: E402
+from legcurl.store import Machine, open_store  # noqa: E402
+from legcurl.store.replication import outbox  # noqa: E402
 from made_sets import new_set  # noqa: E402
 
 MACHINES = 8

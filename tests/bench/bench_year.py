@@ -32,10 +32,10 @@ from legcurl.links.sim_address import SimOptions
 from legcurl.motion import analyze
 from legcurl.simulator.world import World
 from legcurl.store import Store, open_store
-from legcurl.store.examination import size_of
-from legcurl.store.pruning import vacuum
+from legcurl.store.maintenance.retention import vacuum
+from legcurl.store.maintenance.verify import size_of
+from legcurl.store.queries import REP_FIELDS, SET_FIELDS, as_us
 from legcurl.store.records import SetQuery
-from legcurl.store.rows import REP_FIELDS, SET_FIELDS, as_us
 from postgres_server import PostgresServer, postgres_server
 
 SEED = 7

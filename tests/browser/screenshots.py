@@ -12,8 +12,8 @@ from pathlib import Path
 
 from browsing import browsing, tablet
 from legcurl.gym.machine_state import ViewState
-from legcurl.keeping import entered as entered_now
 from legcurl.store.records import Expected
+from legcurl.store.records import entered as entered_now
 from PIL import Image
 from playwright.sync_api import Browser, Page
 from stage import Moment, Stage, staged

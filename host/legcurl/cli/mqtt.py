@@ -82,8 +82,9 @@ def resend(store: str, since: datetime, as_json: bool) -> None:
     from functools import partial
 
     from legcurl.cli.progress import progress
-    from legcurl.store import open_store, outbox
-    from legcurl.store.places import needed_store
+    from legcurl.store import open_store
+    from legcurl.store.locations import needed_store
+    from legcurl.store.replication import outbox
 
     count, after = 0, ""
     moment = since.replace(tzinfo=UTC)

@@ -26,8 +26,8 @@ def reanalyze(url: str | None, as_json: bool) -> None:
     where it was when it is started again, also while the service runs.
     """
     with opened_store(url) as store:
-        from legcurl.store.reanalysis import reanalyze as measure_again
-        from legcurl.store.reanalysis import waiting
+        from legcurl.store.maintenance.reanalyze import reanalyze as measure_again
+        from legcurl.store.maintenance.reanalyze import waiting
 
         became: Counter[str] = Counter()
         changed = 0

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from legcurl.gym.event_bus import Reader
     from legcurl.gym.machine import Machine
     from legcurl.notify import Notifier
-    from legcurl.store.claim import Claim
+    from legcurl.store.service_lock import Claim
     from legcurl.web.app import Service
 
 
@@ -116,8 +116,8 @@ def _serve_all(wanted: Wanted, config: Config, around: _Around) -> None:
     try:
         from legcurl.garbage import tend_garbage
         from legcurl.store import open_store
-        from legcurl.store.claim import claim
-        from legcurl.store.places import own_store
+        from legcurl.store.locations import own_store
+        from legcurl.store.service_lock import claim
         from legcurl.web.app import Service
         from legcurl.web.server import listen
     except ImportError as error:
@@ -176,7 +176,7 @@ def _keeping_house(
 ) -> list[Coroutine[Any, Any, None]]:
     """What the store needs of its service; who only shows it does nothing to it."""
     from legcurl.housekeeping import keep_house
-    from legcurl.store.pruning import Retention
+    from legcurl.store.maintenance.retention import Retention
 
     if held is None:
         return []

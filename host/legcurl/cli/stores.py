@@ -19,7 +19,7 @@ def store_to_read(url: str | None) -> Iterator[Store]:
     from legcurl.errors import ConfigError
 
     try:
-        from legcurl.store.places import open_needed
+        from legcurl.store.locations import open_needed
     except ImportError as error:
         raise ConfigError(
             f"The store needs more packages ({error.name}): pip install 'legcurl[serve]'"

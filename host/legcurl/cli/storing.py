@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from legcurl.store import Store
-    from legcurl.store.forgetting import Forgotten
+    from legcurl.store.maintenance.erase_client import Forgotten
 
 SCHEMA = 1
 KILO = 1000.0
@@ -44,8 +44,8 @@ def backup(file: Path, url: str | None, as_json: bool) -> None:
     To restore, end the service, put the copy in the database's place and remove the files beside
     it that end in -wal and -shm.
     """
-    from legcurl.store.backup import back_up
-    from legcurl.store.places import needed_store
+    from legcurl.store.locations import needed_store
+    from legcurl.store.maintenance.backup import back_up
 
     with progress(f"Copying to {file.name}", 100) as tell:
         size = back_up(needed_store(url), file, _in_percent(tell))
@@ -61,8 +61,8 @@ def backup(file: Path, url: str | None, as_json: bool) -> None:
 def verify(url: str | None, as_json: bool) -> None:
     """Read the whole store, every trace included; exit code 7 if anything is wrong with it."""
     from legcurl.store.database import engine_for, url_of
-    from legcurl.store.examination import verify as read_all
-    from legcurl.store.places import needed_store
+    from legcurl.store.locations import needed_store
+    from legcurl.store.maintenance.verify import verify as read_all
     from legcurl.store.store import Store
 
     # As it is: a damaged database must not be upgraded.
@@ -89,8 +89,8 @@ def vacuum(url: str | None) -> None:
 
     It needs as much room on the disk again while it runs, and sets that end meanwhile wait.
     """
-    from legcurl.store.examination import size_of
-    from legcurl.store.pruning import vacuum as write_anew
+    from legcurl.store.maintenance.retention import vacuum as write_anew
+    from legcurl.store.maintenance.verify import size_of
 
     with opened_store(url) as opened:
         before = size_of(opened)
@@ -116,8 +116,8 @@ def prune(
     A set goes with its reps, corrections and trace. The room is used again; 'legcurl store vacuum'
     gives it back to the disk.
     """
-    from legcurl.store.pruning import Retention
-    from legcurl.store.pruning import prune as let_go
+    from legcurl.store.maintenance.retention import Retention
+    from legcurl.store.maintenance.retention import prune as let_go
 
     retention = Retention(traces_days, sets_days)
     with opened_store(url) as opened, progress("Letting go", 100) as tell:
@@ -143,8 +143,8 @@ def forget(client: str, yes: bool, dry_run: bool, url: str | None, as_json: bool
     What is erased is overwritten, and the database written anew. Backups still have it: remove
     them, or forget the person again after restoring one. docs/privacy.md tells what is kept.
     """
-    from legcurl.store.forgetting import belongings
-    from legcurl.store.forgetting import forget as erase
+    from legcurl.store.maintenance.erase_client import belongings
+    from legcurl.store.maintenance.erase_client import forget as erase
 
     with opened_store(url) as opened:
         found = belongings(opened, client)
@@ -168,7 +168,7 @@ def forget(client: str, yes: bool, dry_run: bool, url: str | None, as_json: bool
 @json_option
 def info(url: str | None, as_json: bool) -> None:
     """Say where the store is, how large, and what is in it."""
-    from legcurl.store.examination import measure
+    from legcurl.store.maintenance.verify import measure
 
     with opened_store(url) as opened:
         found = measure(opened)
@@ -201,7 +201,7 @@ def clients(url: str | None, as_json: bool) -> None:
 def opened_store(url: str | None) -> Store:
     """Open a store that is there already; it is brought to this version."""
     need_packages()
-    from legcurl.store.places import open_needed
+    from legcurl.store.locations import open_needed
 
     return open_needed(url)
 

@@ -196,7 +196,7 @@ def hosts_of(config: Config) -> list[str]:
 def journals_of(config: Config, store: str) -> Path:
     """The folder for the machines' journals: as said, else beside the database, else one's own."""
     from legcurl.store.database import file_of, url_of
-    from legcurl.store.places import own_folder
+    from legcurl.store.locations import own_folder
 
     if config.store.journal is not None:
         return config.store.journal

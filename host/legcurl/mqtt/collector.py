@@ -27,9 +27,9 @@ from legcurl.errors import BrokerError, BrokerRefusedError, InputError, LegCurlE
 from legcurl.mqtt.connection import TAKEN_OVER, Connection, Received, Session
 from legcurl.mqtt.messages import ROOT
 from legcurl.mqtt.rivals import Rivals
-from legcurl.store import central
-from legcurl.store.central import DeadLetter, Document, Merged
-from legcurl.store.set_document import forget_of, read_document, set_of
+from legcurl.store.replication import merge
+from legcurl.store.replication.merge import DeadLetter, Document, Merged
+from legcurl.store.replication.set_document import forget_of, read_document, set_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection as StoreConnection
@@ -208,7 +208,7 @@ class Collector:
                 raise
             if len(messages) == 1:
                 letter = DeadLetter(messages[0].topic, str(error), messages[0].payload)
-                self._store.within(lambda c: central.bury(c, [letter]))
+                self._store.within(lambda c: merge.bury(c, [letter]))
                 return Merged(), [letter]
         # One of them is what the database cannot hold: each by itself, and that one is buried.
         merged, letters = Merged(), []
@@ -252,7 +252,7 @@ def _read(message: Received) -> Document:
     read = set_of(document) if kind == "set" else forget_of(document)
     named = [
         read.gym_id,
-        *([read.machine_id] if not isinstance(read, central.ForgetDocument) else []),
+        *([read.machine_id] if not isinstance(read, merge.ForgetDocument) else []),
     ]
     if levels[1:-1] != named:  # who may publish there may say that, and nothing of others
         raise InputError(f"It is of {'/'.join(named)}, on a topic of {'/'.join(levels[1:-1])}.")
@@ -260,6 +260,6 @@ def _read(message: Received) -> Document:
 
 
 def _put(connection: StoreConnection, batch: _Batch) -> Merged:
-    merged = central.merge(connection, batch.documents)
-    central.bury(connection, batch.letters)
+    merged = merge.merge(connection, batch.documents)
+    merge.bury(connection, batch.letters)
     return merged

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from legcurl._version import __version__
 from legcurl.events import RepResult, plain
-from legcurl.store.outbox import Waiting
-from legcurl.store.set_document import SCHEMA, as_text
+from legcurl.store.replication.outbox import Waiting
+from legcurl.store.replication.set_document import SCHEMA, as_text
 
 if TYPE_CHECKING:
     from legcurl.gym.machine import Machine

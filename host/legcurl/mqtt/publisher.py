@@ -23,7 +23,7 @@ from legcurl.gym.measures import Measure
 from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.reps import Ask, RepAnnouncer
 from legcurl.mqtt.sender import Sender
-from legcurl.store import outbox
+from legcurl.store.replication import outbox
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection as StoreConnection

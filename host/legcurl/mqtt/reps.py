@@ -20,8 +20,8 @@ from legcurl.errors import StoreError
 from legcurl.events import Event, RepCorrected, RepEnded, RepResult, SetEnded, SetStarted
 from legcurl.gym.machine import set_id
 from legcurl.mqtt.messages import rep_body
-from legcurl.store import outbox
-from legcurl.store.outbox import Announcement
+from legcurl.store.replication import outbox
+from legcurl.store.replication.outbox import Announcement
 
 if TYPE_CHECKING:
     from legcurl.gym.machine import Machine

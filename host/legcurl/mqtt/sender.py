@@ -38,8 +38,8 @@ from legcurl.mqtt.messages import (
     topic,
 )
 from legcurl.mqtt.rivals import Rivals
-from legcurl.store import outbox
-from legcurl.store.outbox import Waiting
+from legcurl.store.replication import outbox
+from legcurl.store.replication.outbox import Waiting
 
 if TYPE_CHECKING:
     from legcurl.gym.machine import Machine

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from legcurl.events import Outcome, SetResult
@@ -174,3 +174,8 @@ class SetPage:
 
     sets: tuple[StoredSet, ...]
     next: str | None
+
+
+def entered(before: Expected, **fields: object) -> Expected:
+    """An entry of now: what was entered before, with some fields anew."""
+    return replace(before, **fields, since=datetime.now(UTC))

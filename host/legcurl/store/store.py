@@ -19,9 +19,22 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from legcurl.errors import InputError, NoSuchRecordError
-from legcurl.store import outbox, tables, traces
-from legcurl.store.checks import check_load, clean, correct_value, storable
+from legcurl.store import tables, traces
 from legcurl.store.database import engine_for, file_of, transaction, url_of
+from legcurl.store.queries import (
+    REP_FIELDS,
+    SET_FIELDS,
+    as_client,
+    as_machine,
+    as_moment,
+    as_us,
+    found_ids,
+    how_many,
+    one_set,
+    same_set,
+    stored_sets,
+    these_sets,
+)
 from legcurl.store.records import (
     Client,
     Correction,
@@ -36,21 +49,9 @@ from legcurl.store.records import (
     StoredSet,
     Trace,
 )
-from legcurl.store.rows import (
-    REP_FIELDS,
-    SET_FIELDS,
-    as_client,
-    as_machine,
-    as_moment,
-    as_us,
-    found_ids,
-    how_many,
-    one_set,
-    same_set,
-    stored_sets,
-    these_sets,
-)
+from legcurl.store.replication import outbox
 from legcurl.store.upgrade import upgrade
+from legcurl.store.validation import check_load, clean, correct_value, storable
 
 CLIENT_ID_BYTES = 4
 NOTE_MAX = 2000

@@ -15,8 +15,7 @@ from starlette.routing import Route
 from starlette.types import Send
 
 from legcurl.events import plain
-from legcurl.keeping import entered
-from legcurl.store.records import Client, SetQuery, StoredSet
+from legcurl.store.records import Client, SetQuery, StoredSet, entered
 from legcurl.web.access import COOKIE, SESSION_S, TooManyTriesError
 from legcurl.web.asked import (
     ApiError,

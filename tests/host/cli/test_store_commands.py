@@ -115,7 +115,7 @@ def test_a_re_analysis_that_is_ended_goes_on_where_it_was(url: str) -> None:
 
 
 def waiting(url: str) -> int:
-    from legcurl.store.reanalysis import waiting as sets_waiting
+    from legcurl.store.maintenance.reanalyze import waiting as sets_waiting
 
     with open_store(url) as store:
         return sets_waiting(store)

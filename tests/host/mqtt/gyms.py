@@ -57,6 +57,6 @@ async def gym(
 
 
 def _count(connection: object) -> int:
-    from legcurl.store import outbox
+    from legcurl.store.replication import outbox
 
     return sum(outbox.waiting_by_machine(connection).values())  # type: ignore[arg-type]

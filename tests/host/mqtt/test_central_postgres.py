@@ -10,8 +10,9 @@ from random import Random
 
 import pytest
 from brokers import Mosquitto
-from legcurl.store import SetQuery, Store, central, open_store
-from legcurl.store.set_document import ForgetDocument, SetDocument, set_of
+from legcurl.store import SetQuery, Store, open_store
+from legcurl.store.replication import merge
+from legcurl.store.replication.set_document import ForgetDocument, SetDocument, set_of
 from postgres_server import PostgresServer, postgres_server
 from test_collector import kill_collectors, revisions, set_message
 
@@ -52,13 +53,13 @@ def test_collectors_that_merge_the_same_sets_at_once_agree(postgres: str) -> Non
     erased = ForgetDocument("gym-0", "gym-0", "c0", ())
 
     def collect(seed: int, store: Store) -> None:
-        mine: list[central.Document] = list(told)
+        mine: list[merge.Document] = list(told)
         Random(seed).shuffle(mine)
         for first in range(0, len(mine), 9):
             batch = mine[first : first + 9]
             if seed == 1 and first == 27:
                 batch.append(erased)
-            store.within(partial(central.merge, documents=batch))
+            store.within(partial(merge.merge, documents=batch))
 
     with ExitStack() as opened, ThreadPoolExecutor(4) as pool:
         stores = [opened.enter_context(open_store(postgres)) for _ in range(4)]

@@ -25,7 +25,8 @@ from legcurl.mqtt import connection
 from legcurl.mqtt.collector import Collector
 from legcurl.mqtt.connection import Connection
 from legcurl.mqtt.messages import GymName
-from legcurl.store import SetQuery, Store, open_store, outbox, tables
+from legcurl.store import SetQuery, Store, open_store, tables
+from legcurl.store.replication import outbox
 from made_sets import new_set
 
 LEGCURL = Path(sys.executable).parent / "legcurl"
@@ -194,12 +195,12 @@ async def test_what_cannot_be_read_is_counted_told_kept_and_holds_up_nothing(
 
 
 def test_dead_letters_are_no_more_than_the_newest(center: Store, monkeypatch) -> None:
-    from legcurl.store import central
+    from legcurl.store.replication import merge
 
-    monkeypatch.setattr(central, "DEAD_LETTERS_KEPT", 5)
+    monkeypatch.setattr(merge, "DEAD_LETTERS_KEPT", 5)
     for first in range(0, 12, 4):
-        letters = [central.DeadLetter("t", f"reason {n}", b"") for n in range(first, first + 4)]
-        center.within(partial(central.bury, letters=letters))
+        letters = [merge.DeadLetter("t", f"reason {n}", b"") for n in range(first, first + 4)]
+        center.within(partial(merge.bury, letters=letters))
     kept = center.within(
         lambda c: c.execute(sa.select(tables.dead_letters.c.reason)).scalars().all()
     )

@@ -17,8 +17,9 @@ from gyms import gym
 from legcurl.config.model import Secret
 from legcurl.events import LinkChanged, SensorTrouble, SetEnded
 from legcurl.mqtt import connection, sender
-from legcurl.store import Machine, open_store, outbox, traces
-from legcurl.store.outbox import Announcement
+from legcurl.store import Machine, open_store, traces
+from legcurl.store.replication import outbox
+from legcurl.store.replication.outbox import Announcement
 from made_sets import new_set
 from played import play, play_set, play_until
 

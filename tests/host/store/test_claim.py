@@ -10,13 +10,13 @@ import sys
 import psycopg
 import pytest
 from legcurl.errors import StoreError
-from legcurl.store.claim import claim
 from legcurl.store.database import url_of
-from legcurl.store.places import file_of
+from legcurl.store.locations import file_of
+from legcurl.store.service_lock import claim
 
 HOLDS = """
 import sys
-from legcurl.store.claim import claim
+from legcurl.store.service_lock import claim
 with claim(sys.argv[1], "legcurl serve"):
     print("held", flush=True)
     sys.stdin.read()

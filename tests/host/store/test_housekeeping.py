@@ -10,7 +10,7 @@ from legcurl import housekeeping
 from legcurl.errors import StoreError
 from legcurl.housekeeping import keep_house
 from legcurl.store import SetQuery
-from legcurl.store.pruning import Retention
+from legcurl.store.maintenance.retention import Retention
 from made_sets import new_set
 
 PATIENCE_S = 20.0

@@ -13,12 +13,12 @@ import sqlalchemy as sa
 from disks import small_disk
 from legcurl.errors import ConfigError, NoSuchRecordError, StoreError
 from legcurl.store import Expected, SetQuery, Store, open_store, tables
-from legcurl.store.backup import back_up
 from legcurl.store.database import engine_for, url_of
-from legcurl.store.examination import measure, verify
-from legcurl.store.forgetting import belongings, forget
-from legcurl.store.places import open_needed
-from legcurl.store.pruning import Retention, prune, vacuum
+from legcurl.store.locations import open_needed
+from legcurl.store.maintenance.backup import back_up
+from legcurl.store.maintenance.erase_client import belongings, forget
+from legcurl.store.maintenance.retention import Retention, prune, vacuum
+from legcurl.store.maintenance.verify import measure, verify
 from made_sets import FIRST, MACHINE, new_set
 
 

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from legcurl.keeping import BEFORE_SET_S
 from legcurl.store import tables
-from legcurl.store.reanalysis import DETECTION, measured_again, reanalyze, waiting
+from legcurl.store.maintenance.reanalyze import DETECTION, measured_again, reanalyze, waiting
 from legcurl.store.records import Trace
 from made_sets import FIRST, measured, new_set
 
@@ -133,7 +133,7 @@ def test_what_was_incomplete_stays_so(store):
 
 
 def test_a_set_of_one_failed_transaction_is_as_before(store, monkeypatch):
-    from legcurl.store import reanalysis
+    from legcurl.store.maintenance import reanalyze
 
     store.add_set(old_set())
     before = store.get_set("set-0000")
@@ -141,7 +141,7 @@ def test_a_set_of_one_failed_transaction_is_as_before(store, monkeypatch):
     def power_cut(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(reanalysis, "_put_new", power_cut)
+    monkeypatch.setattr(reanalyze, "_put_new", power_cut)
     with pytest.raises(KeyboardInterrupt):
         again(store)
     assert store.get_set("set-0000") == before

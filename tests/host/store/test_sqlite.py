@@ -13,7 +13,7 @@ import pytest
 from disks import SmallDisk, small_disk
 from legcurl.errors import StoreError
 from legcurl.store import SetQuery, database, open_store
-from legcurl.store.examination import verify
+from legcurl.store.maintenance.verify import verify
 from made_sets import new_set
 
 

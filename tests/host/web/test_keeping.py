@@ -14,9 +14,9 @@ from legcurl import keeping
 from legcurl.errors import StoreError
 from legcurl.events import SetEnded, SetStarted
 from legcurl.gym.machine import Boot, Machine
-from legcurl.keeping import FIRST_REP_S, SetKeeper, entered
+from legcurl.keeping import FIRST_REP_S, SetKeeper
 from legcurl.store import Client, Expected, SetQuery, Store, StoredSet
-from legcurl.store.records import NewSet
+from legcurl.store.records import NewSet, entered
 from legcurl.tape import Tape
 from played import SENSOR, boot_of, play, play_set, play_until, take
 from room import Room, room

@@ -21,9 +21,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from legcurl.store import tables
-from legcurl.store.outbox import insert_for
-from legcurl.store.rows import REP_FIELDS, SET_FIELDS, as_us
-from legcurl.store.set_document import ForgetDocument, SetDocument
+from legcurl.store.queries import REP_FIELDS, SET_FIELDS, as_us
+from legcurl.store.replication.outbox import insert_for
+from legcurl.store.replication.set_document import ForgetDocument, SetDocument
 
 DEAD_LETTERS_KEPT = 1000
 DEAD_LETTER_MAX = 16 * 1024  # bytes that are kept of one

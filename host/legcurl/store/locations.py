@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from legcurl.errors import StoreError
-from legcurl.store import outbox
 from legcurl.store.database import file_of, url_of
+from legcurl.store.replication import outbox
 from legcurl.store.store import Store, open_store
 
 OWN_FILE = "legcurl.db"

@@ -25,8 +25,8 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from legcurl.errors import InputError
 from legcurl.events import RepResult, SetResult
-from legcurl.store.checks import check_load, correct_value, storable
 from legcurl.store.records import Correction, CorrectionKind, StoredSet
+from legcurl.store.validation import check_load, correct_value, storable
 
 SCHEMA = 1
 GYM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")

@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection, RowMapping
 from legcurl.errors import InputError
 from legcurl.events import RepResult, SetResult
 from legcurl.store import tables
-from legcurl.store.checks import storable
 from legcurl.store.records import Client, Correction, Machine, NewSet, SetQuery, StoredSet
+from legcurl.store.validation import storable
 
 SET_FIELDS = [field.name for field in fields(SetResult) if field.name != "reps"]
 REP_FIELDS = [field.name for field in fields(RepResult)]

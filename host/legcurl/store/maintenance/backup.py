@@ -16,9 +16,9 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from legcurl.errors import StoreError
-from legcurl.store.claim import LOCK_END
 from legcurl.store.database import BUSY_S, refusal, shown, url_of
-from legcurl.store.places import file_of
+from legcurl.store.locations import file_of
+from legcurl.store.service_lock import LOCK_END
 
 PAGES_AT_ONCE = 1000  # 4 MB
 # What a store has beside its file: a backup in the place of the lock would let in a second service.

@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection
 from legcurl.errors import StoreError
 from legcurl.store import tables, traces
 from legcurl.store.database import shown, unreachable
-from legcurl.store.places import file_of
-from legcurl.store.rows import as_moment
+from legcurl.store.locations import file_of
+from legcurl.store.queries import as_moment
 from legcurl.store.store import Store
 from legcurl.store.upgrade import version
 

@@ -26,8 +26,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from legcurl.store import tables
-from legcurl.store.rows import all_sets, as_us, one_set, stored_sets
-from legcurl.store.set_document import as_text, body_of
+from legcurl.store.queries import all_sets, as_us, one_set, stored_sets
+from legcurl.store.replication.set_document import as_text, body_of
 
 Kind = Literal["rep", "set", "forget"]
 WHOLE_GYM = ""  # the machine of what concerns none

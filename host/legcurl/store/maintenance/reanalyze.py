@@ -33,8 +33,8 @@ from legcurl.errors import CalibrationError, StoreError
 from legcurl.events import SetEnded, SetResult, plain
 from legcurl.motion import Calibration, SetTracker
 from legcurl.store import tables
+from legcurl.store.queries import REP_FIELDS, SET_FIELDS, as_us, one_set, stored_sets
 from legcurl.store.records import StoredSet, Trace
-from legcurl.store.rows import REP_FIELDS, SET_FIELDS, as_us, one_set, stored_sets
 from legcurl.store.store import Store
 
 DETECTION = __version__

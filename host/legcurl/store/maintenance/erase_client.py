@@ -29,10 +29,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from legcurl.errors import NoSuchRecordError, StoreError
-from legcurl.store import outbox, tables
-from legcurl.store.checks import storable
-from legcurl.store.pruning import vacuum
+from legcurl.store import tables
+from legcurl.store.maintenance.retention import vacuum
+from legcurl.store.replication import outbox
 from legcurl.store.store import Store
+from legcurl.store.validation import storable
 
 SETS_AT_ONCE = 200
 _ESCAPE = "\\"

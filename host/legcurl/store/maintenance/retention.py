@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from legcurl.errors import ConfigError
 from legcurl.store import tables
 from legcurl.store.database import outside_transactions
-from legcurl.store.rows import as_us
+from legcurl.store.queries import as_us
 from legcurl.store.store import Store
 
 ROWS_AT_ONCE = 200

@@ -1,0 +1,1 @@
+"""Backup, verification, retention, erasure and reanalysis of a store."""

@@ -1,0 +1,1 @@
+"""Sets between gyms: the outbox, the document of a set, the merge."""
