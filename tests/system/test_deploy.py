@@ -80,7 +80,7 @@ def test_systemd_waits_longer_than_the_service_takes_to_end():
 
 
 def test_the_secrets_of_the_unit_are_what_the_service_reads():
-    from legcurl.config.reading import SECRETS
+    from legcurl.config.parser import SECRETS
 
     named = set(re.findall(r"(\w+)_FILE=%d/", UNIT.read_text()))
     assert named == {variable for (section, _), variable in SECRETS.items() if section == "web"}

@@ -43,8 +43,8 @@ def collect(
     from legcurl.errors import ConfigError
 
     try:
+        from legcurl.config.broker_url import broker_of
         from legcurl.mqtt.collector import Collector
-        from legcurl.mqtt.settings import broker_of
         from legcurl.store import open_store
     except ImportError as error:
         raise ConfigError(

@@ -30,7 +30,7 @@ def check(broker: str, ca_file: Path | None, gym: str, as_json: bool) -> None:
     """
     import asyncio
 
-    from legcurl.config.reading import GYM_ID
+    from legcurl.config.parser import GYM_ID
     from legcurl.errors import ConfigError
 
     if not GYM_ID.fullmatch(gym):
@@ -39,8 +39,8 @@ def check(broker: str, ca_file: Path | None, gym: str, as_json: bool) -> None:
             param_hint="--gym",
         )
     try:
+        from legcurl.config.broker_url import broker_of
         from legcurl.mqtt.connection import NO_SUBSCRIBERS, Connection
-        from legcurl.mqtt.settings import broker_of
     except ImportError as error:
         raise ConfigError(
             f"legcurl mqtt needs more packages ({error.name}): pip install 'legcurl[mqtt]'"

@@ -119,8 +119,8 @@ def _machines(stations: tuple[str, ...]) -> tuple[MachineConfig, ...]:
 
 def _with_broker(config: Config, options: Options, given: Secret | None) -> Config:
     """The broker of the command line, with what its URL does not say as it was said elsewhere."""
-    from legcurl.config.reading import GYM_ID
-    from legcurl.mqtt.settings import broker_of
+    from legcurl.config.broker_url import broker_of
+    from legcurl.config.parser import GYM_ID
 
     assert options.broker is not None
     if not GYM_ID.fullmatch(config.gym.id):

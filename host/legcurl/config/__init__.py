@@ -15,7 +15,7 @@ from legcurl.config.model import (
     StoreConfig,
     WebConfig,
 )
-from legcurl.config.reading import InvalidConfigError, Problem, read_config
+from legcurl.config.parser import InvalidConfigError, Problem, read_config
 from legcurl.config.source import ConfigSource
 
 __all__ = [

@@ -9,6 +9,10 @@ from typing import Any, Literal
 
 from legcurl.motion import Calibration
 
+PIN_MIN = 4
+PIN_MAX = 64
+TOKEN_MIN = 16  # of the metrics token: no number of tries finds it, so they need not be counted
+
 HIDDEN = "(set, not shown)"
 MQTT_PORT = 1883
 MQTT_TLS_PORT = 8883

@@ -10,14 +10,9 @@ from collections.abc import MutableMapping
 from dataclasses import replace
 from pathlib import Path
 
-from legcurl.config.keys import PREFIX, SECRETS
 from legcurl.config.model import Config, Secret, without_password
-from legcurl.config.reading import (
-    InvalidConfigError,
-    Problem,
-    read_broker_password,
-    read_config,
-)
+from legcurl.config.parser import InvalidConfigError, Problem, read_broker_password, read_config
+from legcurl.config.schema import PREFIX, SECRETS
 from legcurl.errors import ConfigError
 
 LONGEST_BYTES = 1 << 20  # a gym of 500 machines has 60 kB

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from secrets import token_urlsafe
 from typing import Literal
 
+from legcurl.config.model import PIN_MAX, PIN_MIN, TOKEN_MIN
 from legcurl.errors import ConfigError
 
 Right = Literal["view", "change"]
@@ -33,8 +34,6 @@ COACH: Rights = frozenset({"view", "change"})
 COOKIE = "legcurl_session"
 SESSION_S = 14 * 24 * 3600  # a tablet on a gym's wall is not signed in every morning
 SESSIONS_MAX = 1000
-PIN_MIN, PIN_MAX = 4, 64
-TOKEN_MIN = 16  # of the metrics token: no number of tries finds it, so they need not be counted
 WRONG_FREE = 5  # wrong PINs before anybody has to wait
 WAIT_FIRST_S = 1.0
 WAIT_MAX_S = 60.0

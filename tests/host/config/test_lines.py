@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from legcurl.config.lines import Place, lines_of
+from legcurl.config.toml_positions import Place, lines_of
 
 
 def test_what_looks_like_a_key_inside_of_a_value_is_none():

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from legcurl.config import Config, InvalidConfigError, Secret, read_config
-from legcurl.config.keys import SECRETS, SECTIONS
 from legcurl.config.model import shown, without_password
+from legcurl.config.schema import SECRETS, SECTIONS
 from legcurl.motion import Calibration
 
 WHOLE = """

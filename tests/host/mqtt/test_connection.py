@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from brokers import Ear, Mosquitto, certificates, free_port, no_broker, until
+from legcurl.config.broker_url import broker_of
 from legcurl.config.model import MqttConfig, Secret
 from legcurl.errors import BrokerError, BrokerRefusedError, ConfigError
 from legcurl.mqtt import connection
 from legcurl.mqtt.connection import NO_SUBSCRIBERS, PACKET_TOO_LARGE, Connection, Will
-from legcurl.mqtt.settings import broker_of
 
 PASSWORD = "correct horse"
 

@@ -1,6 +1,6 @@
 """A text and variables to a configuration, or to all that is wrong with them at once.
 
-What may be written, and what each key must be, stands in keys.py. A variable LEGCURL_WEB_PORT
+What may be written, and what each key must be, stands in schema.py. A variable LEGCURL_WEB_PORT
 stands over `port` in `[web]`, and so on for every key but those of the machines. Secrets are never
 in the text: a key that ends in `_file` names the file that holds one, or a variable holds it.
 """
@@ -16,20 +16,6 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from legcurl.config.keys import GYM_ID as GYM_ID
-from legcurl.config.keys import (
-    MACHINES_MAX,
-    PREFIX,
-    SECRETS,
-    SECTIONS,
-    Check,
-    WrongValueError,
-    as_toml,
-    check_secret,
-    unknown_variables,
-    variables_of,
-)
-from legcurl.config.lines import Place, lines_of
 from legcurl.config.model import (
     MQTT_PORT,
     MQTT_TLS_PORT,
@@ -43,6 +29,20 @@ from legcurl.config.model import (
     WebConfig,
     without_password,
 )
+from legcurl.config.schema import GYM_ID as GYM_ID
+from legcurl.config.schema import (
+    MACHINES_MAX,
+    PREFIX,
+    SECRETS,
+    SECTIONS,
+    Check,
+    WrongValueError,
+    as_toml,
+    check_secret,
+    unknown_variables,
+    variables_of,
+)
+from legcurl.config.toml_positions import Place, lines_of
 from legcurl.errors import CalibrationError, ConfigError
 
 ONE_HOST = ("serial:", "ble:", "tcp:")  # a sensor streams to one at a time

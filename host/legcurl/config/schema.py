@@ -1,6 +1,6 @@
 """What may be written in a configuration: each key, and what its value must be.
 
-`SECTIONS` says it once: the check, the hints and the variables follow from it (reading.py). A check
+`SECTIONS` says it once: the check, the hints and the variables follow from it (parser.py). A check
 gives the value as the service uses it, or raises WrongValueError with what would be right.
 """
 
@@ -13,9 +13,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from legcurl.config.model import PIN_MAX, PIN_MIN, TOKEN_MIN
 from legcurl.errors import ConfigError
 from legcurl.links.address import parse
-from legcurl.web.access import PIN_MAX, PIN_MIN, TOKEN_MIN
 
 PREFIX = "LEGCURL_"
 NAME_MAX = 80
