@@ -13,9 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from legcurl.cells import harmless
 from legcurl.errors import ConfigError, StoreError
 from legcurl.export.columns import Column
+from legcurl.export.csv_injection import harmless
 
 Form = Literal["csv", "parquet", "jsonl"]
 FORMATS: tuple[Form, ...] = ("csv", "parquet", "jsonl")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from legcurl.cells import harmless
+from legcurl.export.csv_injection import harmless
 from legcurl.store.records import Client, StoredSet
 from legcurl.web.machine_json import whole
 
