@@ -26,8 +26,8 @@ from brokers import Mosquitto  # noqa: E402 - beside tests/host/mqtt
 from gyms import gym  # noqa: E402
 from legcurl.mqtt.collector import Collector  # noqa: E402
 from legcurl.mqtt.connection import Connection  # noqa: E402
+from legcurl.mqtt.machine_client import WINDOW  # noqa: E402
 from legcurl.mqtt.messages import GymName, event_message  # noqa: E402
-from legcurl.mqtt.sender import WINDOW  # noqa: E402
 from legcurl.store import Machine, open_store  # noqa: E402
 from legcurl.store.replication import outbox  # noqa: E402
 from made_sets import new_set  # noqa: E402

@@ -15,7 +15,7 @@ sys.path[:0] = [str(HOST / name) for name in ("store", "web", "cli", "mqtt")]
 
 from brokers import Ear, Mosquitto, until  # noqa: E402 - beside tests/host/mqtt
 from gyms import gym  # noqa: E402
-from legcurl.mqtt import collector, sender  # noqa: E402
+from legcurl.mqtt import collector, machine_client  # noqa: E402
 from legcurl.store import open_store  # noqa: E402
 from test_collector import kill_collectors  # noqa: E402
 from test_publisher import announce_day, first_told  # noqa: E402
@@ -43,7 +43,7 @@ async def test_collectors_killed_again_and_again_lose_nothing_and_store_nothing_
 async def test_a_broker_that_comes_and_goes_gets_a_day_in_order(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "PAUSE_MAX_S", 0.2)
+    monkeypatch.setattr(machine_client, "PAUSE_MAX_S", 0.2)
     monkeypatch.setattr(collector, "PAUSE_MAX_S", 0.2)
     random = Random(seed)
     announce_day(tmp_path, DAY)

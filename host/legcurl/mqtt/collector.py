@@ -25,8 +25,8 @@ from legcurl.concurrency import Backoff
 from legcurl.config.model import MqttConfig
 from legcurl.errors import BrokerError, BrokerRefusedError, InputError, LegCurlError, StoreError
 from legcurl.mqtt.connection import TAKEN_OVER, Connection, Received, Session
+from legcurl.mqtt.duplicate_client import Rivals
 from legcurl.mqtt.messages import ROOT
-from legcurl.mqtt.rivals import Rivals
 from legcurl.store.replication import merge
 from legcurl.store.replication.merge import DeadLetter, Document, Merged
 from legcurl.store.replication.set_document import forget_of, read_document, set_of

@@ -29,7 +29,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from legcurl.config.model import MqttConfig
 from legcurl.errors import BrokerError
-from legcurl.mqtt.troubles import (
+from legcurl.mqtt.connect_errors import (
     CONNECT_S,
     in_words,
     refusal,

@@ -20,9 +20,9 @@ from legcurl.config.model import Config, MqttConfig
 from legcurl.errors import StoreError
 from legcurl.events import Event, Progress
 from legcurl.gym.measures import Measure
+from legcurl.mqtt.machine_client import Sender
 from legcurl.mqtt.messages import GymName
-from legcurl.mqtt.reps import Ask, RepAnnouncer
-from legcurl.mqtt.sender import Sender
+from legcurl.mqtt.rep_publisher import Ask, RepAnnouncer
 from legcurl.store.replication import outbox
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from brokers import Ear, Mosquitto, no_broker, read, until
 from gyms import gym
 from legcurl.config.model import Secret
 from legcurl.events import LinkChanged, SensorTrouble, SetEnded
-from legcurl.mqtt import connection, sender
+from legcurl.mqtt import connection, machine_client
 from legcurl.store import Machine, open_store, traces
 from legcurl.store.replication import outbox
 from legcurl.store.replication.outbox import Announcement
@@ -31,7 +31,7 @@ OTHER = "sim:?seed=6&lifter=early&pace=fast"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A broker that is away is tried again soon."""
-    monkeypatch.setattr(sender, "PAUSE_MAX_S", 0.2)
+    monkeypatch.setattr(machine_client, "PAUSE_MAX_S", 0.2)
 
 
 async def test_a_set_is_told_rep_by_rep_and_then_whole_with_its_trace(

@@ -28,6 +28,7 @@ from legcurl.mqtt.connection import (
     Will,
 )
 from legcurl.mqtt.discovery import discovery
+from legcurl.mqtt.duplicate_client import Rivals
 from legcurl.mqtt.messages import (
     GymName,
     client_id,
@@ -37,13 +38,12 @@ from legcurl.mqtt.messages import (
     status_message,
     topic,
 )
-from legcurl.mqtt.rivals import Rivals
 from legcurl.store.replication import outbox
 from legcurl.store.replication.outbox import Waiting
 
 if TYPE_CHECKING:
     from legcurl.gym.machine import Machine
-    from legcurl.mqtt.reps import Ask
+    from legcurl.mqtt.rep_publisher import Ask
 
 log = logging.getLogger(__name__)
 
