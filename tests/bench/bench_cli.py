@@ -18,7 +18,7 @@ from statistics import median
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "cli"))
 
 from legcurl.gym.machine_state import ViewState
-from legcurl.view.screen import Canvas, draw
+from legcurl.presentation.terminal.screen import Canvas, draw
 from scripted_set import a_set
 
 LEGCURL = str(Path(sys.executable).parent / "legcurl")

@@ -45,6 +45,7 @@ from legcurl.gym.gym import Gym
 from legcurl.gym.machine import MachineSetup
 from legcurl.links.sim_address import parse_address
 from legcurl.motion import analyze
+from legcurl.presentation.charts.stored_set import draw
 from legcurl.simulator.world import World
 from legcurl.store import Machine, NewSet, StoredSet, open_store
 from legcurl.store.records import Trace
@@ -53,7 +54,6 @@ from legcurl.web.app import Service, create_app
 from legcurl.web.live import encode
 from legcurl.web.machine_json import MOVING, moving
 from legcurl.web.painting import Painter
-from legcurl.web.picture import draw
 from legcurl.web.server import listen, serve
 
 SECONDS = 20.0

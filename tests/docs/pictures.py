@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tests" / "host" / "cli"))
 
 from legcurl.events import Event, Progress, SetEnded  # noqa: E402
 from legcurl.gym.machine_state import ViewState  # noqa: E402
-from legcurl.view.screen import Canvas, draw  # noqa: E402
+from legcurl.presentation.terminal.screen import Canvas, draw  # noqa: E402
 from scripted_set import a_set  # noqa: E402 - found by the line above
 
 README = ROOT / "README.md"

@@ -11,10 +11,10 @@ from math import radians
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from legcurl.chart.page import own_style, write_figure
-from legcurl.chart.style import FAILED, GRID, INK, LIFT, SOFT
 from legcurl.install.calibrating import Calibrated
 from legcurl.install.range_survey import rests_of
+from legcurl.presentation.charts.page import own_style, write_figure
+from legcurl.presentation.charts.style import FAILED, GRID, INK, LIFT, SOFT
 from legcurl.protocol.frame import Status
 
 if TYPE_CHECKING:

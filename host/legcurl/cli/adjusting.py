@@ -105,7 +105,7 @@ async def _change(visit: SensorVisit, changes: Mapping[str, str | int]) -> Mappi
 
 def _in_words(held: Mapping[str, Any], changes: Mapping[str, str | int]) -> list[str]:
     """A line for each setting."""
-    from legcurl.view.words import printable
+    from legcurl.presentation.wording import printable
 
     return [
         f"{field:<10}{printable(str(value))}{'  (set now)' if field in changes else ''}"

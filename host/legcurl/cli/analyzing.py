@@ -20,8 +20,8 @@ from legcurl.events import Event, SetEnded, SetResult, plain
 from legcurl.recording.csv_trace import TIME_COLUMN, TraceReader
 
 if TYPE_CHECKING:
-    from legcurl.chart import ChartKeeper
     from legcurl.motion import Calibration
+    from legcurl.presentation.charts import ChartKeeper
 
 SCHEMA = 1
 _HEAD_BYTES = 4096  # a recording's first record ends within it, and with it comes a zero byte
@@ -88,8 +88,8 @@ def _write_sets(sets: list[SetResult], as_json: bool) -> None:
 
 def _keeper_for(picture: Path) -> ChartKeeper:
     """Be sure that the picture can be made before hours of samples are read for it."""
-    from legcurl.chart import ChartKeeper
-    from legcurl.chart.page import check_picture
+    from legcurl.presentation.charts import ChartKeeper
+    from legcurl.presentation.charts.page import check_picture
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
     check_picture(picture)
@@ -97,7 +97,7 @@ def _keeper_for(picture: Path) -> ChartKeeper:
 
 
 def _write_picture(picture: Path, kept: ChartKeeper, name: str) -> None:
-    from legcurl.chart.page import write_picture
+    from legcurl.presentation.charts.page import write_picture
 
     for warning in write_picture(picture, kept, name):
         warn(f"{warning}.")

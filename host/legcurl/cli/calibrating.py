@@ -68,7 +68,7 @@ def calibrate(
     if (extended_raw is None) != (flexed_raw is None):
         raise click.UsageError("--extended-raw and --flexed-raw are two ends of one range.")
     if picture is not None:
-        from legcurl.chart.page import check_picture
+        from legcurl.presentation.charts.page import check_picture
 
         check_picture(picture)
     where = installers_address(address)

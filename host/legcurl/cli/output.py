@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from legcurl.gym.machine_state import ViewState
-    from legcurl.view.live import LiveView
+    from legcurl.presentation.terminal.live_screen import LiveView
 
 _READER_GONE = (errno.EPIPE, errno.EIO)  # a closed pipe, a closed terminal
 
@@ -95,7 +95,7 @@ class PlainLines(_Lines):
 
     def show(self, event: Event) -> None:
         """Write the event, if it matters afterwards."""
-        from legcurl.view.words import line
+        from legcurl.presentation.wording import line
 
         told = line(event)
         if told is not None:
@@ -115,7 +115,7 @@ class Picture:
         self._warnings: list[str] = []
 
     def __enter__(self) -> Self:
-        from legcurl.view.live import LiveView
+        from legcurl.presentation.terminal.live_screen import LiveView
 
         self._view = LiveView(self._waiting_for, self._hint, self._console)
         self._view.__enter__()
@@ -188,7 +188,7 @@ def write_json(document: dict[str, Any]) -> None:
 
 def write_set(result: SetResult) -> None:
     """Write a set as a line and a table of its attempts."""
-    from legcurl.view.words import REP_HEAD, rep_cells, set_line, table_line
+    from legcurl.presentation.wording import REP_HEAD, rep_cells, set_line, table_line
 
     write_line(f"Set from {result.start_s:.1f} s: {set_line(result)}")
     write_line(table_line(REP_HEAD))
@@ -203,7 +203,7 @@ def warn(message: str) -> None:
 
 def tell(message: str) -> None:
     """Write one line to stderr, whatever the message is made of."""
-    from legcurl.view.words import printable
+    from legcurl.presentation.wording import printable
 
     sys.stderr.write(f"legcurl: {printable(' '.join(message.split()))}\n")
     sys.stderr.flush()

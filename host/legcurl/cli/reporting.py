@@ -45,8 +45,8 @@ def report(
 
     SET is a set's id, or "latest". Needs matplotlib: pip install 'legcurl[plot]'.
     """
-    from legcurl.chart.page import check_picture, own_style, write_figure
     from legcurl.errors import StoreError
+    from legcurl.presentation.charts.page import check_picture, own_style, write_figure
 
     if (set_id is None) is (client_id is None):
         raise click.UsageError('Name a set, or "latest", or a client with --client.')
@@ -71,14 +71,14 @@ def report(
 
 
 def _set(store: Store, set_id: str) -> Figure:
-    from legcurl.report.set_page import set_page
+    from legcurl.presentation.reports.set_report import set_page
 
     return set_page(store.get_set(set_id), store.trace(set_id))
 
 
 def _client(store: Store, client_id: str) -> Figure:
-    from legcurl.report.client_page import client_page
-    from legcurl.report.set_page import charted_set
+    from legcurl.presentation.reports.client_report import client_page
+    from legcurl.presentation.reports.set_report import charted_set
 
     sets = _sets_of(store, client_id)
     last = charted_set(sets[-1], store.trace(sets[-1].id)) if sets else None

@@ -17,7 +17,7 @@ from time import monotonic, sleep
 from typing import TextIO
 
 from legcurl.events import Event
-from legcurl.view.words import line, printable
+from legcurl.presentation.wording import line, printable
 
 FRAMES_ROOM = 4  # of a picture: the next one has everything
 LINES_ROOM = 200

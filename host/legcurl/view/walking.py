@@ -12,14 +12,13 @@ from math import isfinite
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from legcurl.install.calibrating import END_WORDS, REPEAT_GOOD_DEG
+from legcurl.install.range_survey import ENDS, End, RangeSurvey, Rest, rests_of
+from legcurl.presentation.wording import printable
+from legcurl.protocol.frame import STATUS_BLIND, Status
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
-
-from legcurl.install.calibrating import END_WORDS, REPEAT_GOOD_DEG
-from legcurl.install.range_survey import ENDS, End, RangeSurvey, Rest, rests_of
-from legcurl.protocol.frame import STATUS_BLIND, Status
-from legcurl.view.words import printable
 
 if TYPE_CHECKING:
     from legcurl.install.walk import Walk

@@ -120,7 +120,7 @@ class Painter:
 
 def paint_for(wishes: IO[bytes], pictures: IO[bytes]) -> None:
     """Draw what is wished for, until there are no more wishes."""
-    from legcurl.web.picture import draw
+    from legcurl.presentation.charts.stored_set import draw
 
     while head := wishes.read(LENGTH.size):
         stored, trace = pickle.loads(wishes.read(LENGTH.unpack(head)[0]))

@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from legcurl.report.praise import praise
-from legcurl.report.sheet import HEIGHT_IN, fitted, width_in, written
+from legcurl.presentation.coach_feedback import praise
+from legcurl.presentation.reports.a4_page import HEIGHT_IN, fitted, width_in, written
 from legcurl.store import Client, Expected, open_store
 from made_sets import FIRST, measured, new_set
 from running import run
@@ -105,8 +105,8 @@ def test_a_client_without_sets_gets_a_page_that_says_so(gym, tmp_path: Path):
 
 
 def test_nothing_is_drawn_beyond_the_page_or_over_the_foot():
-    from legcurl.report.client_page import client_page
-    from legcurl.report.set_page import charted_set, set_page
+    from legcurl.presentation.reports.client_report import client_page
+    from legcurl.presentation.reports.set_report import charted_set, set_page
     from legcurl.store import Machine, StoredSet
 
     trace, result = measured("sloppy")

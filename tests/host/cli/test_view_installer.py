@@ -12,7 +12,7 @@ from legcurl.install.findings import Finding
 from legcurl.install.magnet import BINS, MagnetBin
 from legcurl.install.range_survey import ENDS, End, Rest
 from legcurl.install.walk import Walk
-from legcurl.view.dots import DotCanvas
+from legcurl.presentation.terminal.braille_canvas import DotCanvas
 from legcurl.view.findings_list import finding_line, findings_table, summary
 from legcurl.view.range_picture import draw_range
 from legcurl.view.walking import WalkLines, rest_line

@@ -17,9 +17,9 @@ from legcurl.events import (
     SetEnded,
 )
 from legcurl.gym.machine_state import ViewState
-from legcurl.view.lettering import height_of, letter, width_of
-from legcurl.view.screen import Canvas, draw
-from legcurl.view.words import line
+from legcurl.presentation.terminal.big_digits import height_of, letter, width_of
+from legcurl.presentation.terminal.screen import Canvas, draw
+from legcurl.presentation.wording import line
 from rich.console import Console
 from scripted_set import FIRST_REP_S, SENSOR, a_set
 

@@ -10,10 +10,20 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from legcurl._version import __version__
-from legcurl.chart.kept import ChartKeeper, SetChart
-from legcurl.chart.style import FAILED, HOLD, INK, LEFT_IN, LIFT, LOWER, SOFT, STALL, Frame
 from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S
-from legcurl.view.words import printable
+from legcurl.presentation.charts.set_chart import ChartKeeper, SetChart
+from legcurl.presentation.charts.style import (
+    FAILED,
+    HOLD,
+    INK,
+    LEFT_IN,
+    LIFT,
+    LOWER,
+    SOFT,
+    STALL,
+    Frame,
+)
+from legcurl.presentation.wording import printable
 
 NAME_SIGNS = 90
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from legcurl.chart.kept import Span
+from legcurl.presentation.charts.set_chart import Span
 
 INK = "#1b1b1f"
 SOFT = "#5c5c66"  # contrast of 6.6 on white

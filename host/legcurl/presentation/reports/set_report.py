@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from legcurl.chart.kept import SetChart
-from legcurl.chart.panel import draw_set, panel_height
-from legcurl.chart.style import FAILED, INK, SOFT, TITLE_IN, Frame
 from legcurl.events import Outcome, SetResult
-from legcurl.report.praise import praise
-from legcurl.report.sheet import (
+from legcurl.presentation.charts.set_chart import SetChart
+from legcurl.presentation.charts.set_panel import draw_set, panel_height
+from legcurl.presentation.charts.stored_set import charted
+from legcurl.presentation.charts.style import FAILED, INK, SOFT, TITLE_IN, Frame
+from legcurl.presentation.coach_feedback import praise
+from legcurl.presentation.reports.a4_page import (
     HEIGHT_IN,
     INNER_IN,
     LEFT_IN,
@@ -19,9 +20,8 @@ from legcurl.report.sheet import (
     WIDTH_IN,
     Sheet,
 )
+from legcurl.presentation.wording import REP_HEAD, rep_cells, window_verdict
 from legcurl.store.records import Client, StoredSet, Trace
-from legcurl.view.words import REP_HEAD, rep_cells, window_verdict
-from legcurl.web.picture import charted
 
 ENDS: dict[Outcome, tuple[str, str]] = {  # OUTCOME_WORDS, as a figure and what it is
     "muscle_success": ("Muscle Success", "how it ended"),

@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
 
 from legcurl._version import __version__
-from legcurl.chart.style import GRID, INK, SOFT
+from legcurl.presentation.charts.style import GRID, INK, SOFT
 
 WIDTH_IN, HEIGHT_IN = 8.27, 11.69
 DPI = 150

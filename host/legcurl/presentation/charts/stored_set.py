@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from legcurl.chart import ChartKeeper
-from legcurl.chart.page import picture
 from legcurl.motion import Calibration, SetTracker
+from legcurl.presentation.charts import ChartKeeper
+from legcurl.presentation.charts.page import picture
 from legcurl.store.records import StoredSet, Trace
 
 CHUNK = 1000  # samples

@@ -13,8 +13,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from legcurl.chart.kept import ChartKeeper, SetChart
 from legcurl.errors import ConfigError, StoreError
+from legcurl.presentation.charts.set_chart import ChartKeeper, SetChart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -145,9 +145,9 @@ def _page(charts: Sequence[SetChart], first: int, kept: ChartKeeper, name: str) 
     """Draw some of the sets one below the other, or the raw samples if there is no set."""
     from matplotlib.figure import Figure
 
-    from legcurl.chart.legend import draw_foot
-    from legcurl.chart.panel import Frame, draw_set, panel_height
-    from legcurl.chart.raw import draw_raw, raw_height
+    from legcurl.presentation.charts.legend import draw_foot
+    from legcurl.presentation.charts.raw_trace import draw_raw, raw_height
+    from legcurl.presentation.charts.set_panel import Frame, draw_set, panel_height
 
     heights = [panel_height(chart) for chart in charts] or [raw_height()]
     height_in = sum(heights) + BETWEEN_IN * (len(heights) - 1) + FOOT_IN

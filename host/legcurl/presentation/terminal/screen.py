@@ -23,9 +23,9 @@ from legcurl.motion.training_method import (
     REST_SHOWN_S,
     SET_WINDOW_S,
 )
-from legcurl.view import bars
-from legcurl.view.lettering import height_of, largest_scale, letter, width_of
-from legcurl.view.words import (
+from legcurl.presentation.terminal import bars
+from legcurl.presentation.terminal.big_digits import height_of, largest_scale, letter, width_of
+from legcurl.presentation.wording import (
     BLINDING_FAULTS,
     CUE_WORDS,
     FAILURE_WORDS,

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from legcurl.events import Event, SensorSeen
 from legcurl.gym.machine_state import ViewState
-from legcurl.view.screen import Canvas, draw
+from legcurl.presentation.terminal.screen import Canvas, draw
 
 FRAMES_S = 0.05  # between two frames: smooth to the eye, and no work for a small computer
 TICK_S = 1.0  # a lost link sends no events, but the time since then goes on

@@ -18,8 +18,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from legcurl.chart.kept import SetChart, Span
-from legcurl.chart.style import (
+from legcurl.events import RepResult, SetResult, verdict
+from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S
+from legcurl.presentation.charts.set_chart import SetChart, Span
+from legcurl.presentation.charts.style import (
     AXES_IN,
     FAILED,
     GRID,
@@ -40,9 +42,7 @@ from legcurl.chart.style import (
     place_axes,
     without_gaps,
 )
-from legcurl.events import RepResult, SetResult, verdict
-from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S
-from legcurl.view.words import FAILURE_WORDS, set_line, summary
+from legcurl.presentation.wording import FAILURE_WORDS, set_line, summary
 
 FLAG_IN = 0.27
 REPS_IN = 0.42

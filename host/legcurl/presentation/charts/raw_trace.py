@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from legcurl.chart.kept import ChartKeeper
-from legcurl.chart.style import (
+from legcurl.presentation.charts.set_chart import ChartKeeper
+from legcurl.presentation.charts.style import (
     AXES_IN,
     INK,
     LEFT_IN,

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import nan
 
-from legcurl.chart.trace import Trace
 from legcurl.events import Event, Progress, SetEnded, SetResult, SetStarted
 from legcurl.motion.resampler import short_way
 from legcurl.motion.results import shifted
+from legcurl.presentation.charts.downsampled_trace import Trace
 
 PROGRESS_S = 0.02
 """Grid of the curve in s: finer than a column of a picture for a set of more than half a minute."""

@@ -10,11 +10,10 @@ from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from legcurl.chart.kept import SetChart
-from legcurl.chart.style import FAILED, GRID, INK, SOFT
 from legcurl.motion.training_method import SET_WINDOW_S
-from legcurl.report.set_page import draw_picture, figures, name_of
-from legcurl.report.sheet import (
+from legcurl.presentation.charts.set_chart import SetChart
+from legcurl.presentation.charts.style import FAILED, GRID, INK, SOFT
+from legcurl.presentation.reports.a4_page import (
     HEIGHT_IN,
     INNER_IN,
     LEFT_IN,
@@ -23,6 +22,7 @@ from legcurl.report.sheet import (
     WIDTH_IN,
     Sheet,
 )
+from legcurl.presentation.reports.set_report import draw_picture, figures, name_of
 from legcurl.store.records import Client, StoredSet
 
 CHART_IN = 0.95
