@@ -53,15 +53,16 @@ from brokers import Mosquitto
 from gym_sensors import RATE_HZ, GymRoute, GymSensor, Lifter
 from legcurl.config.model import MqttConfig
 from legcurl.events import Event, SamplesMissing, SetEnded
-from legcurl.garbage import tend_garbage
 from legcurl.gym.gym import Gym, prompt_ms_for
 from legcurl.gym.machine import Machine, MachineSetup
 from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.publisher import Publishing
 from legcurl.protocol.frame import FrameDecoder
+from legcurl.service.gc_tuning import tend_garbage
+from legcurl.service.service import Service
 from legcurl.store import open_store
 from legcurl.web.access import Access
-from legcurl.web.app import Service, create_app
+from legcurl.web.app import create_app
 from legcurl.web.server import listen, serve
 
 STATIONS, SECONDS, VIEWERS = 200, 60.0, 20

@@ -31,10 +31,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
 from browsing import browsing, until
 from legcurl.gym.machine import MachineSetup
 from legcurl.links.sim_address import SimOptions
+from legcurl.service.service import Service
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.store import open_store
 from legcurl.web.access import Access
-from legcurl.web.app import Service, create_app
+from legcurl.web.app import create_app
 from legcurl.web.server import listen, serve
 from playwright.sync_api import Browser, CDPSession
 from stage import Samples, Stage, staged, take

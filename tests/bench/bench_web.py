@@ -46,11 +46,12 @@ from legcurl.gym.machine import MachineSetup
 from legcurl.links.sim_address import parse_address
 from legcurl.motion import analyze
 from legcurl.presentation.charts.stored_set import draw
+from legcurl.service.service import Service
 from legcurl.simulator.world import World
 from legcurl.store import Machine, NewSet, StoredSet, open_store
 from legcurl.store.records import Trace
 from legcurl.web.access import Access
-from legcurl.web.app import Service, create_app
+from legcurl.web.app import create_app
 from legcurl.web.live import encode
 from legcurl.web.machine_json import MOVING, moving
 from legcurl.web.painting import Painter

@@ -24,10 +24,11 @@ from legcurl.gym.machine import Follower, Machine, MachineSetup
 from legcurl.gym.machine_state import ViewState
 from legcurl.links.sim_address import parse_address
 from legcurl.motion import SetTracker
+from legcurl.service.service import Service
 from legcurl.simulator.world import World
 from legcurl.store import Store, open_store
 from legcurl.web.access import Access
-from legcurl.web.app import Service, create_app
+from legcurl.web.app import create_app
 from legcurl.web.server import listen, serve
 
 READY_S = 10.0

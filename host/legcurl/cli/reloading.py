@@ -17,8 +17,8 @@ from legcurl.errors import ConfigError, LegCurlError
 
 if TYPE_CHECKING:
     from legcurl.config import Config
-    from legcurl.notify import Notifier
-    from legcurl.web.app import Service
+    from legcurl.service.service import Service
+    from legcurl.service.systemd import Notifier
 
 log = logging.getLogger(__name__)
 

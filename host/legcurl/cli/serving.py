@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from legcurl.config import Config
     from legcurl.gym.event_bus import Reader
     from legcurl.gym.machine import Machine
-    from legcurl.notify import Notifier
+    from legcurl.service.service import Service
+    from legcurl.service.systemd import Notifier
     from legcurl.store.service_lock import Claim
-    from legcurl.web.app import Service
 
 
 @click.command(short_help="Run the coach's page.")
@@ -86,7 +86,7 @@ def serve(
     """
     from legcurl.cli.wanted import Options, Wanted
     from legcurl.config import ConfigSource
-    from legcurl.notify import Notifier
+    from legcurl.service.systemd import Notifier
 
     notifier = Notifier.from_environment()
     options = Options(stations, host, port, url, names, broker, ca_file, gym, log_format, log_level)
@@ -114,11 +114,11 @@ def _serve_all(wanted: Wanted, config: Config, around: _Around) -> None:
 
     place = config.store.url
     try:
-        from legcurl.garbage import tend_garbage
+        from legcurl.service.gc_tuning import tend_garbage
+        from legcurl.service.service import Service
         from legcurl.store import open_store
         from legcurl.store.locations import own_store
         from legcurl.store.service_lock import claim
-        from legcurl.web.app import Service
         from legcurl.web.server import listen
     except ImportError as error:
         raise ConfigError(
@@ -175,7 +175,7 @@ def _keeping_house(
     service: Service, held: Claim | None, config: Config
 ) -> list[Coroutine[Any, Any, None]]:
     """What the store needs of its service; who only shows it does nothing to it."""
-    from legcurl.housekeeping import keep_house
+    from legcurl.service.maintenance import keep_house
     from legcurl.store.maintenance.retention import Retention
 
     if held is None:

@@ -13,8 +13,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from legcurl.notify import Notifier
-    from legcurl.web.app import Service
+    from legcurl.service.service import Service
+    from legcurl.service.systemd import Notifier
 
 STATUS_EVERY_S = 10.0  # without a watchdog
 SIGNS_A_PERIOD = 3

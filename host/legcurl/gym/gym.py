@@ -6,7 +6,7 @@ and what is wrong is part of the machine's picture, never an exception that ends
 
 Whoever wants to follow all of them gives a `Follower`; its methods are called in the event loop,
 one machine's samples and events in order, and must return at once. What may take long (a database
-on a slow disk) belongs behind a queue: see keeping.py. Whoever wants to follow one machine at a
+on a slow disk) belongs behind a queue: see set_writer.py. Whoever wants to follow one machine at a
 speed of their own hangs a reader or viewer on its `hub`.
 """
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from legcurl.web.access import COOKIE, Session, same
 
 if TYPE_CHECKING:
-    from legcurl.web.app import Service
+    from legcurl.service.service import Service
 
 BODY_MAX = 64 * 1024
 

@@ -15,7 +15,7 @@ from legcurl.store.records import Client, StoredSet
 from legcurl.web.machine_json import whole
 
 if TYPE_CHECKING:
-    from legcurl.web.app import Service
+    from legcurl.service.service import Service
 
 
 def row(stored: StoredSet) -> dict[str, Any]:

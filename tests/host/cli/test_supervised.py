@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from legcurl.notify import STATUS_MAX, Notifier
+from legcurl.service.systemd import STATUS_MAX, Notifier
 from running import command
 
 SIM = "sim:?seed=5&sets=10"

@@ -13,9 +13,9 @@ from legcurl.config.model import MqttConfig
 from legcurl.gym.machine import Machine, MachineSetup
 from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.publisher import Publisher, Publishing
+from legcurl.service.service import Service
 from legcurl.store import Store, open_store
 from legcurl.web.access import Access
-from legcurl.web.app import Service
 from room import StillGym
 
 GYM = GymName("north", "North gym")

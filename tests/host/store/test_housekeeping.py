@@ -6,9 +6,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from legcurl import housekeeping
 from legcurl.errors import StoreError
-from legcurl.housekeeping import keep_house
+from legcurl.service import maintenance
+from legcurl.service.maintenance import keep_house
 from legcurl.store import SetQuery
 from legcurl.store.maintenance.retention import Retention
 from made_sets import new_set
@@ -36,7 +36,7 @@ class Held:
 def quick(monkeypatch):
     """Minutes and days are milliseconds here."""
     for name in ("CLAIM_S", "FIRST_PRUNE_S", "PRUNE_S"):
-        monkeypatch.setattr(housekeeping, name, 0.005)
+        monkeypatch.setattr(maintenance, name, 0.005)
 
 
 async def until(true) -> None:

@@ -10,7 +10,7 @@ from itertools import islice
 
 import pytest
 import sqlalchemy as sa
-from legcurl.keeping import BEFORE_SET_S
+from legcurl.service.set_writer import BEFORE_SET_S
 from legcurl.store import tables
 from legcurl.store.maintenance.reanalyze import DETECTION, measured_again, reanalyze, waiting
 from legcurl.store.records import Trace

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from legcurl.web.app import Service, create_app
+from legcurl.service.service import Service
+from legcurl.web.app import create_app
 from legcurl.web.server import listen, serve
 
 PATIENCE_S = 20.0

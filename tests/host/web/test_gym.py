@@ -15,11 +15,11 @@ from legcurl.events import SetEnded
 from legcurl.gym.gym import Gym
 from legcurl.gym.machine import Machine, MachineSetup
 from legcurl.links.sim_address import SimOptions
+from legcurl.service.service import Service
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.simulator.world import World
 from legcurl.store import SetQuery, open_store
 from legcurl.web.access import Access
-from legcurl.web.app import Service
 
 PATIENCE_S = 60.0
 QUICK = SimOptions(seed=11, lifter="early", sets=4, pace=20.0)

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from legcurl import health
 from legcurl.events import LinkChanged, SensorTrouble
-from legcurl.health import Verdict
+from legcurl.service import health
+from legcurl.service.health import Verdict
 from played import play_set
 from room import Room, room
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from disks import small_disk
-from legcurl import keeping
 from legcurl.errors import StoreError
 from legcurl.events import SetEnded, SetStarted
 from legcurl.gym.machine import Boot, Machine
-from legcurl.keeping import FIRST_REP_S, SetKeeper
+from legcurl.service import set_writer
+from legcurl.service.sample_buffer import Tape
+from legcurl.service.set_writer import FIRST_REP_S, SetKeeper
 from legcurl.store import Client, Expected, SetQuery, Store, StoredSet
 from legcurl.store.records import NewSet, entered
-from legcurl.tape import Tape
 from played import SENSOR, boot_of, play, play_set, play_until, take
 from room import Room, room
 
@@ -29,8 +29,8 @@ PATIENCE_S = 20.0
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting proves nothing here."""
-    monkeypatch.setattr(keeping, "RETRY_FIRST_S", 0.001)
-    monkeypatch.setattr(keeping, "RETRY_MAX_S", 0.002)
+    monkeypatch.setattr(set_writer, "RETRY_FIRST_S", 0.001)
+    monkeypatch.setattr(set_writer, "RETRY_MAX_S", 0.002)
 
 
 @pytest.fixture
@@ -99,7 +99,9 @@ async def test_a_set_is_stored_as_it_was_told_with_its_trace(here: Room) -> None
     assert stored.machine.name == "Leg curl 1"
     trace = here.store.trace(stored.id)
     assert trace is not None
-    assert ended.set.start_s - trace.t_us[0] / 1e6 == pytest.approx(keeping.BEFORE_SET_S, abs=0.02)
+    assert ended.set.start_s - trace.t_us[0] / 1e6 == pytest.approx(
+        set_writer.BEFORE_SET_S, abs=0.02
+    )
     assert trace.t_us[-1] / 1e6 >= ended.set.end_s
 
 
@@ -292,7 +294,7 @@ def test_somebody_who_cannot_decide_costs_no_memory() -> None:
     keeper = SetKeeper(None, lambda _machine, _set_id: None)  # type: ignore[arg-type]
     for number in range(1000):
         keeper.expect("machine-1", entered(Expected(), client_id=str(number)))
-    assert len(keeper._entries["machine-1"]) == keeping.ENTRIES_MAX
+    assert len(keeper._entries["machine-1"]) == set_writer.ENTRIES_MAX
     assert keeper.expected("machine-1").client_id == "999"
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from legcurl.events import LinkChanged, PhaseChanged, Progress, SensorSeen
+from legcurl.service.service import Service
 from legcurl.store import open_store
 from legcurl.web import live
 from legcurl.web.access import Access
-from legcurl.web.app import Service
 from legcurl.web.live import QUEUE, Broadcast
 from room import NAMES, StillGym, room
 from served import Message, Page, messages_in, served

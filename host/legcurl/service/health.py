@@ -29,7 +29,7 @@ from legcurl.errors import LegCurlError
 
 if TYPE_CHECKING:
     from legcurl.gym.gym import Gym
-    from legcurl.keeping import SetKeeper
+    from legcurl.service.set_writer import SetKeeper
     from legcurl.store import Store
 
 PROBE_EVERY_S = 3.0  # a monitor that asks ten times a second must not reach the disk

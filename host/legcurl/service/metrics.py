@@ -29,7 +29,7 @@ from legcurl.gym.measures import MeasureSource
 
 if TYPE_CHECKING:
     from legcurl.gym.machine import Machine
-    from legcurl.web.app import Service
+    from legcurl.service.service import Service
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LINK_STATES = ("connecting", "up", "lost", "ended")

@@ -31,8 +31,8 @@ from legcurl._version import __version__
 from legcurl.errors import StoreError
 from legcurl.events import Event, SetEnded
 from legcurl.gym.machine import _place, set_id
+from legcurl.service.sample_buffer import Tape
 from legcurl.store.records import Expected, LogSpan, Machine, NewSet
-from legcurl.tape import Tape
 
 if TYPE_CHECKING:
     from legcurl.gym.machine import Machine as GymMachine

@@ -32,7 +32,7 @@ Ask = Callable[[Callable[["Store"], Any]], Awaitable[Any]]
 
 
 async def keep_house(ask: Ask, claim: Claim, retention: Retention) -> None:
-    """Run until cancelled. `ask` has the store's thread do something: see keeping.py."""
+    """Run until cancelled. `ask` has the store's thread do something: see set_writer.py."""
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_keep_claim(claim), name="claim on the store")
