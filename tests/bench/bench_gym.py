@@ -61,8 +61,8 @@ from legcurl.protocol.frame import FrameDecoder
 from legcurl.service.gc_tuning import tend_garbage
 from legcurl.service.service import Service
 from legcurl.store import open_store
-from legcurl.web.access import Access
 from legcurl.web.app import create_app
+from legcurl.web.authentication import Access
 from legcurl.web.server import listen, serve
 
 STATIONS, SECONDS, VIEWERS = 200, 60.0, 20

@@ -34,8 +34,8 @@ from legcurl.links.sim_address import SimOptions
 from legcurl.service.service import Service
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.store import open_store
-from legcurl.web.access import Access
 from legcurl.web.app import create_app
+from legcurl.web.authentication import Access
 from legcurl.web.server import listen, serve
 from playwright.sync_api import Browser, CDPSession
 from stage import Samples, Stage, staged, take

@@ -50,11 +50,11 @@ from legcurl.service.service import Service
 from legcurl.simulator.world import World
 from legcurl.store import Machine, NewSet, StoredSet, open_store
 from legcurl.store.records import Trace
-from legcurl.web.access import Access
 from legcurl.web.app import create_app
-from legcurl.web.live import encode
+from legcurl.web.authentication import Access
+from legcurl.web.chart_worker import Painter
+from legcurl.web.event_stream import encode
 from legcurl.web.machine_json import MOVING, moving
-from legcurl.web.painting import Painter
 from legcurl.web.server import listen, serve
 
 SECONDS = 20.0

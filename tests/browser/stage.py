@@ -27,8 +27,8 @@ from legcurl.motion import SetTracker
 from legcurl.service.service import Service
 from legcurl.simulator.world import World
 from legcurl.store import Store, open_store
-from legcurl.web.access import Access
 from legcurl.web.app import create_app
+from legcurl.web.authentication import Access
 from legcurl.web.server import listen, serve
 
 READY_S = 10.0

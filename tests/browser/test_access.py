@@ -4,7 +4,7 @@ import re
 
 import pytest
 from browsing import frames
-from legcurl.web.access import Access, hashed
+from legcurl.web.authentication import Access, hashed
 from playwright.sync_api import Page, expect
 from stage import Stage
 from states import EARLY

@@ -19,7 +19,7 @@ from legcurl.logs import hide
 
 if TYPE_CHECKING:
     from legcurl.mqtt.publisher import Publishing
-    from legcurl.web.access import Access, Right
+    from legcurl.web.authentication import Access, Right
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ALL_ADDRESSES = ("0.0.0.0", "::")
@@ -152,7 +152,7 @@ def setups_of(config: Config) -> list[MachineSetup]:
 
 def hashes_of(config: Config) -> dict[Right, str]:
     """The PINs as they are kept: hashed."""
-    from legcurl.web.access import hashed
+    from legcurl.web.authentication import hashed
 
     pins: dict[Right, object] = {"change": config.web.pin, "view": config.web.view_pin}
     return {right: hashed(pin.value) for right, pin in pins.items() if pin}  # type: ignore[attr-defined]
@@ -160,7 +160,7 @@ def hashes_of(config: Config) -> dict[Right, str]:
 
 def access_of(config: Config) -> Access:
     """Who may look, and who may change."""
-    from legcurl.web.access import Access
+    from legcurl.web.authentication import Access
 
     return Access(hashes_of(config), metrics_token=token_of(config))
 

@@ -19,12 +19,12 @@ from legcurl.service.metrics import Metrics
 from legcurl.service.set_writer import SetKeeper
 from legcurl.store.records import Expected, StoredSet
 from legcurl.store.records import Machine as StoredMachine
-from legcurl.web.access import Access
-from legcurl.web.live import Broadcast
+from legcurl.web.authentication import Access
+from legcurl.web.chart_worker import Painter
+from legcurl.web.event_stream import Broadcast
+from legcurl.web.live_trace import TracePacer
 from legcurl.web.machine_json import moving
-from legcurl.web.painting import Painter
-from legcurl.web.shapes import machine_json
-from legcurl.web.trace import TracePacer
+from legcurl.web.responses import machine_json
 
 if TYPE_CHECKING:
     from legcurl.mqtt.publisher import Publishing

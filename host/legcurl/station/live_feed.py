@@ -14,8 +14,8 @@ Four things can end a conversation, and each has its answer:
 - the sensor says that it has restarted, or cannot start where we are because its log begins
   anew under the same boot id: hello and start, on the same link;
 - the sensor refuses hello or start for another reason, or cannot show that it is the one whose
-  key we have (guard.py): as if the link had broken. Of a sensor that has to show it first, nothing
-  is taken before it has.
+  key we have (security_headers.py): as if the link had broken. Of a sensor that has to show it
+  first, nothing is taken before it has.
 
 The first connection is not repeated: whoever opens a station wants to hear at once that the port
 does not exist, or that the sensor refuses. With a journal it is: then the station begins with what

@@ -66,8 +66,8 @@ def open_station(
     looks on (feed.PROMPT_MS); it costs bytes.
 
     `keys` are those of the gym's sensors, by default this user's key ring; over Bluetooth, a sensor
-    that we have a key for has to prove that it is that sensor (guard.py). `on_samples` is given all
-    samples, just before the events that follow from them.
+    that we have a key for has to prove that it is that sensor (security_headers.py). `on_samples`
+    is given all samples, just before the events that follow from them.
 
     With a `journal` the station begins with what earlier ones took and keeps what it takes; it is
     there whether or not the sensor is, and tells of a first connection that fails as of any other.

@@ -16,8 +16,8 @@ from starlette.types import Send
 
 from legcurl.events import plain
 from legcurl.store.records import Client, SetQuery, StoredSet, entered
-from legcurl.web.access import COOKIE, SESSION_S, TooManyTriesError
-from legcurl.web.asked import (
+from legcurl.web.authentication import COOKIE, SESSION_S, TooManyTriesError
+from legcurl.web.requests import (
     ApiError,
     body_of,
     day_of,
@@ -28,7 +28,7 @@ from legcurl.web.asked import (
     session_of,
     writing,
 )
-from legcurl.web.shapes import client_json, csv_answer, row, table
+from legcurl.web.responses import client_json, csv_answer, row, table
 
 IDENTIFY_S = 10
 EVENT_STREAM = "text/event-stream"

@@ -1,8 +1,8 @@
 """The web service: a gym, its store and the page, as one ASGI application.
 
 `Service` holds what the endpoints use and follows the gym: moving figures and states go to the
-viewers (live.py), finished sets to the store (set_writer.py). `create_app` puts the endpoints, the
-page's files and the headers that keep other sites out around it.
+viewers (event_stream.py), finished sets to the store (set_writer.py). `create_app` puts the
+endpoints, the page's files and the headers that keep other sites out around it.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from legcurl.errors import InputError, LegCurlError, LinkError, NoSuchRecordErro
 from legcurl.service.metrics import CONTENT_TYPE
 from legcurl.service.service import Service
 from legcurl.web import api
-from legcurl.web.asked import ApiError, session_of
-from legcurl.web.guard import Guarded
-from legcurl.web.painting import PainterBusyError, PainterFailedError
+from legcurl.web.chart_worker import PainterBusyError, PainterFailedError
+from legcurl.web.requests import ApiError, session_of
+from legcurl.web.security_headers import Guarded
 
 if TYPE_CHECKING:
     pass

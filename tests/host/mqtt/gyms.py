@@ -15,7 +15,7 @@ from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.publisher import Publisher, Publishing
 from legcurl.service.service import Service
 from legcurl.store import Store, open_store
-from legcurl.web.access import Access
+from legcurl.web.authentication import Access
 from room import StillGym
 
 GYM = GymName("north", "North gym")

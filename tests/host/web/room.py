@@ -13,8 +13,8 @@ from legcurl.gym.gym import Gym
 from legcurl.gym.machine import MachineSetup
 from legcurl.service.service import Service
 from legcurl.store import Store, open_store
-from legcurl.web.access import Access
 from legcurl.web.app import create_app
+from legcurl.web.authentication import Access
 
 URL = "http://127.0.0.1:8080"
 NAMES = ("Leg curl 1", "Leg curl 2")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from legcurl.errors import ConfigError
-from legcurl.web.access import (
+from legcurl.web.authentication import (
     COOKIE,
     SESSION_S,
     SESSIONS_MAX,

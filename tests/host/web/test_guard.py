@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from legcurl.store import Expected
 from legcurl.web.app import PAGE
-from legcurl.web.guard import HEADERS
+from legcurl.web.security_headers import HEADERS
 from made_sets import new_set
 from openapi_spec_validator import validate
 from room import URL, Room, room

@@ -19,7 +19,7 @@ from legcurl.service.service import Service
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.simulator.world import World
 from legcurl.store import SetQuery, open_store
-from legcurl.web.access import Access
+from legcurl.web.authentication import Access
 
 PATIENCE_S = 60.0
 QUICK = SimOptions(seed=11, lifter="early", sets=4, pace=20.0)

@@ -12,9 +12,9 @@ import pytest
 from legcurl.events import LinkChanged, PhaseChanged, Progress, SensorSeen
 from legcurl.service.service import Service
 from legcurl.store import open_store
-from legcurl.web import live
-from legcurl.web.access import Access
-from legcurl.web.live import QUEUE, Broadcast
+from legcurl.web import event_stream
+from legcurl.web.authentication import Access
+from legcurl.web.event_stream import QUEUE, Broadcast
 from room import NAMES, StillGym, room
 from served import Message, Page, messages_in, served
 
@@ -96,7 +96,7 @@ async def test_who_comes_back_and_missed_nothing_is_only_greeted() -> None:
 async def test_who_was_away_for_too_long_is_given_every_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(live, "KEPT", 10)
+    monkeypatch.setattr(event_stream, "KEPT", 10)
     told = Told()
     told.change()
     last = (await heard(told.viewer()))[-1].id
@@ -145,7 +145,7 @@ async def test_machines_that_did_not_move_are_left_out() -> None:
 async def test_a_sign_of_life_comes_when_nothing_moves_and_when_much_does(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(live, "ALIVE_S", 0.05)
+    monkeypatch.setattr(event_stream, "ALIVE_S", 0.05)
     told = Told()
     running = asyncio.create_task(told.broadcast.run())
     viewer = told.viewer()
@@ -222,7 +222,7 @@ async def test_what_waits_for_a_viewer_is_bounded() -> None:
     told.change(times=10_000)
     (viewer,) = told.broadcast._viewers
     assert len(viewer._queue) <= QUEUE
-    assert len(told.broadcast._kept) <= live.KEPT
+    assert len(told.broadcast._kept) <= event_stream.KEPT
 
 
 async def test_who_leaves_is_forgotten() -> None:
@@ -345,7 +345,7 @@ async def test_fifty_pages_are_told_the_same(service: Service) -> None:
 async def test_more_pages_than_there_is_room_for_are_asked_to_come_again(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "VIEWERS_MAX", 1)
+    monkeypatch.setattr(event_stream, "VIEWERS_MAX", 1)
     async with served(service) as port, Page(port) as first, Page(port) as second:
         assert (first.status, second.status) == (200, 503)
 

@@ -8,7 +8,7 @@ import pytest
 from legcurl.errors import ConfigError
 from legcurl.events import LinkChanged, SamplesMissing, SensorTrouble
 from legcurl.gym.measures import Measure
-from legcurl.web.access import Access, hashed
+from legcurl.web.authentication import Access, hashed
 from played import play_set
 from prometheus_client.parser import text_string_to_metric_families
 from room import URL, Room, room

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from legcurl.store import StoredSet, open_store
-from legcurl.web import painting
-from legcurl.web.painting import Painter, PainterBusyError, PainterFailedError
+from legcurl.web import chart_worker
+from legcurl.web.chart_worker import Painter, PainterBusyError, PainterFailedError
 from made_sets import measured, new_set
 
 PNG = b"\x89PNG"
@@ -96,7 +96,8 @@ async def test_who_goes_away_does_not_leave_a_picture_to_the_next(stored: Stored
 async def test_more_wishes_than_can_be_met_soon_are_refused(stored: StoredSet) -> None:
     async with Painter() as painter:
         wishes = [
-            asyncio.create_task(painter.paint(stored, None)) for _ in range(painting.WAITING_MAX)
+            asyncio.create_task(painter.paint(stored, None))
+            for _ in range(chart_worker.WAITING_MAX)
         ]
         await asyncio.sleep(0)
         with pytest.raises(PainterBusyError, match="try again"):
@@ -108,7 +109,7 @@ async def test_more_wishes_than_can_be_met_soon_are_refused(stored: StoredSet) -
 async def test_when_nobody_wants_pictures_the_process_ends(
     stored: StoredSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(painting, "IDLE_S", 0.05)
+    monkeypatch.setattr(chart_worker, "IDLE_S", 0.05)
     async with Painter() as painter:
         await painter.paint(stored, None)
         process = painter._process

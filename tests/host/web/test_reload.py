@@ -20,7 +20,7 @@ from legcurl.links.sim_address import parse_address
 from legcurl.motion import Calibration
 from legcurl.recording.file import Recording
 from legcurl.simulator.runner import SimulatedSensor
-from legcurl.web.live import Broadcast
+from legcurl.web.event_stream import Broadcast
 from played import play_set
 from room import room
 
@@ -307,7 +307,7 @@ async def test_other_pins_sign_everybody_out_and_close_what_they_see(tmp_path: P
         while await anext(stream) == b"":
             pass
     assert broadcast.viewers == 0
-    from legcurl.web.access import Access, hashed
+    from legcurl.web.authentication import Access, hashed
 
     access = Access({"change": hashed("2468")})
     signed_in = await access.sign_in("2468")

@@ -14,7 +14,8 @@ however it did, is followed by `disconnect()`: bleak would keep its D-Bus connec
 and BlueZ deliver each notification of the next connection twice.
 
 Nobody is paired in the sense of the operating system. Whether it is our sensor that answers is
-settled above (guard.py), with a key that has to do with the sensor and not with the radio.
+settled above (security_headers.py), with a key that has to do with the sensor and not with the
+radio.
 """
 
 from __future__ import annotations

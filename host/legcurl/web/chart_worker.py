@@ -5,7 +5,7 @@ a second process: started when a picture is first wanted, given one set at a tim
 was wanted for a while (matplotlib takes 80 MB). It reads sets from its stdin and writes pictures
 to its stdout, each with its length before it, and ends when its stdin does, however we end.
 
-`python -m legcurl.web.painting` is that process.
+`python -m legcurl.web.chart_worker` is that process.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from legcurl.web.access import COOKIE, Session, same
+from legcurl.web.authentication import COOKIE, Session, same
 
 if TYPE_CHECKING:
     from legcurl.service.service import Service
