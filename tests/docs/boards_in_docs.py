@@ -10,7 +10,7 @@ import ast
 import re
 from pathlib import Path
 
-from legcurl.install.boards import BoardFile, all_boards
+from legcurl.install.boards.board_file import BoardFile, all_boards
 from legcurl.install.headers import HEADERS
 from legcurl.install.wiring_diagram import NAMES, connections, draw
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from legcurl.install.boards import all_boards
+from legcurl.install.boards.board_file import all_boards
 from legcurl.simulator.runner import find_engine
 from pictures import ROOT
 

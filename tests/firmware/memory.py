@@ -22,8 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from legcurl.firmware_files import ENTRY, firmware_directory, shims_directory
-from legcurl.install.boards import BoardFile
-from legcurl.install.build import PACKAGE, compile_module
+from legcurl.install.boards.board_file import BoardFile
+from legcurl.install.flash.firmware_build import PACKAGE, compile_module
 from legcurl.protocol.frame import Boot, FrameDecoder, Samples, encode_request
 from legcurl.simulator.runner import START_VM
 from sensor_process import SETTINGS_PUT, Moment, start_request, world

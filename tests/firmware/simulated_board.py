@@ -28,8 +28,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from legcurl.firmware_files import firmware_directory, shims_directory
-from legcurl.install.boards import BoardFile
-from legcurl.install.build import ARCH_NUMBERS, MPY_VERSION, build_files, compile_module
+from legcurl.install.boards.board_file import BoardFile
+from legcurl.install.flash.firmware_build import (
+    ARCH_NUMBERS,
+    MPY_VERSION,
+    build_files,
+    compile_module,
+)
 from legcurl.simulator.runner import START_VM
 
 ROM = Path(__file__).with_name("board_rom.py")

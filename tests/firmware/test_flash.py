@@ -26,13 +26,13 @@ from legcurl.errors import (
     PortPermissionError,
     SensorError,
 )
-from legcurl.install import flash as flashing
-from legcurl.install.boards import BoardFile, load_board
-from legcurl.install.build import build_files
-from legcurl.install.change import plan_change
-from legcurl.install.detect import Candidate
-from legcurl.install.flash import Wish, flash
-from legcurl.install.prompt import BoardFullError, Prompt, StoredFile
+from legcurl.install.boards.board_file import BoardFile, load_board
+from legcurl.install.flash import flash_board as flashing
+from legcurl.install.flash.file_plan import plan_change
+from legcurl.install.flash.firmware_build import build_files
+from legcurl.install.flash.flash_board import Wish, flash
+from legcurl.install.flash.port_detection import Candidate
+from legcurl.install.flash.raw_repl import BoardFullError, Prompt, StoredFile
 from legcurl.links.address import SerialAddress
 from legcurl.links.serial import SerialRoute
 from legcurl.station.request_client import probe

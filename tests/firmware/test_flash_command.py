@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 from legcurl.cli.app import run
-from legcurl.install import detect
-from legcurl.install.boards import board_names, load_board
-from legcurl.install.build import build_files
+from legcurl.install.boards.board_file import board_names, load_board
+from legcurl.install.flash import port_detection
+from legcurl.install.flash.firmware_build import build_files
 from serial.tools import list_ports
 from simulated_board import SimulatedBoard
 
@@ -42,8 +42,8 @@ def plugged_in(monkeypatch: pytest.MonkeyPatch) -> list[UsbDevice]:
     """The ports of this computer."""
     ports: list[UsbDevice] = []
     monkeypatch.setattr(list_ports, "comports", lambda: ports)
-    monkeypatch.setattr(detect, "BOOT_DRIVES", ())
-    monkeypatch.setattr(detect, "RETURN_S", 0.5)  # nobody is on the way
+    monkeypatch.setattr(port_detection, "BOOT_DRIVES", ())
+    monkeypatch.setattr(port_detection, "RETURN_S", 0.5)  # nobody is on the way
     return ports
 
 
@@ -188,7 +188,7 @@ def test_a_sensor_that_comes_back_under_another_number_is_found_again(
 def test_the_only_board_is_waited_for_while_it_restarts(
     plugged_in, tmp_path: Path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(detect, "RETURN_S", PATIENCE_S)
+    monkeypatch.setattr(port_detection, "RETURN_S", PATIENCE_S)
     looked = 0
 
     def comports() -> list[UsbDevice]:
@@ -218,7 +218,7 @@ def test_a_pico_that_waits_for_its_micropython_is_recognized(
     plugged_in, tmp_path: Path, monkeypatch, capsys, label: str, build: str
 ):
     (tmp_path / label).mkdir()
-    monkeypatch.setattr(detect, "BOOT_DRIVES", (str(tmp_path / "RP*"),))
+    monkeypatch.setattr(port_detection, "BOOT_DRIVES", (str(tmp_path / "RP*"),))
     code, _, errors = here(capsys=capsys)
     assert code == 3
     assert f"A Pico waits as the drive {tmp_path / label}" in errors

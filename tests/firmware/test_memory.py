@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from legcurl.install.boards import all_boards, load_board
+from legcurl.install.boards.board_file import all_boards, load_board
 from memory import heap_on_vm, measure, plain_firmware, seconds_to_fill
 
 # Of a board's heap, for what nobody foresees: answers in JSON, a traceback, fragments between.

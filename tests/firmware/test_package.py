@@ -10,8 +10,8 @@ from pathlib import Path
 import legcurl
 import pytest
 from legcurl.firmware_files import firmware_directory
-from legcurl.install.boards import BoardFile, all_boards, load_board
-from legcurl.install.build import ARCH_NUMBERS, build_files
+from legcurl.install.boards.board_file import BoardFile, all_boards, load_board
+from legcurl.install.flash.firmware_build import ARCH_NUMBERS, build_files
 from legcurl.protocol.frame import Answer, encode_request
 from legcurl.simulator.runner import find_engine
 from sensor_process import HELLO, Moment, decode, run_to_the_end, world

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 from legcurl.cli.diagnosing import EXIT_PROBLEM
-from legcurl.install.diagnosis import diagnose
-from legcurl.install.examination import examine
-from legcurl.install.findings import Finding, problems
-from legcurl.install.visit import SensorVisit
+from legcurl.install.checks.findings import Finding, problems
+from legcurl.install.checks.monitored_sensor import SensorVisit
+from legcurl.install.doctor.diagnosis import diagnose
+from legcurl.install.doctor.measure_sensor import examine
 from legcurl.links.address import SimAddress
 from legcurl.links.sim_address import parse_address
 from legcurl.protocol.authentication import key_id

@@ -13,7 +13,7 @@ from legcurl.cli.output import write_json, write_line
 from legcurl.errors import SensorError
 
 if TYPE_CHECKING:
-    from legcurl.install.visit import SensorVisit
+    from legcurl.install.checks.monitored_sensor import SensorVisit
     from legcurl.links.address import Address
 
 SCHEMA = 1
@@ -67,7 +67,7 @@ def settings(
 
 
 async def _settings(where: Address, changes: Mapping[str, str | int], as_json: bool) -> None:
-    from legcurl.install.visit import SensorVisit
+    from legcurl.install.checks.monitored_sensor import SensorVisit
     from legcurl.links.address import SimAddress
 
     async with SensorVisit(where) as visit:

@@ -14,10 +14,10 @@ from legcurl.cli.output import can_draw, write_json, write_line
 from legcurl.errors import CalibrationError, LegCurlError, SensorFault
 
 if TYPE_CHECKING:
-    from legcurl.install.calibrating import Calibrated
-    from legcurl.install.findings import Finding
-    from legcurl.install.visit import SensorVisit
-    from legcurl.install.walk import Walk
+    from legcurl.install.calibrate.calibration_record import Calibrated
+    from legcurl.install.calibrate.guided_calibration import Walk
+    from legcurl.install.checks.findings import Finding
+    from legcurl.install.checks.monitored_sensor import SensorVisit
     from legcurl.links.address import Address
 
 SCHEMA = 1
@@ -82,9 +82,9 @@ def calibrate(
 async def _calibrate(
     where: Address, rounds: int, picture: Path | None, dry_run: bool, as_json: bool
 ) -> None:
-    from legcurl.install.calibrating import judge
-    from legcurl.install.visit import SensorVisit
-    from legcurl.install.walk import walk, write_record
+    from legcurl.install.calibrate.calibration_record import judge
+    from legcurl.install.calibrate.guided_calibration import walk, write_record
+    from legcurl.install.checks.monitored_sensor import SensorVisit
 
     async with SensorVisit(where) as visit:
         if not dry_run:
@@ -117,8 +117,8 @@ async def _calibrate(
 async def _write_given(
     where: Address, record: dict[str, int], dry_run: bool, as_json: bool
 ) -> None:
-    from legcurl.install.visit import SensorVisit
-    from legcurl.install.walk import write_record
+    from legcurl.install.calibrate.guided_calibration import write_record
+    from legcurl.install.checks.monitored_sensor import SensorVisit
 
     async with SensorVisit(where) as visit:
         if not dry_run:
@@ -146,7 +146,7 @@ class _Silent:
 def _walk_output(as_json: bool) -> Any:
     if as_json:
         return _Silent()
-    from legcurl.view.walking import WalkLines, WalkPicture
+    from legcurl.install.calibrate.terminal_guide import WalkLines, WalkPicture
 
     return WalkPicture() if can_draw() else WalkLines(write_line)
 
@@ -157,7 +157,7 @@ def _report(calibrated: Calibrated) -> None:
         from rich.console import Console
         from rich.text import Text
 
-        from legcurl.view.range_picture import draw_range
+        from legcurl.install.calibrate.terminal_range import draw_range
 
         rows = draw_range(calibrated, ascii_only=Console().options.ascii_only)
         write_rich(*rows, *([Text()] if rows else []))
@@ -167,7 +167,7 @@ def _report(calibrated: Calibrated) -> None:
 def _draw(picture: Path, calibrated: Calibrated, name: str) -> None:
     import logging
 
-    from legcurl.chart.range_chart import write_range
+    from legcurl.install.calibrate.range_chart import write_range
 
     logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it tells of its font cache
     write_range(picture, calibrated, name)
@@ -183,7 +183,7 @@ def _conclusion(calibrated: Calibrated, name: str, written: bool) -> str:
 
 def _failure(findings: tuple[Finding, ...]) -> LegCurlError:
     """The error that the first problem amounts to."""
-    from legcurl.install.findings import problems
+    from legcurl.install.checks.findings import problems
 
     bad = problems(findings)
     first = bad[0]
@@ -202,7 +202,7 @@ def _given(extended_raw: int, flexed_raw: int) -> dict[str, int]:
 
 
 def _document(visit: SensorVisit, calibrated: Calibrated, written: bool) -> dict[str, Any]:
-    from legcurl.install.calibrating import raw_of
+    from legcurl.install.calibrate.calibration_record import raw_of
 
     hello = visit.hello
     range_deg = calibrated.range_deg

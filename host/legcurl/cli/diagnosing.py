@@ -17,8 +17,8 @@ from legcurl.cli.output import write_json, write_line
 from legcurl.errors import LegCurlError
 
 if TYPE_CHECKING:
-    from legcurl.install.diagnosis import Evidence
-    from legcurl.install.findings import Finding
+    from legcurl.install.checks.findings import Finding
+    from legcurl.install.doctor.diagnosis import Evidence
     from legcurl.links.address import Address
 
 SCHEMA = 1
@@ -56,14 +56,14 @@ def doctor(address: str | None, seconds: float | None, scan: bool, as_json: bool
             raise
         write_json({"schema": SCHEMA, "address": str(where), "findings": [_unreachable(error)]})
         return error.exit_code
-    from legcurl.install.diagnosis import diagnose
+    from legcurl.install.doctor.diagnosis import diagnose
 
     evidence = examined[0]
     return _told(diagnose(evidence), _document(where, evidence), as_json)
 
 
 def _look_at_computer(scan: bool) -> list[Finding]:
-    from legcurl.install.computer import look_at_computer
+    from legcurl.install.doctor.host_checks import look_at_computer
 
     found: list[Finding] = []
 
@@ -75,8 +75,8 @@ def _look_at_computer(scan: bool) -> list[Finding]:
 
 
 async def _examine(where: Address, seconds: float | None, examined: list[Evidence]) -> None:
-    from legcurl.install.examination import examine
-    from legcurl.install.visit import SensorVisit
+    from legcurl.install.checks.monitored_sensor import SensorVisit
+    from legcurl.install.doctor.measure_sensor import examine
 
     async with SensorVisit(where) as visit:
         if seconds is None:
@@ -87,12 +87,12 @@ async def _examine(where: Address, seconds: float | None, examined: list[Evidenc
 
 def _told(findings: list[Finding], document: dict[str, Any], as_json: bool) -> int:
     """Write what was found; give the exit code."""
-    from legcurl.install.findings import problems
+    from legcurl.install.checks.findings import problems
 
     if as_json:
         write_json({**document, "findings": [finding.as_json() for finding in findings]})
     else:
-        from legcurl.view.findings_list import summary
+        from legcurl.install.checks.findings_table import summary
 
         write_findings(findings)
         write_line(summary(findings))
@@ -101,7 +101,7 @@ def _told(findings: list[Finding], document: dict[str, Any], as_json: bool) -> i
 
 def _document(where: Address, evidence: Evidence) -> dict[str, Any]:
     """The figures behind the findings, for a report."""
-    from legcurl.install.drift import drift_of
+    from legcurl.install.doctor.clock_drift import drift_of
 
     hello, figures = evidence.hello, evidence.stream.figures
     drift = None if evidence.pace is None else drift_of(evidence.pings, evidence.pace)
@@ -142,7 +142,7 @@ def _document(where: Address, evidence: Evidence) -> dict[str, Any]:
 
 
 def _unreachable(error: LegCurlError) -> dict[str, Any]:
-    from legcurl.install.findings import Finding
+    from legcurl.install.checks.findings import Finding
 
     return Finding("link", "problem", str(error)).as_json()
 

@@ -16,9 +16,9 @@ from legcurl.cli.progress import progress
 from legcurl.errors import ConfigError, PortNotFoundError
 
 if TYPE_CHECKING:
-    from legcurl.install.boards import BoardFile
-    from legcurl.install.detect import Candidate
-    from legcurl.install.flash import Flashed
+    from legcurl.install.boards.board_file import BoardFile
+    from legcurl.install.flash.flash_board import Flashed
+    from legcurl.install.flash.port_detection import Candidate
 
 SCHEMA = 1
 
@@ -52,9 +52,9 @@ def flash(
     The board needs MicroPython, which is put there by hand, once. What runs on the board is
     stopped. Settings, calibration and key stay; a copy that broke off is mended by another.
     """
-    from legcurl.install.boards import load_board
-    from legcurl.install.flash import Wish
-    from legcurl.install.flash import flash as put_on_board
+    from legcurl.install.boards.board_file import load_board
+    from legcurl.install.flash.flash_board import Wish
+    from legcurl.install.flash.flash_board import flash as put_on_board
 
     board = load_board(board_name) if board_name else None
     if board is not None and encoder:
@@ -74,8 +74,8 @@ def flash(
 
 
 def _show_plan(board: BoardFile | None, as_json: bool) -> None:
-    from legcurl.install.boards import board_names
-    from legcurl.install.build import build_files
+    from legcurl.install.boards.board_file import board_names
+    from legcurl.install.flash.firmware_build import build_files
 
     if board is None:
         raise ConfigError(
@@ -95,7 +95,7 @@ def _show_plan(board: BoardFile | None, as_json: bool) -> None:
 
 def _find(port: str | None, board: BoardFile | None, person: _Person) -> Candidate:
     """The port to use; a person is asked where more than one would do, or none surely does."""
-    from legcurl.install.detect import boot_drive, candidate_at
+    from legcurl.install.flash.port_detection import boot_drive, candidate_at
     from legcurl.links.address import SerialAddress, parse
 
     if port is not None:
@@ -130,7 +130,7 @@ def _find(port: str | None, board: BoardFile | None, person: _Person) -> Candida
 
 def _await_candidates(person: _Person) -> list[Candidate]:
     """The ports that may do. One that restarts just now is waited for; none may come."""
-    from legcurl.install.detect import LOOK_AGAIN_S, RETURN_S, boot_drive, candidates
+    from legcurl.install.flash.port_detection import LOOK_AGAIN_S, RETURN_S, boot_drive, candidates
 
     deadline = monotonic() + RETURN_S
     told = False
@@ -143,8 +143,8 @@ def _await_candidates(person: _Person) -> list[Candidate]:
 
 
 def _about_absence(board: BoardFile | None, drive: str | None) -> str:
-    from legcurl.install.boards import load_board
-    from legcurl.install.detect import how_to_get_micropython
+    from legcurl.install.boards.board_file import load_board
+    from legcurl.install.flash.port_detection import how_to_get_micropython
 
     if drive is not None:
         model = board or load_board("pico2_w" if drive.endswith("RP2350") else "pico_w")
@@ -158,7 +158,7 @@ def _about_absence(board: BoardFile | None, drive: str | None) -> str:
 
 
 class _Person:
-    """Whoever sits at the terminal, if anybody does: see legcurl.install.watcher."""
+    """Whoever sits at the terminal, if anybody does: see legcurl.install.flash.progress."""
 
     def __init__(self, *, yes: bool) -> None:
         self._yes = yes

@@ -11,7 +11,7 @@ from legcurl.cli.output import can_draw, write_line
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from legcurl.install.findings import Finding
+    from legcurl.install.checks.findings import Finding
     from legcurl.links.address import Address
 
 
@@ -30,7 +30,7 @@ def installers_address(text: str) -> Address:
 
 def write_findings(findings: Iterable[Finding]) -> None:
     """Write them as a table on a terminal, as lines elsewhere."""
-    from legcurl.view.findings_list import finding_line, findings_table
+    from legcurl.install.checks.findings_table import finding_line, findings_table
 
     if can_draw():
         write_rich(findings_table(findings))

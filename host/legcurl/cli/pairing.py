@@ -14,7 +14,7 @@ from legcurl.cli.output import write_json, write_line
 from legcurl.errors import ConfigError, ImpostorError, SensorError, WrongKeyError
 
 if TYPE_CHECKING:
-    from legcurl.install.visit import SensorVisit
+    from legcurl.install.checks.monitored_sensor import SensorVisit
     from legcurl.links.address import Address
     from legcurl.protocol.requests import Hello
     from legcurl.station.key_ring import KeyRing
@@ -41,7 +41,7 @@ def pair(address: str, show: bool, erase: bool, as_json: bool) -> None:
 
 
 async def _pair(where: Address, show: bool, erase: bool, as_json: bool) -> None:
-    from legcurl.install.visit import SensorVisit
+    from legcurl.install.checks.monitored_sensor import SensorVisit
     from legcurl.links.address import SimAddress
     from legcurl.station.key_ring import KeyRing
 
@@ -100,7 +100,7 @@ async def _erase(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
 
 async def _verified(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
     """Have the sensor prove that it has the key we know; raises if it has another."""
-    from legcurl.install.findings import command
+    from legcurl.install.checks.findings import command
     from legcurl.protocol.authentication import key_id
 
     key = ring.key(hello.sensor_id)

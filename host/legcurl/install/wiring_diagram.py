@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from legcurl.install.boards import BoardFile, EncoderWiring, all_boards
+from legcurl.install.boards.board_file import BoardFile, EncoderWiring, all_boards
 from legcurl.install.headers import GROUND, HEADERS, POWER, Headers, gpio_of
 
 DRAWN = "as5600"

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from legcurl.install.calibrating import Calibrated
-from legcurl.install.findings import Finding
-from legcurl.install.magnet import BINS, MagnetBin
-from legcurl.install.range_survey import ENDS, End, Rest
-from legcurl.install.walk import Walk
+from legcurl.install.calibrate.calibration_record import Calibrated
+from legcurl.install.calibrate.guided_calibration import Walk
+from legcurl.install.calibrate.range_survey import ENDS, End, Rest
+from legcurl.install.calibrate.terminal_guide import WalkLines, rest_line
+from legcurl.install.calibrate.terminal_range import draw_range
+from legcurl.install.checks.findings import Finding
+from legcurl.install.checks.findings_table import finding_line, findings_table, summary
+from legcurl.install.checks.magnet_stats import BINS, MagnetBin
 from legcurl.presentation.terminal.braille_canvas import DotCanvas
-from legcurl.view.findings_list import finding_line, findings_table, summary
-from legcurl.view.range_picture import draw_range
-from legcurl.view.walking import WalkLines, rest_line
 from rich.console import Console
 
 OK = Finding("samples", "ok", "All came.")
@@ -150,7 +150,7 @@ def test_the_sum_of_it_is_a_sentence(findings: list[Finding], said: str):
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_the_range_is_a_picture_too(tmp_path: Path, ending: str):
-    from legcurl.chart.range_chart import write_range
+    from legcurl.install.calibrate.range_chart import write_range
 
     file = tmp_path / f"range.{ending}"
     write_range(file, calibrated(weak_from=0.7), "Leg curl 1")

@@ -11,9 +11,9 @@ from itertools import groupby, islice
 from math import isnan, nan
 from random import Random
 
-from legcurl.install.magnet import MagnetSurvey
-from legcurl.install.range_survey import RangeSurvey, Rest
-from legcurl.install.stream import Run, StreamSurvey
+from legcurl.install.calibrate.range_survey import RangeSurvey, Rest
+from legcurl.install.checks.magnet_stats import MagnetSurvey
+from legcurl.install.checks.stream_stats import Run, StreamSurvey
 from legcurl.links.sim_address import parse_address
 from legcurl.protocol.frame import TURN, Samples
 from legcurl.simulator.world import World

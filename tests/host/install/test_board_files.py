@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from legcurl.errors import ConfigError
-from legcurl.install.boards import (
+from legcurl.install.boards.board_file import (
     all_boards,
     board_names,
     boards_for_machine,

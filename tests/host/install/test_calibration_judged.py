@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 from led_lever import Led, Watched, frames, installers_frames
-from legcurl.install.calibrating import (
+from legcurl.install.calibrate.calibration_record import (
     REPEAT_DEG,
     Calibrated,
     Measured,
@@ -13,8 +13,8 @@ from legcurl.install.calibrating import (
     judge,
     raw_of,
 )
-from legcurl.install.findings import Finding, problems
-from legcurl.install.judging import LinkFigures
+from legcurl.install.checks.findings import Finding, problems
+from legcurl.install.checks.stream_checks import LinkFigures
 from legcurl.protocol.frame import Gap, GapReason, Status
 
 WELL = LinkFigures(frames=200)

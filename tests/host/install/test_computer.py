@@ -1,7 +1,7 @@
 """What is said of this computer: ports, and who may open them."""
 
 import pytest
-from legcurl.install.computer import Port, has_rule, of_ports, runs
+from legcurl.install.doctor.host_checks import Port, has_rule, of_ports, runs
 
 
 def port(**other) -> Port:

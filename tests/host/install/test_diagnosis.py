@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from led_lever import Led, Watched, frames
-from legcurl.install.calibrating import raw_of
-from legcurl.install.diagnosis import Evidence, diagnose
-from legcurl.install.drift import Ping, drift_of
-from legcurl.install.findings import Finding, problems
-from legcurl.install.judging import LinkFigures
+from legcurl.install.calibrate.calibration_record import raw_of
+from legcurl.install.checks.findings import Finding, problems
+from legcurl.install.checks.stream_checks import LinkFigures
+from legcurl.install.doctor.clock_drift import Ping, drift_of
+from legcurl.install.doctor.diagnosis import Evidence, diagnose
 from legcurl.links.address import SerialAddress, SimAddress
 from legcurl.links.sim_address import parse_address
 from legcurl.protocol.frame import Samples

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 from led_lever import Led, Watched, frames
-from legcurl.install.findings import Finding
-from legcurl.install.judging import of_magnet
-from legcurl.install.magnet import BINS, stretches
+from legcurl.install.checks.findings import Finding
+from legcurl.install.checks.magnet_stats import BINS, stretches
+from legcurl.install.checks.stream_checks import of_magnet
 from legcurl.protocol.frame import Status
 
 

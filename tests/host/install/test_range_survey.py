@@ -4,7 +4,7 @@ from statistics import median
 
 import pytest
 from led_lever import Led, Watched, frames, installers_frames
-from legcurl.install.range_survey import POSE_WAY_DEG, RangeSurvey, rests_of
+from legcurl.install.calibrate.range_survey import POSE_WAY_DEG, RangeSurvey, rests_of
 from legcurl.links.sim_address import parse_address
 from legcurl.simulator.world import World
 

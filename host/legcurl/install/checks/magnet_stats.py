@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, isnan
 
-from legcurl.install.stream import Run
+from legcurl.install.checks.stream_stats import Run
 from legcurl.protocol.frame import Status
 
 BINS = 24  # of the range: 4° each, as wide as a mark in a terminal drawing

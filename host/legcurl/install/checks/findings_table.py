@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from legcurl.install.findings import Finding, problems
 from rich.table import Table
 from rich.text import Text
+
+from legcurl.install.checks.findings import Finding, problems
 
 STATE_WORDS = {"ok": "ok", "note": "note", "problem": "PROBLEM"}
 _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}

@@ -2,7 +2,8 @@
 
 `judge` says of each thing that a calibration depends on whether it is good enough, with the limit
 and its reason; `Calibrated.record` exists only if nothing is a problem. Everything here is pure:
-the conversation with the installer is in cli/calibrating.py, what goes over the wire in visit.py.
+the conversation with the installer is in cli/calibrating.py, what goes over the wire in
+monitored_sensor.py.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from legcurl.install.findings import Finding, problems
-from legcurl.install.judging import (
+from legcurl.install.calibrate.range_survey import End, RangeSurvey, Rest, rests_of
+from legcurl.install.checks.findings import Finding, problems
+from legcurl.install.checks.magnet_stats import MagnetBin, MagnetSurvey
+from legcurl.install.checks.stream_checks import (
     LinkFigures,
     of_angle,
     of_firmware,
@@ -23,9 +26,7 @@ from legcurl.install.judging import (
     of_stillness,
     slower,
 )
-from legcurl.install.magnet import MagnetBin, MagnetSurvey
-from legcurl.install.range_survey import End, RangeSurvey, Rest, rests_of
-from legcurl.install.stream import StreamFigures, StreamSurvey
+from legcurl.install.checks.stream_stats import StreamFigures, StreamSurvey
 from legcurl.motion.calibration import MIN_ROM_DEG
 from legcurl.protocol.frame import TURN
 

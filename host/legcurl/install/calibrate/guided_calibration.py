@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from legcurl.errors import LinkLostError, RequestRefusedError, SensorError
 from legcurl.firmware_files import firmware_version
-from legcurl.install.calibrating import Measured, hopeless
-from legcurl.install.range_survey import RangeSurvey, Rest
+from legcurl.install.calibrate.calibration_record import Measured, hopeless
+from legcurl.install.calibrate.range_survey import RangeSurvey, Rest
 from legcurl.protocol.requests import Op, read_json
 
 if TYPE_CHECKING:
-    from legcurl.install.stream import Run
-    from legcurl.install.visit import SensorVisit
+    from legcurl.install.checks.monitored_sensor import SensorVisit
+    from legcurl.install.checks.stream_stats import Run
 
 PATIENCE_S = 60.0
 """Sensor time without a new rest after which nobody is at the machine, or nothing can be seen."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from legcurl.install.findings import Finding
+from legcurl.install.checks.findings import Finding
 
 CRYSTAL_PPM = 200.0
 """A board's crystal is good to 30 ppm and ages by a few; a resonator may have a few thousand. Times

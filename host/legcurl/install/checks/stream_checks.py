@@ -9,9 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from legcurl.install.findings import Finding, command
-from legcurl.install.magnet import GAIN_MOST, MARGIN, MagnetBin, MagnetSurvey, stretches
-from legcurl.install.stream import StreamFigures
+from legcurl.install.checks.findings import Finding, command
+from legcurl.install.checks.magnet_stats import (
+    GAIN_MOST,
+    MARGIN,
+    MagnetBin,
+    MagnetSurvey,
+    stretches,
+)
+from legcurl.install.checks.stream_stats import StreamFigures
 from legcurl.protocol.frame import GapReason, Status
 
 NOISE_DEG = 0.25

@@ -8,9 +8,9 @@ from typing import Any
 
 from legcurl.errors import FrameError, LinkLostError, RequestRefusedError
 from legcurl.firmware_files import firmware_version
-from legcurl.install.diagnosis import PINGS_APART_S, Evidence, heap_of
-from legcurl.install.drift import Ping
-from legcurl.install.visit import SensorVisit
+from legcurl.install.checks.monitored_sensor import SensorVisit
+from legcurl.install.doctor.clock_drift import Ping
+from legcurl.install.doctor.diagnosis import PINGS_APART_S, Evidence, heap_of
 from legcurl.protocol.requests import Op
 
 STATISTICS_EVERY_S = 1.0  # sensor time: as often as it reads its magnet

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from legcurl.errors import ConfigError
 from legcurl.firmware_files import ENTRY, firmware_directory
-from legcurl.install.boards import ON_SENSOR, BoardFile
+from legcurl.install.boards.board_file import ON_SENSOR, BoardFile
 
 PACKAGE = "sensor"
 MPY_VERSION = (6, 3)  # of the files that mpy-cross 1.29 makes

@@ -10,17 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from legcurl.errors import ConfigError, SensorError
-from legcurl.install.boards import BoardFile, all_boards, boards_for_machine
-from legcurl.install.build import (
+from legcurl.install.boards.board_file import BoardFile, all_boards, boards_for_machine
+from legcurl.install.flash.firmware_build import (
     ARCH_NUMBERS,
     MICROPYTHON_HARD_TIMER,
     MICROPYTHON_MIN,
     MPY_VERSION,
     SensorFile,
 )
-from legcurl.install.detect import how_to_get_micropython
-from legcurl.install.prompt import About
-from legcurl.install.watcher import Watcher
+from legcurl.install.flash.port_detection import how_to_get_micropython
+from legcurl.install.flash.progress import Watcher
+from legcurl.install.flash.raw_repl import About
 
 
 def choose_board(

@@ -11,8 +11,8 @@ from math import radians
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from legcurl.install.calibrating import Calibrated
-from legcurl.install.range_survey import rests_of
+from legcurl.install.calibrate.calibration_record import Calibrated
+from legcurl.install.calibrate.range_survey import rests_of
 from legcurl.presentation.charts.page import own_style, write_figure
 from legcurl.presentation.charts.style import FAILED, GRID, INK, LIFT, SOFT
 from legcurl.protocol.frame import Status

@@ -4,7 +4,7 @@
     foreign program ────Ctrl-C────┼─> prompt ─check─> compare ─write─> restart ─hello─> done
     fresh MicroPython ────────────┘
 
-A copy that breaks off at any point leaves a board that waits at its prompt (see change.py), and
+A copy that breaks off at any point leaves a board that waits at its prompt (see file_plan.py), and
 running this again writes what is missing. Settings, calibration, key and the choice of encoder
 stay as they are.
 """
@@ -31,9 +31,20 @@ from legcurl.errors import (
     SensorError,
 )
 from legcurl.firmware_files import ENTRY
-from legcurl.install.boards import ON_SENSOR, BoardFile, board_names, load_board, read_board
-from legcurl.install.build import SensorFile, build_files
-from legcurl.install.change import (
+from legcurl.install.boards.board_file import (
+    ON_SENSOR,
+    BoardFile,
+    board_names,
+    load_board,
+    read_board,
+)
+from legcurl.install.flash.compatibility import (
+    check_build,
+    check_native,
+    check_version,
+    choose_board,
+)
+from legcurl.install.flash.file_plan import (
     BELONGINGS,
     CRASH_LOG,
     NEW_ENTRY,
@@ -42,16 +53,16 @@ from legcurl.install.change import (
     Stored,
     plan_change,
 )
-from legcurl.install.detect import (
+from legcurl.install.flash.firmware_build import SensorFile, build_files
+from legcurl.install.flash.port_detection import (
     LOOK_AGAIN_S,
     RETURN_S,
     Candidate,
     find_again,
     how_to_get_micropython,
 )
-from legcurl.install.fitting import check_build, check_native, check_version, choose_board
-from legcurl.install.prompt import ENTER_AGAIN_S, ENTER_S, About, BoardFullError, Prompt
-from legcurl.install.watcher import Watcher
+from legcurl.install.flash.progress import Watcher
+from legcurl.install.flash.raw_repl import ENTER_AGAIN_S, ENTER_S, About, BoardFullError, Prompt
 from legcurl.links.address import SerialAddress
 from legcurl.links.route import READ_BYTES, Link
 from legcurl.links.serial import SerialRoute

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from math import cos, radians, sin
 
-from legcurl.install.calibrating import Calibrated
-from legcurl.install.magnet import MagnetBin
-from legcurl.install.range_survey import Rest, rests_of
+from rich.text import Text
+
+from legcurl.install.calibrate.calibration_record import Calibrated
+from legcurl.install.calibrate.range_survey import Rest, rests_of
+from legcurl.install.checks.magnet_stats import MagnetBin
 from legcurl.presentation.terminal.braille_canvas import DotCanvas
 from legcurl.protocol.frame import Status
-from rich.text import Text
 
 ARC_COLUMNS, ARC_ROWS = 50, 11
 RADIUS = 30.0  # dots

@@ -2,8 +2,8 @@
 
 The way to the sensor is a station's (live_feed.py): it connects, starts the stream, asks again for
 what was lost and follows the sensor through a restart. A visit looks over its shoulder. It sees
-every frame before the session does and keeps the figures (stream.py, magnet.py), so that what is
-judged here is what a station would have to live with.
+every frame before the session does and keeps the figures (stream_stats.py, magnet_stats.py), so
+that what is judged here is what a station would have to live with.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 from legcurl.errors import ConfigError, FrameError, LegCurlError, LinkLostError
-from legcurl.install.judging import LinkFigures
-from legcurl.install.magnet import MagnetSurvey
-from legcurl.install.stream import Run, StreamSurvey
+from legcurl.install.checks.magnet_stats import MagnetSurvey
+from legcurl.install.checks.stream_checks import LinkFigures
+from legcurl.install.checks.stream_stats import Run, StreamSurvey
 from legcurl.links.address import BleAddress, ReplayAddress
 from legcurl.protocol.frame import Answer, Gap, Samples
 from legcurl.protocol.requests import Op, Result, read_hello, read_json, read_ping, read_start

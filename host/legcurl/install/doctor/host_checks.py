@@ -19,7 +19,7 @@ from pathlib import Path
 
 from legcurl._version import __version__
 from legcurl.errors import AdapterError, ConfigError
-from legcurl.install.findings import Finding
+from legcurl.install.checks.findings import Finding
 from legcurl.links.serial import who_may
 from legcurl.simulator.runner import Engine, find_engine
 from legcurl.station.key_ring import KeyRing
@@ -59,7 +59,7 @@ def list_ports() -> list[Port]:
     """The ports with a USB device, and which of our boards they may be."""
     from serial.tools import list_ports as system
 
-    from legcurl.install.boards import boards_with_usb
+    from legcurl.install.boards.board_file import boards_with_usb
 
     found: list[Port] = []
     for port in system.comports():

@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from glob import glob
 
-from legcurl.install.boards import BoardFile, all_boards
-from legcurl.install.build import MICROPYTHON_MIN
+from legcurl.install.boards.board_file import BoardFile, all_boards
+from legcurl.install.flash.firmware_build import MICROPYTHON_MIN
 
 MICROPYTHON_USB = ("2e8a:0005", "303a:4001")  # given by MicroPython itself on RP2 and ESP32-S3
 RETURN_S = 5.0  # a board that restarts has its port back: USB takes a second, a desktop some more

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from legcurl.firmware_files import ENTRY
-from legcurl.install.build import PACKAGE, SensorFile
-from legcurl.install.prompt import StoredFile
+from legcurl.install.flash.firmware_build import PACKAGE, SensorFile
+from legcurl.install.flash.raw_repl import StoredFile
 
 NEW_ENTRY = "main.new"  # main.py under way
 CRASH_LOG = "crash.log"  # of the firmware before: firmware/sensor/crash.py

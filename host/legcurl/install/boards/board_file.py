@@ -23,7 +23,7 @@ from typing import Any
 
 from legcurl.errors import ConfigError
 from legcurl.firmware_files import firmware_directory
-from legcurl.install.mcus import MCUS, RP2_RADIO_PINS, RP2_RADIO_STATE_MACHINES, Mcu, Port
+from legcurl.install.boards.mcus import MCUS, RP2_RADIO_PINS, RP2_RADIO_STATE_MACHINES, Mcu, Port
 
 ON_SENSOR = "board.json"
 

@@ -12,16 +12,17 @@ from math import isfinite
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from legcurl.install.calibrating import END_WORDS, REPEAT_GOOD_DEG
-from legcurl.install.range_survey import ENDS, End, RangeSurvey, Rest, rests_of
-from legcurl.presentation.wording import printable
-from legcurl.protocol.frame import STATUS_BLIND, Status
 from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from legcurl.install.calibrate.calibration_record import END_WORDS, REPEAT_GOOD_DEG
+from legcurl.install.calibrate.range_survey import ENDS, End, RangeSurvey, Rest, rests_of
+from legcurl.presentation.wording import printable
+from legcurl.protocol.frame import STATUS_BLIND, Status
+
 if TYPE_CHECKING:
-    from legcurl.install.walk import Walk
+    from legcurl.install.calibrate.guided_calibration import Walk
 
 FRAMES_S = 0.08
 BAR_COLUMNS = 56

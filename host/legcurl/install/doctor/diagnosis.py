@@ -1,8 +1,8 @@
 """What a sensor that was watched for a while suffers from, in plain words.
 
-`Evidence` is all that was collected (examination.py), `diagnose` says of each thing whether it is
-well. Pure, so that every sentence can be had in a test. What calibration and doctor both look at
-is in judging.py; the computer itself is looked at in computer.py.
+`Evidence` is all that was collected (measure_sensor.py), `diagnose` says of each thing whether it
+is well. Pure, so that every sentence can be had in a test. What calibration and doctor both look at
+is in stream_checks.py; the computer itself is looked at in host_checks.py.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from math import inf
 from statistics import median
 from typing import Any
 
-from legcurl.install.calibrating import direction_of
-from legcurl.install.drift import Ping, of_clock
-from legcurl.install.findings import Finding, command
-from legcurl.install.judging import (
+from legcurl.install.calibrate.calibration_record import direction_of
+from legcurl.install.checks.findings import Finding, command
+from legcurl.install.checks.magnet_stats import MagnetBin, MagnetSurvey
+from legcurl.install.checks.stream_checks import (
     STUCK_S,
     LinkFigures,
     of_angle,
@@ -28,8 +28,8 @@ from legcurl.install.judging import (
     percent,
     slower,
 )
-from legcurl.install.magnet import MagnetBin, MagnetSurvey
-from legcurl.install.stream import LATE_US, StreamSurvey
+from legcurl.install.checks.stream_stats import LATE_US, StreamSurvey
+from legcurl.install.doctor.clock_drift import Ping, of_clock
 from legcurl.links.address import Address, SimAddress
 from legcurl.links.route import SILENCE_S
 from legcurl.motion.calibration import MIN_ROM_DEG

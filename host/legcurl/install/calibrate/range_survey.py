@@ -1,10 +1,10 @@
 """Where the lever's range ends: somebody leads it from one end to the other and rests at each.
 
-In go runs of samples (stream.py). Out come rests: legs straight, full flexion, and so on in turn,
-as many rounds as wanted. Nobody needs to press a key. A rest is where the lever stays for REST_S;
-it becomes the other end when the lever has since gone POSE_WAY_DEG or more back. So it does not
-matter if the hand corrects itself, stops half way, or waits at the lower stop before it begins: the
-last rest before the lever turns round is the one that counts.
+In go runs of samples (stream_stats.py). Out come rests: legs straight, full flexion, and so on in
+turn, as many rounds as wanted. Nobody needs to press a key. A rest is where the lever stays for
+REST_S; it becomes the other end when the lever has since gone POSE_WAY_DEG or more back. So it does
+not matter if the hand corrects itself, stops half way, or waits at the lower stop before it begins:
+the last rest before the lever turns round is the one that counts.
 
 Angles are travel, unwrapped: a range of more than half a turn keeps its direction.
 """
@@ -18,7 +18,7 @@ from math import inf, isnan
 from statistics import median
 from typing import Literal
 
-from legcurl.install.stream import Run, drift_of, noise_of
+from legcurl.install.checks.stream_stats import Run, drift_of, noise_of
 from legcurl.motion.calibration import MIN_ROM_DEG
 
 End = Literal["extended", "flexed"]

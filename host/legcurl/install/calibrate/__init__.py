@@ -1,0 +1,1 @@
+"""The lever's range, measured while an installer leads it."""

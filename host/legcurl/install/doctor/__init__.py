@@ -1,0 +1,1 @@
+"""What is wrong with a sensor or this computer, and what helps."""
