@@ -23,10 +23,10 @@ from time import perf_counter, process_time, time
 from legcurl.events import Progress
 from legcurl.links.address import SimAddress, parse
 from legcurl.links.sim_address import SimOptions
-from legcurl.links.simulated import SimulatedLink, SimulatedRoute
 from legcurl.protocol.frame import Samples
 from legcurl.recording.file import Recording, RecordingWriter
 from legcurl.session.sensor_session import SensorSession
+from legcurl.simulator.route import SimulatedLink, SimulatedRoute
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
 from legcurl.station.event_queue import Intake
 from legcurl.station.live_feed import PROMPT_MS, LiveFeed

@@ -45,9 +45,9 @@ from legcurl.links.address import BleAddress, SimAddress
 from legcurl.links.ble.link import BleRoute
 from legcurl.links.route import Link, Route
 from legcurl.links.sim_address import SimOptions
-from legcurl.links.simulated import SIMULATED_PATIENCE_S, SimulatedRadioLink, SimulatedRoute
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.radio import Central, VirtualRadio
+from legcurl.simulator.route import SIMULATED_PATIENCE_S, SimulatedRadioLink, SimulatedRoute
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station.event_queue import Intake
 from legcurl.station.live_feed import RETRIED, LiveFeed

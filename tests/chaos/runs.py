@@ -4,7 +4,7 @@ A `Run` is drawn from its seed: who lifts, at which sample rate, how fast the se
 runs, what its chip suffers; and what becomes of the link: how many outages, whether it is rough
 in between, and when the host is restarted. `watch_whole` leaves the second part out. The sensor is
 the real firmware on the MicroPython VM, the host is a station, and what joins them are the
-simulation's faults (legcurl/simulator/outages.py).
+simulation's faults (legcurl/simulator/outage_schedule.py).
 
 All outages of a set together are at most a fifth of it, and one is at most a minute: so a minute
 is reached in sets of five minutes and more alone. Some of the runs are such sets.
@@ -25,9 +25,9 @@ from legcurl.links.address import SimAddress
 from legcurl.links.route import Link
 from legcurl.links.sim_address import Link as LinkKind
 from legcurl.links.sim_address import SimOptions
-from legcurl.links.simulated import SimulatedRoute
 from legcurl.recording.file import RecordingHeader, RecordingWriter
 from legcurl.session.sensor_session import SensorSession
+from legcurl.simulator.route import SimulatedRoute
 from legcurl.simulator.world import World
 from legcurl.station.event_queue import Intake
 from legcurl.station.live_feed import LiveFeed

@@ -17,8 +17,8 @@ from legcurl.errors import SensorError
 from legcurl.events import Event, Progress, SetEnded
 from legcurl.firmware_files import firmware_directory
 from legcurl.links.address import SimAddress, parse
-from legcurl.links.simulated import SimulatedRoute
 from legcurl.session.sensor_session import SensorSession
+from legcurl.simulator.route import SimulatedRoute
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station.event_queue import Intake
 from legcurl.station.live_feed import LiveFeed

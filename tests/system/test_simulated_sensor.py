@@ -23,10 +23,10 @@ from legcurl.events import (
 from legcurl.links.address import SerialAddress, SimAddress, parse
 from legcurl.links.route import Link
 from legcurl.links.serial import SerialRoute
-from legcurl.links.simulated import SimulatedRoute
 from legcurl.protocol.frame import FrameDecoder, Samples
 from legcurl.protocol.requests import OLDEST, Op, start_request
 from legcurl.session.sensor_session import SensorSession
+from legcurl.simulator.route import SimulatedRoute
 from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
 from legcurl.station.event_queue import Intake

@@ -13,7 +13,7 @@ from math import inf, nan
 from random import Random
 
 from legcurl.simulator.encoder import Encoder, quantised
-from legcurl.simulator.faults import FaultSchedule, StandingFaults
+from legcurl.simulator.fault_schedule import FaultSchedule, StandingFaults
 from legcurl.simulator.machine import STEP_S
 
 RATES_HZ = (50.0, 100.0, 100.0, 100.0, 200.0)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from random import Random
 
 from legcurl.simulator import programs as p
-from legcurl.simulator.faults import FaultWindow, glitching_at_start, troubled
+from legcurl.simulator.fault_schedule import FaultWindow, glitching_at_start, troubled
 from legcurl.simulator.scenario import Program, Traits
 
 _WIDE = Traits()

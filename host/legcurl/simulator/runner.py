@@ -9,8 +9,8 @@ open the slave as they would a USB port; with a TCP port as well, bytes are brid
 at a time.
 
 Nothing is left behind. `close` kills both processes. Should this process die before it can, the
-world notices at once (lifeline.py) and kills the process group that the two share. Being a group
-of their own, they do not get the terminal's Ctrl-C: teardown stays ours.
+world notices at once (die_with_parent.py) and kills the process group that the two share. Being a
+group of their own, they do not get the terminal's Ctrl-C: teardown stays ours.
 
 When a world of pace=fast is over, the firmware exits with code 0. A pseudo-terminal throws away
 what was not read when its master closes, so the master stays open here, and the runner writes
@@ -41,7 +41,7 @@ from legcurl.errors import ConfigError, LinkError, PortBusyError, SensorError
 from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.links.address import SerialAddress, TcpAddress
 from legcurl.links.serial import SerialRoute
-from legcurl.simulator.flash import OLD_FIRMWARE, fill_flash
+from legcurl.simulator.flash_image import OLD_FIRMWARE, fill_flash
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from legcurl.links.route import Link
     from legcurl.links.sim_address import SimOptions
     from legcurl.simulator.radio.air import VirtualRadio
-    from legcurl.simulator.radio.on_air import OnAir
+    from legcurl.simulator.radio.simulated_sensor_radio import OnAir
 
 log = logging.getLogger(__name__)
 
@@ -251,7 +251,7 @@ class SimulatedSensor:
                 self.radio = _go_on_air(self.options, self._air)
                 inherited.append(self.radio.firmware_end.fileno())
             self._world = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "legcurl.simulator.lifeline"),
+                *(sys.executable, "-P", "-m", "legcurl.simulator.die_with_parent"),
                 *("legcurl.simulator.world", self.options.address()),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=world_end,
@@ -429,7 +429,7 @@ async def _outward(link: Link, writer: asyncio.StreamWriter) -> None:
 
 def _go_on_air(options: SimOptions, air: VirtualRadio | None) -> OnAir:
     try:
-        from legcurl.simulator.radio.on_air import OnAir
+        from legcurl.simulator.radio.simulated_sensor_radio import OnAir
     except ModuleNotFoundError as missing:
         raise ConfigError(
             f"sim option link=ble needs a virtual radio, which is not installed ({missing}). "

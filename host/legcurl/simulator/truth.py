@@ -4,9 +4,9 @@ The program that ships sees a quantised, noisy angle and must decide as it goes.
 the exact flexion angle of a whole set, the lifter's diary (what he meant, and whether he failed),
 and all the time in the world. It shares no code with `legcurl.motion`, so that they can disagree.
 
-`measure.py` finds the moments of each attempt; here they become reps and a set. Where a careful
-human with the trace alone could not be sure, the truth says so: `hold_ambiguous`, `ambiguous`,
-`outcome_ambiguous`, `defensible_counts`.
+`truth_measure.py` finds the moments of each attempt; here they become reps and a set. Where a
+careful human with the trace alone could not be sure, the truth says so: `hold_ambiguous`,
+`ambiguous`, `outcome_ambiguous`, `defensible_counts`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from legcurl.events import Failure, Outcome, RepResult, SetResult, plain
 from legcurl.simulator.intent import Diary
-from legcurl.simulator.measure import GRID_S, Measured, Track, measure, up_and_down
+from legcurl.simulator.truth_measure import GRID_S, Measured, Track, measure, up_and_down
 
 FULL_ROM = 0.90
 REACHED = 0.95  # of the ROM: whoever fails above has completed the lift

@@ -32,7 +32,7 @@ from legcurl.simulator.encoder import (
     off_centre,
 )
 from legcurl.simulator.families import LIFTERS
-from legcurl.simulator.faults import (
+from legcurl.simulator.fault_schedule import (
     DURATIONS_S,
     MAGNET_DETECTED,
     MAGNET_WEAK,
@@ -46,11 +46,11 @@ from legcurl.simulator.faults import (
 )
 from legcurl.simulator.lifter import Behaviour, Lifter
 from legcurl.simulator.machine import DECISION_S, STEP_S, STEPS_PER_DECISION, Machine
-from legcurl.simulator.measure import GRID_S, Track
 from legcurl.simulator.muscle import Muscle
-from legcurl.simulator.outages import LinkSchedule
+from legcurl.simulator.outage_schedule import LinkSchedule
 from legcurl.simulator.scenario import draw
 from legcurl.simulator.truth import SetTruth, evaluate
+from legcurl.simulator.truth_measure import GRID_S, Track
 
 MAGIC = b"LCW1"
 STREAM_VERSION = 1

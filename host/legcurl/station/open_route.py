@@ -36,6 +36,6 @@ def route_to(address: LiveAddress) -> Route:
         from legcurl.links.tcp import TcpRoute
 
         return TcpRoute(address)
-    from legcurl.links.simulated import SimulatedRoute
+    from legcurl.simulator.route import SimulatedRoute
 
     return SimulatedRoute(address)

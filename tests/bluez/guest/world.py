@@ -30,7 +30,7 @@ from legcurl.firmware_files import firmware_directory
 from legcurl.links.address import SimAddress, parse
 from legcurl.simulator.radio import VirtualRadio
 from legcurl.simulator.radio.controller import VirtualController
-from legcurl.simulator.radio.on_air import OnAir
+from legcurl.simulator.radio.simulated_sensor_radio import OnAir
 from legcurl.simulator.runner import SimulatedSensor
 
 ADAPTER_ADDRESS = "C0:1D:00:00:00:01"

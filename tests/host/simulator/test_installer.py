@@ -8,7 +8,7 @@ from legcurl.cli.installer import installers_address
 from legcurl.errors import ConfigError
 from legcurl.links.sim_address import FAULTS, SimOptions, parse_address
 from legcurl.simulator.encoder import GAIN_MOST, Magnet
-from legcurl.simulator.faults import (
+from legcurl.simulator.fault_schedule import (
     BUS_ERROR,
     CORRUPT_BYTES,
     DOUBLE_BYTES,
@@ -18,7 +18,7 @@ from legcurl.simulator.faults import (
     STANDING_FROM_S,
     TICKS_HELD,
 )
-from legcurl.simulator.flash import fill_flash
+from legcurl.simulator.flash_image import fill_flash
 from legcurl.simulator.programs import INSTALLER_ROUNDS
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from legcurl.links.sim_address import SimOptions, parse_address
-from legcurl.simulator.faults import LINK_DOWN
-from legcurl.simulator.outages import AFTER_SET_S, BEFORE_SET_S, LONGEST_S, SHARE_OF_SET
+from legcurl.simulator.fault_schedule import LINK_DOWN
+from legcurl.simulator.outage_schedule import AFTER_SET_S, BEFORE_SET_S, LONGEST_S, SHARE_OF_SET
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
 
 LONG_SET = "sim:?pace=fast&load=0.25&seed=5"

@@ -8,8 +8,8 @@ from statistics import NormalDist
 
 import pytest
 from legcurl.simulator.intent import Diary, DiaryEntry
-from legcurl.simulator.measure import Track
 from legcurl.simulator.truth import evaluate
+from legcurl.simulator.truth_measure import Track
 
 ROM_DEG = 100.0
 UP_DEG_S, DOWN_DEG_S = 30.0, 20.0

@@ -1,7 +1,7 @@
 """Trouble of the link on a schedule: outages inside of sets, and a link that is rough all along.
 
 What happens to a link changes no sample: it decides when which bytes arrive. So this schedule is
-apart from that of the chip (faults.py), and both may hit at once.
+apart from that of the chip (fault_schedule.py), and both may hit at once.
 
 Trouble is drawn for a set, and where a set begins and ends only the physics tells. So the world
 runs ahead of itself for that, one set at a time (world.py). An installer makes no set: a link that
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from math import inf
 from random import Random
 
-from legcurl.simulator.faults import STANDING_FROM_S, FaultSchedule, FaultWindow, Suffering
+from legcurl.simulator.fault_schedule import STANDING_FROM_S, FaultSchedule, FaultWindow, Suffering
 from legcurl.simulator.truth import SetTruth
 
 SHARE_OF_SET = (0.08, 0.2)  # what all outages of a set take of it together

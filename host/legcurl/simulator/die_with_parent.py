@@ -1,6 +1,6 @@
 """Runs a module as a program that ends when its parent does, however the parent ended.
 
-    python -m legcurl.simulator.lifeline MODULE [ARGUMENT…]
+    python -m legcurl.simulator.die_with_parent MODULE [ARGUMENT…]
 
 The parent holds the other end of this process's standard input and never writes to it. When the
 parent is gone, be it by SIGKILL, the kernel closes that end, reading gives end of file, and the
@@ -27,7 +27,7 @@ def _leave_with_parent() -> None:
 def main() -> None:
     """Watch standard input from a thread of its own and run the module."""
     if os.getpgrp() != os.getpid():
-        sys.exit("legcurl.simulator.lifeline must lead a process group: it kills all of it.")
+        sys.exit("legcurl.simulator.die_with_parent must lead a process group: it kills all of it.")
     del sys.argv[0]
     threading.Thread(target=_leave_with_parent, daemon=True).start()
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -33,7 +33,7 @@ EARLIEST_S, LATEST_S = 16.0, 38.0  # of a fault on request: within nearly every 
 RESTART_S = 1.5  # a sensor that lost its power is back after this
 
 # How long each fault on request lasts, in s. One record (2 ms) for what is an event. A fault of
-# the options that is not here is in the sensor from the start: see flash.py and encoder.py.
+# the options that is not here is in the sensor from the start: see flash_image.py and encoder.py.
 DURATIONS_S = {
     "no_magnet": (0.4, 1.5),
     "weak_magnet": (2.0, 5.0),
