@@ -20,6 +20,7 @@ from itertools import repeat
 
 import baselines
 import seeds
+from dataset import SimulatedSet, make_set
 from legcurl.events import (
     FailureSuspected,
     MotionEvent,
@@ -30,7 +31,6 @@ from legcurl.events import (
 )
 from legcurl.motion import Calibration, SetTracker
 from legcurl.simulator.families import FAMILIES
-from legcurl.simulator.recorded import SimulatedSet, make_set
 
 OURS = ("range learnt", "calibrated")
 METHODS = (*OURS, "hysteresis", "find_peaks")

@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Sequence
 
 import baselines
+from dataset import make_set
 from legcurl.motion import Calibration, SetTracker
-from legcurl.simulator.recorded import make_set
 
 ROUNDS = 5
 PUSH = 25

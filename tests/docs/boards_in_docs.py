@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 from legcurl.install.boards.board_file import BoardFile, all_boards
-from legcurl.install.headers import HEADERS
-from legcurl.install.wiring_diagram import NAMES, connections, draw
+from pin_headers import HEADERS
+from wiring_diagram import NAMES, connections, draw
 
 ROOT = Path(__file__).resolve().parents[2]
 INSTALL = ROOT / "docs" / "install.md"

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from boards_in_docs import INSTALL, diagrams, with_boards
 from legcurl.install.boards.board_file import BoardFile, all_boards
-from legcurl.install.headers import HEADERS, gpio_of
+from pin_headers import HEADERS, gpio_of
 
 BOARDS = all_boards()
 REDRAW = "run: .venv/bin/python tests/docs/boards_in_docs.py"

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 import pytest
+from dataset import make_set
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from legcurl.errors import CalibrationError, InputError
@@ -25,7 +26,6 @@ from legcurl.events import (
     SetStarted,
 )
 from legcurl.motion import Calibration, SetTracker, analyze
-from legcurl.simulator.recorded import make_set
 from lever import Lever, to_failure
 
 

@@ -6,8 +6,8 @@ from math import isnan, nan
 from statistics import median
 
 import pytest
+from dataset import make_set
 from legcurl.simulator.families import FAMILIES
-from legcurl.simulator.recorded import make_set
 
 # Where these hold, something else is the point of the family.
 ANY_SPEED = {"sloppy", "fast_sloppy", "negatives"}

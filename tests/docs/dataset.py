@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from capture import captured, draw_capture
 from legcurl.links.sim_address import SimOptions
-from legcurl.simulator.capture import captured, draw_capture
 from legcurl.simulator.encoder import Encoder
 from legcurl.simulator.truth import SetTruth
 from legcurl.simulator.world import World

@@ -1,4 +1,4 @@
-"""Wiring diagrams, drawn from the board files: `python -m legcurl.install.wiring_diagram FOLDER`.
+"""Wiring diagrams, drawn from the board files: `python -m wiring_diagram FOLDER`.
 
 One SVG a board: its two pin headers, an AS5600 beside them with a wire for each connection, and
 below it the pins of the other encoders. Pins come from the board file that goes to the sensor, so
@@ -15,7 +15,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from legcurl.install.boards.board_file import BoardFile, EncoderWiring, all_boards
-from legcurl.install.headers import GROUND, HEADERS, POWER, Headers, gpio_of
+from pin_headers import GROUND, HEADERS, POWER, Headers, gpio_of
 
 DRAWN = "as5600"
 NAMES = {
