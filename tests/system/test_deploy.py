@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 import pytest
-from legcurl.cli.serving import serve
+from legcurl.cli.serve import serve
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "host" / "deploy"
@@ -74,7 +74,7 @@ def settings() -> dict[str, list[str]]:
 
 
 def test_systemd_waits_longer_than_the_service_takes_to_end():
-    from legcurl.cli.ending import ENDS_WITHIN_S
+    from legcurl.cli.shared.signals import ENDS_WITHIN_S
 
     assert float(settings()["TimeoutStopSec"][0]) > ENDS_WITHIN_S
 

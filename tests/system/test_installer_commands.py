@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from legcurl.cli.diagnosing import EXIT_PROBLEM
+from legcurl.cli.doctor import EXIT_PROBLEM
 from legcurl.install.checks.findings import Finding, problems
 from legcurl.install.checks.monitored_sensor import SensorVisit
 from legcurl.install.doctor.diagnosis import diagnose

@@ -31,7 +31,7 @@ from typing import Any
 import click
 
 from legcurl._version import __version__
-from legcurl.cli.ending import ENDING_SIGNALS, EndedBySignal, OutputClosedError
+from legcurl.cli.shared.signals import ENDING_SIGNALS, EndedBySignal, OutputClosedError
 from legcurl.errors import LegCurlError
 
 EXIT_UNFORESEEN = 1
@@ -39,25 +39,25 @@ EXIT_USAGE = 2
 EXIT_PIPE_CLOSED = 128 + signal.SIGPIPE
 
 _HOMES = {  # verb -> module that defines a click command of that name
-    "analyze": "legcurl.cli.analyzing",
-    "calibrate": "legcurl.cli.calibrating",
-    "collect": "legcurl.cli.collecting",
-    "config": "legcurl.cli.configuring",
-    "doctor": "legcurl.cli.diagnosing",
-    "export": "legcurl.cli.exporting",
-    "flash": "legcurl.cli.flashing",
+    "analyze": "legcurl.cli.analyze",
+    "calibrate": "legcurl.cli.calibrate",
+    "collect": "legcurl.cli.collect",
+    "config": "legcurl.cli.config",
+    "doctor": "legcurl.cli.doctor",
+    "export": "legcurl.cli.export",
+    "flash": "legcurl.cli.flash",
     "mqtt": "legcurl.cli.mqtt",
-    "pair": "legcurl.cli.pairing",
-    "reanalyze": "legcurl.cli.reanalyzing",
-    "record": "legcurl.cli.watching",
-    "replay": "legcurl.cli.watching",
-    "report": "legcurl.cli.reporting",
+    "pair": "legcurl.cli.pair",
+    "reanalyze": "legcurl.cli.reanalyze",
+    "record": "legcurl.cli.watch",
+    "replay": "legcurl.cli.watch",
+    "report": "legcurl.cli.report",
     "sensors": "legcurl.cli.sensors",
-    "serve": "legcurl.cli.serving",
-    "settings": "legcurl.cli.adjusting",
-    "simulate": "legcurl.cli.simulating",
-    "store": "legcurl.cli.storing",
-    "watch": "legcurl.cli.watching",
+    "serve": "legcurl.cli.serve",
+    "settings": "legcurl.cli.settings",
+    "simulate": "legcurl.cli.simulate",
+    "store": "legcurl.cli.store",
+    "watch": "legcurl.cli.watch",
 }
 
 
@@ -138,7 +138,7 @@ def _explained(error: Exception, arguments: list[str]) -> tuple[str, int]:
 
 
 def _fail(message: str, code: int) -> int:
-    from legcurl.cli.output import tell
+    from legcurl.cli.shared.output import tell
 
     tell(message)
     return code

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from legcurl.cli.output import logged_warnings_to
+from legcurl.cli.shared.output import logged_warnings_to
 from legcurl.errors import LegCurlError
 from legcurl.logs import LEVELS, LOGGERS, json_lines
 
 if TYPE_CHECKING:
-    from legcurl.cli.output import EventOutput
+    from legcurl.cli.shared.output import EventOutput
     from legcurl.logs import LogFormat
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from legcurl.cli.output import write_json, write_line
+from legcurl.cli.shared.output import write_json, write_line
 
 CHECK_ID = "legcurl-check"
 
@@ -81,7 +81,7 @@ def resend(store: str, since: datetime, as_json: bool) -> None:
     """
     from functools import partial
 
-    from legcurl.cli.progress import progress
+    from legcurl.cli.shared.progress import progress
     from legcurl.store import open_store
     from legcurl.store.locations import needed_store
     from legcurl.store.replication import outbox

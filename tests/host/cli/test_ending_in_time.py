@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from legcurl.cli.ending import ENDS_WITHIN_S
+from legcurl.cli.shared.signals import ENDS_WITHIN_S
 from running import Running
 
 STATIONS = 20
@@ -23,10 +23,11 @@ BUSY_S = 10.0
 
 HANGING = """
 import asyncio, os, signal, sys, threading, time
-from legcurl.cli import app, ending, serving
+from legcurl.cli import app, serve
+from legcurl.cli.shared import signals
 from legcurl.store import store
 
-ending.ENDS_WITHIN_S = serving.ENDS_WITHIN_S = {within_s}
+signals.ENDS_WITHIN_S = serve.ENDS_WITHIN_S = {within_s}
 hanging = "{what}"
 if hanging == "store":
     store.Store.add_set = store.Store.probe = lambda *_: time.sleep(1000)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from legcurl.cli.wanted import Options, Wanted
+from legcurl.cli.serve_config import Options, Wanted
 from legcurl.config import ConfigSource, InvalidConfigError, Secret
 from legcurl.errors import ConfigError
 

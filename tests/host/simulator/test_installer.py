@@ -4,7 +4,7 @@ from itertools import islice, pairwise
 from math import isnan
 
 import pytest
-from legcurl.cli.installer import installers_address
+from legcurl.cli.shared.installer import installers_address
 from legcurl.errors import ConfigError
 from legcurl.links.sim_address import FAULTS, SimOptions, parse_address
 from legcurl.simulator.encoder import GAIN_MOST, Magnet

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from legcurl.cli.reloading import refuse_what_needs_a_start
+from legcurl.cli.serve_reload import refuse_what_needs_a_start
 from legcurl.config import Config, MachineConfig, WebConfig
 from legcurl.errors import ConfigError
 from legcurl.events import Event, LinkChanged, Progress, SetEnded, SetStarted

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TextIO
 
 import pytest
-from legcurl.cli.unhurried import FRAMES_ROOM, LINES_ROOM, GymLines, UnhurriedFile
+from legcurl.cli.shared.gym_lines import LINES_ROOM, GymLines
+from legcurl.cli.shared.nonblocking_output import FRAMES_ROOM, UnhurriedFile
 from running import Running, Terminal, run
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -137,7 +138,7 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
 
 def test_sensors_do_not_learn_the_pin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every process that is started inherits the environment."""
-    from legcurl.cli.wanted import Options, Wanted, access_of
+    from legcurl.cli.serve_config import Options, Wanted, access_of
     from legcurl.config import ConfigSource
 
     monkeypatch.setenv("LEGCURL_PIN", "2468-coach")

@@ -33,7 +33,7 @@ A hand that holds a pad settles more slowly than that within a second or two."""
 
 REST_NOISE_DEG = 3.0
 """With more noise than this, rms, nobody can tell whether a lever rests. Ten times what may be
-(calibrating.py): so noise is found and said, and not waited on for ever."""
+(calibrate.py): so noise is found and said, and not waited on for ever."""
 
 SETTLED_S = 1.0
 """The last rest of all is taken when it has lasted so long, in s, because nothing follows it."""

@@ -3,7 +3,7 @@
 Frames go in as they come off the wire. `push` puts them in order, gives the runs of samples with
 the lever's angle unwrapped, and keeps count on the way: nothing here keeps the samples
 themselves, so a stream may be watched for as long as anybody likes. What the figures mean is said
-elsewhere (calibrating.py, diagnosis.py).
+elsewhere (calibrate.py, diagnosis.py).
 
 Unwrapped (`travel_deg`) means that the angle goes on where a turn ends: the difference of two
 travels is how far the lever moved and which way round, however large that is. It is right as long

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.options import json_option, store_option
-from legcurl.cli.output import write_json, write_line
-from legcurl.cli.progress import progress
+from legcurl.cli.shared.options import json_option, store_option
+from legcurl.cli.shared.output import write_json, write_line
+from legcurl.cli.shared.progress import progress
 from legcurl.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from legcurl.cli.ending import run_until_ended
-from legcurl.cli.installer import installers_address, write_findings, write_rich
-from legcurl.cli.options import json_option
-from legcurl.cli.output import can_draw, write_json, write_line
+from legcurl.cli.shared.installer import installers_address, write_findings, write_rich
+from legcurl.cli.shared.options import json_option
+from legcurl.cli.shared.output import can_draw, write_json, write_line
+from legcurl.cli.shared.signals import run_until_ended
 from legcurl.errors import CalibrationError, LegCurlError, SensorFault
 
 if TYPE_CHECKING:

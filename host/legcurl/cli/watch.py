@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.ending import run_until_ended
-from legcurl.cli.options import calibration_from, calibration_options, json_option
-from legcurl.cli.output import EventOutput, logged_warnings_to, output_for_events, write_set
+from legcurl.cli.shared.options import calibration_from, calibration_options, json_option
+from legcurl.cli.shared.output import EventOutput, logged_warnings_to, output_for_events, write_set
+from legcurl.cli.shared.signals import run_until_ended
 from legcurl.errors import LinkLostError
 from legcurl.events import SetEnded, SetResult
 
@@ -111,7 +111,7 @@ def replay(
     as_json: bool,
 ) -> None:
     """Show the recording FILE again: the same events, whatever the pace."""
-    from legcurl.cli.output import can_draw
+    from legcurl.cli.shared.output import can_draw
     from legcurl.links.address import ReplayAddress, parse_pace
 
     pace = pace or ("realtime" if can_draw() and not as_json else "fast")

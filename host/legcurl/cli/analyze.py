@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from legcurl.cli.options import calibration_from, calibration_options, json_option
-from legcurl.cli.output import warn, write_json, write_line, write_set
-from legcurl.cli.progress import progress
+from legcurl.cli.shared.options import calibration_from, calibration_options, json_option
+from legcurl.cli.shared.output import warn, write_json, write_line, write_set
+from legcurl.cli.shared.progress import progress
 from legcurl.errors import InputError, StoreError
 from legcurl.events import Event, SetEnded, SetResult, plain
 from legcurl.recording.csv_trace import TIME_COLUMN, TraceReader

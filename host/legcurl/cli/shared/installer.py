@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from legcurl.cli.output import can_draw, write_line
+from legcurl.cli.shared.output import can_draw, write_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,7 +43,7 @@ def write_rich(*parts: RenderableType) -> None:
     """Write what rich draws to stdout, in colour where that is a terminal that has any."""
     from rich.console import Console
 
-    from legcurl.cli.output import reader_needed
+    from legcurl.cli.shared.output import reader_needed
 
     console = Console(highlight=False)
     with reader_needed():

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from legcurl.cli.ending import OutputClosedError
+from legcurl.cli.shared.signals import OutputClosedError
 from legcurl.events import Event, SetResult, as_json
 from legcurl.logs import without_secrets
 

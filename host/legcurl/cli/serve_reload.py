@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from legcurl.cli.wanted import LOOPBACK, Wanted, hashes_of, setups_of, token_of
+from legcurl.cli.serve_config import LOOPBACK, Wanted, hashes_of, setups_of, token_of
 from legcurl.errors import ConfigError, LegCurlError
 
 if TYPE_CHECKING:

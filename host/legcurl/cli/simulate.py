@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.ending import run_until_ended
-from legcurl.cli.options import json_option
-from legcurl.cli.output import PlainLines, logged_warnings_to, write_json, write_line, write_set
+from legcurl.cli.shared.options import json_option
+from legcurl.cli.shared.output import (
+    PlainLines,
+    logged_warnings_to,
+    write_json,
+    write_line,
+    write_set,
+)
+from legcurl.cli.shared.signals import run_until_ended
 from legcurl.errors import ConfigError
 
 if TYPE_CHECKING:

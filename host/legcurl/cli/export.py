@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.options import json_option, store_option
-from legcurl.cli.output import reader_needed, tell, write_json, write_line
-from legcurl.cli.progress import progress_if_long
+from legcurl.cli.shared.options import json_option, store_option
+from legcurl.cli.shared.output import reader_needed, tell, write_json, write_line
+from legcurl.cli.shared.progress import progress_if_long
 from legcurl.cli.stores import Day, store_to_read
 
 if TYPE_CHECKING:

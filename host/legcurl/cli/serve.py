@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from legcurl.cli.ending import ENDS_WITHIN_S, run_until_ended
 from legcurl.cli.logged import Logging, log_options
-from legcurl.cli.options import store_option
-from legcurl.cli.output import Picture, PlainLines, can_draw, write_line
+from legcurl.cli.shared.options import store_option
+from legcurl.cli.shared.output import Picture, PlainLines, can_draw, write_line
+from legcurl.cli.shared.signals import ENDS_WITHIN_S, run_until_ended
 
 if TYPE_CHECKING:
     import socket
 
-    from legcurl.cli.output import EventOutput
-    from legcurl.cli.reloading import Reloader
-    from legcurl.cli.wanted import Wanted
+    from legcurl.cli.serve_config import Wanted
+    from legcurl.cli.serve_reload import Reloader
+    from legcurl.cli.shared.output import EventOutput
     from legcurl.config import Config
     from legcurl.gym.event_bus import Reader
     from legcurl.gym.machine import Machine
@@ -84,7 +84,7 @@ def serve(
     is drawn live; elsewhere a line is printed for each event that matters. Ctrl-C ends it; with
     --config, SIGHUP has the file read again.
     """
-    from legcurl.cli.wanted import Options, Wanted
+    from legcurl.cli.serve_config import Options, Wanted
     from legcurl.config import ConfigSource
     from legcurl.service.systemd import Notifier
 
@@ -108,8 +108,8 @@ class _Around:
 
 
 def _serve_all(wanted: Wanted, config: Config, around: _Around) -> None:
-    from legcurl.cli.reloading import Reloader
-    from legcurl.cli.wanted import access_of, journals_of, publishing_of, setups_of
+    from legcurl.cli.serve_config import access_of, journals_of, publishing_of, setups_of
+    from legcurl.cli.serve_reload import Reloader
     from legcurl.errors import ConfigError
 
     place = config.store.url
@@ -149,8 +149,8 @@ async def _serve(
     beside: Sequence[Coroutine[Any, Any, None]],
     around: _Around,
 ) -> None:
+    from legcurl.cli.serve_config import hosts_of
     from legcurl.cli.supervised import supervised
-    from legcurl.cli.wanted import hosts_of
     from legcurl.web.app import create_app
     from legcurl.web.server import serve as serve_app
 
@@ -235,7 +235,7 @@ def _picture(machine: Machine, url: str) -> tuple[Picture, Callable[[], None]]:
     """The live view of a machine, and what to call at the end."""
     from rich.console import Console
 
-    from legcurl.cli.unhurried import FRAMES_ROOM, UnhurriedFile
+    from legcurl.cli.shared.nonblocking_output import FRAMES_ROOM, UnhurriedFile
 
     file = UnhurriedFile(sys.stdout, FRAMES_ROOM)
     console = Console(file=file, highlight=False)  # type: ignore[arg-type]
@@ -253,7 +253,7 @@ def _say_what_matters(service: Service) -> tuple[Callable[[], None], Callable[[]
 
     Gives what to call when there are other machines, and at the end.
     """
-    from legcurl.cli.unhurried import GymLines
+    from legcurl.cli.shared.gym_lines import GymLines
 
     lines = GymLines(sys.stdout)
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from legcurl.cli.ending import run_until_ended
-from legcurl.cli.options import json_option
-from legcurl.cli.output import write_json, write_line
+from legcurl.cli.shared.options import json_option
+from legcurl.cli.shared.output import write_json, write_line
+from legcurl.cli.shared.signals import run_until_ended
 from legcurl.errors import SensorError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.ending import run_until_ended
-from legcurl.cli.output import PlainLines, logged_warnings_to, write_json, write_line
+from legcurl.cli.shared.output import PlainLines, logged_warnings_to, write_json, write_line
+from legcurl.cli.shared.signals import run_until_ended
 
 if TYPE_CHECKING:
     from legcurl.mqtt.collector import CollectorFigures

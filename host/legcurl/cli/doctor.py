@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from legcurl.cli.ending import run_until_ended
-from legcurl.cli.installer import installers_address, write_findings
-from legcurl.cli.options import json_option
-from legcurl.cli.output import write_json, write_line
+from legcurl.cli.shared.installer import installers_address, write_findings
+from legcurl.cli.shared.options import json_option
+from legcurl.cli.shared.output import write_json, write_line
+from legcurl.cli.shared.signals import run_until_ended
 from legcurl.errors import LegCurlError
 
 if TYPE_CHECKING:

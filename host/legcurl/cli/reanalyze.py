@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import click
 
-from legcurl.cli.options import json_option, store_option
-from legcurl.cli.output import warn, write_json, write_line
-from legcurl.cli.progress import progress
-from legcurl.cli.storing import opened_store
+from legcurl.cli.shared.options import json_option, store_option
+from legcurl.cli.shared.output import warn, write_json, write_line
+from legcurl.cli.shared.progress import progress
+from legcurl.cli.store import opened_store
 
 SCHEMA = 1
 NAMED_MAX = 20  # sets that kept their result are named one by one up to so many

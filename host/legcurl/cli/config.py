@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.options import json_option
-from legcurl.cli.output import tell, warn, write_json, write_line
+from legcurl.cli.shared.options import json_option
+from legcurl.cli.shared.output import tell, warn, write_json, write_line
 
 if TYPE_CHECKING:
     from legcurl.config import Config
@@ -37,7 +37,7 @@ def check(file: Path, as_json: bool) -> int:
 
     Without FILE, legcurl.toml. The environment stands over the file, as it will for the service.
     """
-    from legcurl.cli.wanted import refusals
+    from legcurl.cli.serve_config import refusals
     from legcurl.config import ConfigSource, InvalidConfigError
     from legcurl.config.model import shown
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from legcurl.cli.options import json_option
-from legcurl.cli.output import tell, warn, write_json, write_line
-from legcurl.cli.progress import progress
+from legcurl.cli.shared.options import json_option
+from legcurl.cli.shared.output import tell, warn, write_json, write_line
+from legcurl.cli.shared.progress import progress
 from legcurl.errors import ConfigError, PortNotFoundError
 
 if TYPE_CHECKING:
