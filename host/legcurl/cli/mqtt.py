@@ -30,12 +30,12 @@ def check(broker: str, ca_file: Path | None, gym: str, as_json: bool) -> None:
     """
     import asyncio
 
-    from legcurl.config.parser import GYM_ID
     from legcurl.errors import ConfigError
+    from legcurl.identifiers import GYM_ID, GYM_ID_MAX, id_rule
 
     if not GYM_ID.fullmatch(gym):
         raise click.BadParameter(
-            f"{gym!r} is no gym's id: use up to 31 letters, digits, dots and dashes.",
+            f"{gym!r} is no gym's id: use {id_rule(GYM_ID_MAX)}.",
             param_hint="--gym",
         )
     try:

@@ -15,6 +15,7 @@ from legcurl.config import Config, ConfigSource, MachineConfig, Secret
 from legcurl.config.model import without_password
 from legcurl.errors import ConfigError
 from legcurl.gym.machine import MachineSetup
+from legcurl.identifiers import GYM_ID, GYM_ID_MAX, id_rule
 from legcurl.logs import hide
 
 if TYPE_CHECKING:
@@ -120,13 +121,11 @@ def _machines(stations: tuple[str, ...]) -> tuple[MachineConfig, ...]:
 def _with_broker(config: Config, options: Options, given: Secret | None) -> Config:
     """The broker of the command line, with what its URL does not say as it was said elsewhere."""
     from legcurl.config.broker_url import broker_of
-    from legcurl.config.parser import GYM_ID
 
     assert options.broker is not None
     if not GYM_ID.fullmatch(config.gym.id):
         raise ConfigError(
-            f"{config.gym.id!r} is no gym's id: give --gym ID, up to 31 letters, digits, dots and "
-            "dashes."
+            f"{config.gym.id!r} is no gym's id: give --gym ID, {id_rule(GYM_ID_MAX)}."
         )
     broker = broker_of(options.broker, ca_file=options.ca_file)
     before = config.mqtt or broker

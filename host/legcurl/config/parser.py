@@ -29,7 +29,6 @@ from legcurl.config.model import (
     WebConfig,
     without_password,
 )
-from legcurl.config.schema import GYM_ID as GYM_ID
 from legcurl.config.schema import (
     MACHINES_MAX,
     PREFIX,

@@ -15,6 +15,7 @@ from typing import Any
 
 from legcurl.config.model import PIN_MAX, PIN_MIN, TOKEN_MIN
 from legcurl.errors import ConfigError
+from legcurl.identifiers import GYM_ID, GYM_ID_MAX, MACHINE_ID, MACHINE_ID_MAX, id_rule
 from legcurl.links.address import parse
 
 PREFIX = "LEGCURL_"
@@ -28,9 +29,6 @@ HOST = re.compile(r"[^\s/@?#,\"'\[\]]{1,253}")
 SQLITE = ("sqlite", "sqlite+pysqlite")
 POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg")
 SERVER = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
-GYM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
-MACHINE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
-ID_RULE = "letters, digits, dots and dashes, {} at most, a letter or digit first"
 PINS = ("LEGCURL_PIN", "LEGCURL_VIEW_PIN")
 METRICS_TOKEN = "LEGCURL_METRICS_TOKEN"
 # Variables of secrets, by section and key of the file that may hold one instead.
@@ -121,7 +119,7 @@ def _one_of(*choices: str) -> Check:
 def _id(pattern: re.Pattern[str], longest: int) -> Check:
     def check(value: Any) -> str:
         if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise WrongValueError(ID_RULE.format(longest))
+            raise WrongValueError(id_rule(longest))
         return value
 
     return check
@@ -161,9 +159,9 @@ def _hosts(value: Any) -> tuple[str, ...]:
 
 
 SECTIONS: dict[str, dict[str, Check]] = {
-    "gym": {"id": _id(GYM_ID, 31), "name": _text},
+    "gym": {"id": _id(GYM_ID, GYM_ID_MAX), "name": _text},
     "machine": {
-        "id": _id(MACHINE_ID, 32),
+        "id": _id(MACHINE_ID, MACHINE_ID_MAX),
         "name": _text,
         "address": _address,
         "extended_deg": _degrees,

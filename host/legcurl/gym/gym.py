@@ -14,19 +14,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Collection, Sequence
 from math import ceil
 from pathlib import Path
 
 from legcurl.errors import ConfigError
 from legcurl.gym.machine import Follower, Machine, MachineSetup
+from legcurl.identifiers import MACHINE_ID, MACHINE_ID_MAX, id_rule
 from legcurl.recording.journal import Journal, Syncer
 from legcurl.station.live_feed import PROMPT_MS
 
 log = logging.getLogger(__name__)
 
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")  # in addresses, file names and the store
 # Where there are more machines than this, a page shows tiles and no eye follows each.
 CROWD = 60
 PROMPT_MAX_MS = 240  # of one octet: docs/protocol.md
@@ -124,10 +123,8 @@ def check_setups(setups: Sequence[MachineSetup]) -> None:
     """Refuse ids that cannot be, or stand for two machines."""
     seen: set[str] = set()
     for setup in setups:
-        if not ID.fullmatch(setup.id):
-            raise ConfigError(
-                f"{setup.id!r} is no machine's id: use up to 64 letters, digits and dashes."
-            )
+        if not MACHINE_ID.fullmatch(setup.id):
+            raise ConfigError(f"{setup.id!r} is no machine's id: use {id_rule(MACHINE_ID_MAX)}.")
         if setup.id in seen:
             raise ConfigError(f"Two machines have the id {setup.id!r}: give each its own.")
         seen.add(setup.id)

@@ -126,7 +126,7 @@ async def test_a_follower_that_fails_harms_no_machine() -> None:
         assert machine.hub.failures.keys() == {"m: Broken"}
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "a b", "x" * 65, "ü", ".hidden", 'a"b', "a\n"])
+@pytest.mark.parametrize("name", ["", "a/b", "a b", "x" * 33, "ü", ".hidden", 'a"b', "a\n"])
 def test_a_machines_id_can_be_in_an_address_and_a_file_name(name: str) -> None:
     with pytest.raises(ConfigError, match="no machine's id"):
         Gym([MachineSetup(name, "", "sim:")])

@@ -25,14 +25,11 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from legcurl.errors import InputError
 from legcurl.events import RepResult, SetResult
+from legcurl.identifiers import CLIENT_ID, GYM_ID, MACHINE_ID, SET_ID
 from legcurl.store.records import Correction, CorrectionKind, StoredSet
 from legcurl.store.validation import check_load, correct_value, storable
 
 SCHEMA = 1
-GYM_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
-MACHINE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
-CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,30}")
-SET_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 TEXT_MAX = 2000
 REPS_MAX = 1000
 CORRECTIONS_MAX = 1000
