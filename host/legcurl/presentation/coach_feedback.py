@@ -1,7 +1,7 @@
 """What was good about a set and what to work on, in the coach's words.
 
-The rules and words of the page (web/page/js/praise.mjs, strings.mjs), so that a client reads on
-paper what the coach has just said from the tablet. At most three of each, the most telling first.
+The coach's page and the printed report show the same sentences: at most three of each, the most
+telling first.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from legcurl.events import SetResult
-from legcurl.motion.training_method import REST_SHOWN_S, SET_WINDOW_S
+from legcurl.motion.training_method import SET_WINDOW_S, is_rest
+from legcurl.presentation.wording import beside_target
 
 SLOW_LOWERING_S = 3.0  # "slowly resists the weight back"
 MOST = 3
@@ -30,7 +31,7 @@ def praise(result: SetResult) -> Praise:
     full = [rep for rep in result.reps if rep.completed]
     met = sum(rep.hold_met for rep in full)
     short = sum(not rep.failed and not rep.full_rom for rep in result.reps)
-    rested = sum(rep.rest_before_s >= REST_SHOWN_S for rep in result.reps)
+    rested = sum(is_rest(rep.rest_before_s) for rep in result.reps)
     lowering_s = sum(rep.eccentric_s for rep in full) / max(len(full), 1)
 
     if result.outcome == "muscle_success":
@@ -51,7 +52,9 @@ def praise(result: SetResult) -> Praise:
     if full and lowering_s >= SLOW_LOWERING_S:
         good.append("Slow and steady on the way down.")
     elif full:
-        work.append(f"Lower more slowly: {lowering_s:.1f} s on average.")
+        work.append(
+            f"Lower more slowly: {beside_target(lowering_s, SLOW_LOWERING_S)} s on average."
+        )
     if rested:
         work.append(f"Keep moving: rested before {'one rep' if rested == 1 else f'{rested} reps'}.")
     shortest_s, longest_s = SET_WINDOW_S

@@ -6,6 +6,8 @@ the sensor's clock, as in the events.
 
 from __future__ import annotations
 
+from math import floor
+
 from legcurl.events import (
     CatchingUp,
     Cue,
@@ -29,7 +31,7 @@ from legcurl.events import (
     verdict,
 )
 from legcurl.gym.machine_state import missing_words
-from legcurl.motion.training_method import HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
+from legcurl.motion.training_method import HOLD_TARGET_S, SET_WINDOW_S, is_rest
 
 PHASE_WORDS: dict[Phase, str] = {
     "unknown": "READY",
@@ -131,7 +133,7 @@ def remarks(rep: RepResult) -> list[str]:
     if rep.completed and not rep.hold_met:
         short_s = HOLD_TARGET_S - rep.hold_s
         said.append(f"hold {short_s:.1f} s short" if short_s >= 0.05 else "hold just short")
-    if rep.rest_before_s > REST_SHOWN_S:
+    if is_rest(rep.rest_before_s):
         said.append(f"rested {rep.rest_before_s:.1f} s before")
     if rep.incomplete:
         said.append("samples missing")
@@ -143,7 +145,7 @@ def rep_line(rep: RepResult) -> str:
     stood = "stalled" if rep.failure == "mid_lift" else "hold"
     measures = (
         f"rep {rep.number} {verdict(rep)}: up {rep.concentric_s:.1f} s, "
-        f"{stood} {rep.hold_s:.1f} s, down {rep.eccentric_s:.1f} s, "
+        f"{stood} {beside_target(rep.hold_s, HOLD_TARGET_S)} s, down {rep.eccentric_s:.1f} s, "
         f"range {percent(rep.rom_fraction)}"
     )
     return ", ".join([measures, *remarks(rep)])
@@ -159,7 +161,9 @@ def rep_cells(rep: RepResult) -> tuple[str, ...]:
         str(rep.number),
         verdict(rep),
         f"{rep.concentric_s:.1f} s",
-        "-" if rep.failure == "mid_lift" else f"{rep.hold_s:.1f} s",  # there he stalled
+        "-"
+        if rep.failure == "mid_lift"
+        else f"{beside_target(rep.hold_s, HOLD_TARGET_S)} s",  # there he stalled
         f"{rep.eccentric_s:.1f} s",
         percent(rep.rom_fraction),
         ", ".join(remarks(rep)),
@@ -207,7 +211,9 @@ def summary(result: SetResult) -> list[str]:
     if held:
         met = sum(rep.hold_met for rep in held)
         mean_s = sum(rep.hold_s for rep in held) / len(held)
-        told.append(f"holds: {met} of {len(held)} met, mean {mean_s:.1f} s")
+        told.append(
+            f"holds: {met} of {len(held)} met, mean {beside_target(mean_s, HOLD_TARGET_S)} s"
+        )
     losses = []
     if result.velocity_loss is not None:
         losses.append(f"speed lost {percent(result.velocity_loss)}")
@@ -223,6 +229,14 @@ def summary(result: SetResult) -> list[str]:
 def printable(text: str) -> str:
     """Replace what would move the cursor or worse: names and reasons come from outside."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)
+
+
+def beside_target(length_s: float, target_s: float) -> str:
+    """Write seconds rounded to 0.1 s, but a length below the target never reads as the target."""
+    text = f"{length_s:.1f}"
+    if length_s < target_s and text == f"{target_s:.1f}":
+        return f"{floor(length_s * 100) / 100:.2f}"
+    return text
 
 
 def percent(fraction: float) -> str:

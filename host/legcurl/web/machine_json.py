@@ -12,13 +12,18 @@ from typing import Any
 from legcurl.events import plain
 from legcurl.gym.machine_state import ViewState
 from legcurl.motion.results import velocity_loss
-from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, SET_WINDOW_S
+from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
 
 MOVING = (
     *("t_s", "rom", "phase", "hold_s", "rest_s", "set_s", "count", "reached", "angle_deg"),
     "behind_s",
 )
-TARGET = {"hold_s": HOLD_TARGET_S, "full_rom": FULL_ROM, "window_s": list(SET_WINDOW_S)}
+TARGET = {
+    "hold_s": HOLD_TARGET_S,
+    "full_rom": FULL_ROM,
+    "window_s": list(SET_WINDOW_S),
+    "rest_s": REST_SHOWN_S,
+}
 
 
 def moving(state: ViewState) -> list[Any]:

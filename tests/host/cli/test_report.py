@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from legcurl.motion.results import REST_SHOWN_S
 from legcurl.presentation.coach_feedback import praise
 from legcurl.presentation.reports.a4_page import HEIGHT_IN, fitted, width_in, written
+from legcurl.presentation.wording import remarks, rep_line
 from legcurl.store import Client, Expected, open_store
 from made_sets import FIRST, measured, new_set
 from running import run
 
-STRINGS = Path(__file__).resolve().parents[3] / "host/legcurl/web/page/js/strings.mjs"
 ODD = "שלום \u202eevil 🏋️‍♀️ $x^2$ a\tb"
 PNG, PDF = b"\x89PNG", b"%PDF"
 
@@ -140,21 +142,21 @@ def test_a_name_of_any_kind_is_cut_to_its_room(name: str):
     assert all(sign.isprintable() for sign in shown)
 
 
-def test_paper_and_page_use_the_same_words():
-    """Each sentence of the report is in the page's strings, figures aside."""
-    page, found = STRINGS.read_text(), 1
-    while found:  # one may be within another
-        page, found = re.subn(r"\$\{[^{}]*\}", "#", page)
-    for lifter in ("steady", "early", "sloppy", "quits", "partials"):
-        for seed in (5, 6):
-            said = praise(measured(lifter, seed)[1])
-            for sentence in (*said.good, *said.work):
-                plain = re.sub(
-                    r"\d+(\.\d+)?(?= (of|reached|squeezes|s on))|(?<=of )\d+", "#", sentence
-                )
-                plain = re.sub(r": (one rep was|\d+ reps were) short", ": # short", plain)
-                plain = re.sub(r"before (one rep|\d+ reps)\.", "before #.", plain)
-                assert plain in page, sentence
+def test_a_stop_of_exactly_one_second_is_no_rest_anywhere():
+    result = measured("steady", 5)[1]
+    for stop_s, is_rest in ((REST_SHOWN_S, False), (REST_SHOWN_S + 0.01, True)):
+        reps = tuple(replace(rep, rest_before_s=stop_s) for rep in result.reps)
+        result = replace(result, outcome="interrupted", reps=reps)
+        told = " ".join(praise(result).work)
+        assert ("Keep moving" in told) == is_rest
+        assert any("rested" in said for said in remarks(reps[1])) == is_rest
+
+
+def test_a_mean_just_below_the_mark_does_not_read_as_the_mark():
+    result = measured("steady", 5)[1]
+    reps = tuple(replace(rep, eccentric_s=2.96) for rep in result.reps)
+    assert "Lower more slowly: 2.96 s on average." in praise(replace(result, reps=reps)).work
+    assert "hold 2.96 s" in rep_line(replace(reps[0], failure=None, hold_s=2.96))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import floor, inf
+from math import inf
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from legcurl.events import RepResult, SetResult, verdict
-from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S
+from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, is_rest
 from legcurl.presentation.charts.set_chart import SetChart, Span
 from legcurl.presentation.charts.style import (
     AXES_IN,
@@ -42,7 +42,7 @@ from legcurl.presentation.charts.style import (
     place_axes,
     without_gaps,
 )
-from legcurl.presentation.wording import FAILURE_WORDS, set_line, summary
+from legcurl.presentation.wording import FAILURE_WORDS, beside_target, set_line, summary
 
 FLAG_IN = 0.27
 REPS_IN = 0.42
@@ -212,9 +212,7 @@ def _hold_words(rep: RepResult) -> list[str]:
         return ["no", "hold"] if rep.completed else []
     if not rep.completed:
         return [f"{rep.hold_s:.1f} s"]
-    # What is just short must not be rounded up to what it lacks.
-    just_short = not rep.hold_met and f"{rep.hold_s:.1f}" == f"{HOLD_TARGET_S:.1f}"
-    length = f"{floor(rep.hold_s * 100) / 100:.2f} s" if just_short else f"{rep.hold_s:.1f} s"
+    length = f"{beside_target(rep.hold_s, HOLD_TARGET_S)} s"
     return [length, "met" if rep.hold_met else "short"]
 
 
@@ -264,7 +262,7 @@ def _rests(result: SetResult) -> list[Span]:
     return [
         (rep.start_s - rep.rest_before_s, rep.start_s)
         for rep in result.reps[1:]
-        if rep.rest_before_s > REST_SHOWN_S
+        if is_rest(rep.rest_before_s)
     ]
 
 

@@ -20,8 +20,8 @@ from legcurl.motion.training_method import (
     FULL_ROM,
     HOLD_TARGET_S,
     REMINDER,
-    REST_SHOWN_S,
     SET_WINDOW_S,
+    is_rest,
 )
 from legcurl.presentation.terminal import bars
 from legcurl.presentation.terminal.big_digits import height_of, largest_scale, letter, width_of
@@ -243,7 +243,7 @@ def _sentence(state: ViewState) -> Text | None:
         return Text(f" {CUE_WORDS[state.cue.kind]}", _TONE_STYLES["plain"])
     if state.note:
         return Text(f" {state.note.text}", _TONE_STYLES[state.note.tone])
-    if state.stage == "during" and state.rest_s > REST_SHOWN_S:
+    if state.stage == "during" and is_rest(state.rest_s):
         return Text(f" resting {state.rest_s:.1f} s: the method allows no rest", "yellow")
     return None
 

@@ -151,7 +151,7 @@ export class MachineView {
 }
 
 function resting(machine) {
-  return machine.rest_s >= 1 && machine.stage === "during" ? strings.rest(tenths(machine.rest_s)) : "";
+  return machine.rest_s > machine.target.rest_s && machine.stage === "during" ? strings.rest(tenths(machine.rest_s)) : "";
 }
 
 function lampWords(machine) {
