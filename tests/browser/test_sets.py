@@ -5,6 +5,7 @@ import io
 
 import pytest
 from browsing import until, wait_for
+from legcurl.presentation.coach_feedback import praise
 from legcurl.store import SetQuery
 from playwright.sync_api import Page, expect
 from stage import Stage
@@ -105,6 +106,14 @@ def test_a_note_stays_with_the_set(stage: Stage, page: Page, a_set: str):
     expect(page.locator(".after-set .trouble:not([hidden])")).to_have_count(0)
     page.reload()
     expect(page.get_by_label("Note")).to_have_value("left knee\nfelt well")
+
+
+def test_the_page_shows_the_feedback_of_the_printed_report(stage: Stage, page: Page, a_set: str):
+    feedback = praise(stage.ask(lambda store: store.get_set(a_set)).result)
+    shown = page.locator(".after-set .columns")
+    assert feedback.good
+    for sentence in (*feedback.good, *feedback.work):
+        expect(shown.get_by_text(sentence, exact=True)).to_be_visible()
 
 
 def note_of(stage: Stage, set_id: str) -> str | None:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 from starlette.types import Send
 
 from legcurl.events import plain
+from legcurl.presentation.coach_feedback import praise
 from legcurl.store.records import Client, SetQuery, StoredSet, entered
 from legcurl.web.authentication import COOKIE, SESSION_S, TooManyTriesError
 from legcurl.web.requests import (
@@ -227,6 +228,7 @@ async def _set(request: Request) -> Response:
             "original": plain(stored.original),
             "corrections": corrections,
             "previous": previous,
+            "feedback": plain(praise(stored.result)),
         }
     )
 

@@ -259,6 +259,7 @@ def _schemas() -> dict[str, _Schema]:
             corrections=_list(
                 _object(kind=_TEXT, value={}, who=_TEXT, at=_MOMENT, reason=_TEXT),
             ),
+            feedback=_object(good=_list(_TEXT), work=_list(_TEXT)),
             previous={"anyOf": [_reference("SetRow"), {"type": "null"}]},
         ),
         "Trace": _object(t_s=_list(_NUMBER), angle_deg=_list(_MAYBE_NUMBER)),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from legcurl.presentation.coach_feedback import praise
 from legcurl.store import Expected
 from made_sets import FIRST, new_set
 from room import Room, room
@@ -150,6 +151,13 @@ async def test_a_set_has_what_was_measured_and_what_was_said(with_set: Room):
     assert told["corrections"] == []
     assert told["previous"] is None
     assert datetime.fromisoformat(told["started"]) == FIRST
+
+
+async def test_a_set_has_the_feedback_that_the_printed_report_has(with_set: Room):
+    told = (await with_set.get("/api/sets/set-0000")).json()
+    feedback = praise(with_set.store.get_set("set-0000").result)
+    assert told["feedback"] == {"good": list(feedback.good), "work": list(feedback.work)}
+    assert feedback.good
 
 
 async def test_a_set_is_compared_with_the_clients_last_that_counts(here: Room):

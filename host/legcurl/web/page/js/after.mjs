@@ -6,7 +6,6 @@ import { make, replace, say, set, show } from "./dom.mjs";
 import { UNKNOWN, clock, dayAndTime, held, kilograms, percent, rounded } from "./format.mjs";
 import { RepsRow, repWord } from "./bars.mjs";
 import { Entry, Entered, nameOf } from "./choosing.mjs";
-import { praise } from "./praise.mjs";
 import { strings } from "./strings.mjs";
 
 const CORRECTABLE = ["muscle_success", "stopped", "interrupted"];
@@ -53,7 +52,7 @@ export class AfterSet {
     const result = stored.set;
     const reps = new RepsRow();
     reps.update(result.reps);
-    const { good, work } = praise(result);
+    const { good, work } = stored.feedback;
     const opened = this.element.querySelector("details")?.open ?? false;
     this.trouble = make("p", { class: "trouble", role: "alert" });
     show(this.trouble, false);

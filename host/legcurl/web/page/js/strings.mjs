@@ -140,22 +140,4 @@ export const strings = {
   viewOnly: "You may look, not change.",
   wrongPin: "Wrong PIN.",
   failedRequest: (what) => `That did not work: ${what}`,
-
-  goodThings: {
-    allHolds: "Every squeeze was held for 3 seconds.",
-    someHolds: (met, all) => `${met} of ${all} squeezes were held for 3 seconds.`,
-    fullRange: "Full range on every rep.",
-    toFailure: "Went to Muscle Success.",
-    slow: "Slow and steady on the way down.",
-    inWindow: "One to two minutes under load, as it should be.",
-  },
-  workThings: {
-    holds: (met, all) => `Squeeze longer: ${met} of ${all} reached 3 seconds.`,
-    range: (n) => `All the way, heels to butt: ${n === 1 ? "one rep was" : `${n} reps were`} short.`,
-    lower: (s) => `Lower more slowly: ${s} s on average.`,
-    rests: (n) => `Keep moving: rested before ${n === 1 ? "one rep" : `${n} reps`}.`,
-    failure: "Go on until a rep cannot be finished.",
-    tooShort: "Under a minute: take less weight.",
-    tooLong: "More than two minutes under load: take more weight.",
-  },
 };
