@@ -231,7 +231,11 @@ class Commands:
                     (
                         "encoder",
                         OrderedDict(
-                            (("kind", self._encoder.kind), ("counts", self._encoder.counts))
+                            (
+                                ("kind", self._encoder.kind),
+                                ("counts", self._encoder.counts),
+                                ("referenced_by", self._encoder.referenced_by),
+                            )
                         ),
                     ),
                     ("rate_hz", self._settings.rate_hz),

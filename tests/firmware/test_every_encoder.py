@@ -73,7 +73,11 @@ def test_a_sensor_with_it_starts_names_it_and_shows_the_lever(board: str, encode
         )
     )
     hello = json.loads(next(frame.payload for frame in frames if isinstance(frame, Answer)))
-    assert hello["encoder"] == {"kind": encoder, "counts": COUNTS[encoder]}
+    assert hello["encoder"] == {
+        "kind": encoder,
+        "counts": COUNTS[encoder],
+        "referenced_by": "rest" if encoder.startswith("quadrature") else None,
+    }
     samples = samples_of(frames)
     assert len(samples) > 2300
     known = [

@@ -214,6 +214,13 @@ def test_a_state_machine_that_does_not_run_is_a_bus_error_and_is_started_again()
     assert bench.rest()[1] == 0
 
 
+def test_an_encoder_says_by_what_it_is_referenced():
+    for bench in both():
+        assert bench.encoder.referenced_by == "rest"
+    for bench in both(index=14):
+        assert bench.encoder.referenced_by == "index"
+
+
 def test_what_was_in_the_machines_register_before_is_no_way_that_the_lever_went():
     bench = Bench(RP2)
     bench.encoder.read()

@@ -15,7 +15,7 @@ def test_hello_says_all_that_the_protocol_promises():
     assert hello["protocol"] == [1, 1]
     assert hello["boot_id"] == BOOT_ID
     assert hello["sensor_id"] == SENSOR_ID
-    assert hello["encoder"] == {"kind": "ramp", "counts": 4096}
+    assert hello["encoder"] == {"kind": "ramp", "counts": 4096, "referenced_by": None}
     assert hello["log"]["first"] == 0
     assert 98 <= hello["log"]["next"] <= 102
     assert abs(hello["time_us"] - 1_005_000) <= 20_000

@@ -40,6 +40,7 @@ class Ramp:
     kind = "ramp"
     counts = 4096
     shift = 4
+    referenced_by = None
 
     def __init__(self):
         self.angle = 0

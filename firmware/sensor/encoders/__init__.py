@@ -18,6 +18,8 @@ A driver has
               the magnet. The bus belongs to the interrupt, so nobody else may ask the chip.
     agc, magnitude  those figures in the chip's own units, as last taken; None before that, and
               where the encoder has none. The gain is low at a strong magnet.
+    referenced_by  what ends NOT_REFERENCED: "rest" of the lever at the bottom, or the "index"
+              pulse; None where the angle is known from the first read on
     slips     how often an index pulse showed that counts had been lost; 0 where nothing counts
     reference(angle)  called once, before the first read(), with the calibrated angle of legs
               straight: an encoder that counts from where it was switched on takes it as the

@@ -18,6 +18,8 @@ _TICKS_BETWEEN_TRIES = const(16)
 class MagneticEncoder:
     """A chip that knows the angle of the magnet before it; see sensor/encoders/__init__.py."""
 
+    referenced_by = None
+
     def __init__(self, wiring):
         self.angle = 0
         self.status = 0

@@ -80,9 +80,11 @@ class Quadrature:
         self._index_slack = _CYCLE + self.counts // _LATENCY_SHARE
         self._hard_index = hard_index
         self._index = None
+        self.referenced_by = "rest"
         self._begin()
         if wiring.get("index") is not None:
             self._index = Pin(wiring["index"], Pin.IN, Pin.PULL_UP)
+            self.referenced_by = "index"
             if hard_index:
                 self._index.irq(self._index_seen, Pin.IRQ_RISING, hard=True)
             else:
