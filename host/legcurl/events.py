@@ -117,6 +117,7 @@ class SensorTrouble:
     t_s: float
     fault: str  # no_magnet, weak_magnet, strong_magnet, bus_error, not_referenced, unknown
     active: bool
+    referenced_by: str | None = None  # what ends not_referenced: rest, index; None: not known
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,16 @@ def test_a_provisional_failure_is_a_doubt_and_then_muscle_success(stage: Stage, 
     expect(page.locator("body")).to_have_attribute("data-tone", "success")
 
 
+def test_an_unknown_fault_is_shown_and_does_not_hide_the_phase(stage: Stage, page: Page):
+    stage.play("machine-1", STEADY, lambda state: state.phase == "hold")
+    stage.tell("machine-1", SensorTrouble(30.0, "unknown", active=True))
+    expect(page.locator(".now .remark")).to_contain_text("Unknown sensor fault: update")
+    expect(page.locator(".now .word")).to_have_text("HOLD")
+    stage.tell("machine-1", SensorTrouble(30.1, "not_referenced", True, "index"))
+    expect(page.locator(".now .remark")).to_contain_text("past its index mark")
+    expect(page.locator(".now .word")).to_have_text("CHECK SENSOR")
+
+
 def test_each_rep_is_a_bar_as_high_as_its_range_and_says_its_hold(stage: Stage, page: Page):
     stage.play("machine-1", EARLY, lambda state: state.stage == "after")
     reps = stage.service.gym.machines["machine-1"].state.reps
@@ -122,7 +132,9 @@ def test_a_sensor_that_cannot_see_shows_no_phase(stage: Stage, page: Page):
     t_s = stage.service.gym.machines["machine-1"].state.t_s
     stage.tell("machine-1", SensorTrouble(t_s, "no_magnet", True))
     expect(page.locator(".now .word")).to_have_text("CHECK SENSOR")
-    expect(page.locator(".now .remark")).to_have_text("No magnet: put it back over the encoder")
+    expect(page.locator(".now .remark")).to_have_text(
+        "No magnet: put the magnet back over the encoder"
+    )
     stage.tell("machine-1", SensorTrouble(t_s, "no_magnet", False))
     expect(page.locator(".now .word")).to_have_text("LIFT")
 

@@ -33,6 +33,7 @@ from legcurl.events import (
     SetStarted,
     is_worth_telling,
 )
+from legcurl.session.encoder_faults import BLINDING_FAULTS
 
 GAP_WORDS = {
     "evicted": "the sensor's log was full",
@@ -73,6 +74,7 @@ class ViewState:
     link_reason: str = ""
     sensor: SensorSeen | None = None
     faults: tuple[str, ...] = ()
+    referenced_by: str | None = None  # as in SensorTrouble
     t_s: float = 0.0
     angle_deg: float | None = None
     rom_fraction: float | None = None
@@ -136,10 +138,22 @@ class ViewState:
             case SensorTrouble():
                 others = tuple(fault for fault in self.faults if fault != event.fault)
                 faults = (*others, event.fault) if event.active else others
-                return replace(self._at(event.t_s), faults=faults)
+                by = event.referenced_by or self.referenced_by
+                return replace(self._at(event.t_s), faults=faults, referenced_by=by)
             case SamplesMissing():
                 return self._at(event.t_s)._noting(missing_words(event), "bad")
         return self
+
+    @property
+    def blind(self) -> bool:
+        """Whether the sensor cannot tell where the lever is."""
+        return not BLINDING_FAULTS.isdisjoint(self.faults)
+
+    @property
+    def shown_fault(self) -> str | None:
+        """The fault to show where there is room for one: a blinding one first, else the newest."""
+        blinding = [fault for fault in self.faults if fault in BLINDING_FAULTS]
+        return next(reversed(blinding or self.faults), None)
 
     @property
     def behind_s(self) -> float:
@@ -165,7 +179,9 @@ class ViewState:
     def _met(self, sensor: SensorSeen) -> ViewState:
         """Greet the sensor; after a restart its clock, and with it every `until_s`, is void."""
         restarted = self.sensor is not None and self.sensor.boot_id != sensor.boot_id
-        kept = replace(self, note=None, cue=None, faults=()) if restarted else self
+        kept = (
+            replace(self, note=None, cue=None, faults=(), referenced_by=None) if restarted else self
+        )
         return replace(kept, sensor=sensor, link="up", link_reason="")
 
     def _in_phase(self, phase: Phase) -> ViewState:

@@ -52,15 +52,18 @@ CUE_WORDS = {
     "slower_down": "Slower on the way down",
     "keep_moving": "Keep moving",
 }
+REFERENCE_REMEDIES = {  # by SensorTrouble.referenced_by; "": the sensor does not say
+    "rest": "let the lever rest at the bottom for 5 s",
+    "index": "move the lever up and down once, past its index mark",
+    "": "let the lever rest at the bottom for 5 s, then move it up and down once",
+}
 FAULT_WORDS = {  # what is wrong, and what to do about it
     "no_magnet": ("no magnet", "put the magnet back over the encoder"),
     "weak_magnet": ("magnet too weak", "bring the magnet closer to the encoder"),
     "strong_magnet": ("magnet too strong", "move the magnet away from the encoder"),
     "bus_error": ("encoder does not answer", "check the encoder's wires"),
-    "not_referenced": ("not referenced", "move the lever through its index mark once"),
     "unknown": ("unknown sensor fault", "update this program, it is older than the sensor"),
 }
-BLINDING_FAULTS = frozenset({"no_magnet", "bus_error", "not_referenced"})  # no angle meanwhile
 
 
 def line(event: Event) -> str | None:
@@ -85,7 +88,7 @@ def _sentence(event: Event) -> str | None:
         case CatchingUp():
             return "caught up: from here on it is the present"
         case SensorTrouble(active=True):
-            what, remedy = fault_words(event.fault)
+            what, remedy = fault_words(event.fault, event.referenced_by)
             return f"{what}: {remedy}"
         case SensorTrouble():
             return f"{fault_words(event.fault)[0]}: over"
@@ -118,8 +121,11 @@ def sensor_title(sensor: SensorSeen) -> str:
     return f"{name} ({sensor.board}, {sensor.rate_hz:g} Hz, firmware {sensor.firmware})"
 
 
-def fault_words(fault: str) -> tuple[str, str]:
-    """Give the fault in words, and its remedy."""
+def fault_words(fault: str, referenced_by: str | None = None) -> tuple[str, str]:
+    """Give the fault in words, and its remedy; `referenced_by` as in `SensorTrouble`."""
+    if fault == "not_referenced":
+        by = referenced_by or ""
+        return "not referenced", REFERENCE_REMEDIES.get(by, REFERENCE_REMEDIES[""])
     return FAULT_WORDS.get(fault, FAULT_WORDS["unknown"])
 
 

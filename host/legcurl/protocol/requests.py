@@ -76,6 +76,7 @@ class Hello:
     board: str = "unknown"
     encoder: str = "unknown"
     counts: int = 0  # of one turn
+    referenced_by: str | None = None  # rest, index; None: nothing, or the sensor does not say
     rate_hz: float = 0.0
     frame_ms: int = 0
     first: int = 0  # oldest index in the log
@@ -178,6 +179,7 @@ def read_hello(answer: Answer) -> Hello:
         board=_may(fields, "board", str, "unknown"),
         encoder=_may(encoder, "kind", str, "unknown"),
         counts=_whole(encoder, "counts"),
+        referenced_by=_may(encoder, "referenced_by", str, "") or None,
         rate_hz=_rate_of(fields.get("rate_hz")),
         frame_ms=_whole(fields, "frame_ms"),
         first=_whole(log, "first"),

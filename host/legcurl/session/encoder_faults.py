@@ -7,7 +7,7 @@ flickers with every sample, and that is one trouble, not a hundred.
 from __future__ import annotations
 
 from legcurl.events import Event, SensorTrouble
-from legcurl.protocol.frame import STATUS_RESERVED, Status
+from legcurl.protocol.frame import STATUS_BLIND, STATUS_RESERVED, Status
 
 FAULT_QUIET_US = 500_000
 FAULTS: tuple[tuple[int, str], ...] = (
@@ -18,6 +18,7 @@ FAULTS: tuple[tuple[int, str], ...] = (
     (Status.NOT_REFERENCED.value, "not_referenced"),
     (STATUS_RESERVED, "unknown"),
 )
+BLINDING_FAULTS = frozenset(fault for bits, fault in FAULTS if bits & STATUS_BLIND)
 
 
 class FaultWatch:
@@ -26,7 +27,9 @@ class FaultWatch:
     def __init__(self) -> None:
         self._active: dict[str, int] = {}  # session time in µs after the last sight
 
-    def look(self, status: int, due_us: int, after_us: int) -> list[Event]:
+    def look(
+        self, status: int, due_us: int, after_us: int, referenced_by: str | None = None
+    ) -> list[Event]:
         """Say which faults began or ended at the start of a run that lasts until `after_us`."""
         events: list[Event] = []
         if not status and not self._active:
@@ -35,7 +38,8 @@ class FaultWatch:
             seen_us = self._active.get(fault)
             if status & bits:
                 if seen_us is None:
-                    events.append(SensorTrouble(due_us / 1e6, fault, active=True))
+                    by = referenced_by if fault == "not_referenced" else None
+                    events.append(SensorTrouble(due_us / 1e6, fault, True, by))
                 self._active[fault] = after_us
             elif seen_us is not None and due_us >= seen_us + FAULT_QUIET_US:
                 events.append(SensorTrouble(due_us / 1e6, fault, active=False))

@@ -312,7 +312,9 @@ class SensorSession:
             events = self._tell_gaps(run)
         due_us = (self._zero_us or 0) + run.t_us
         after_us = due_us + len(run.angles) * run.period_us
-        events += self._faults.look(run.status, due_us, after_us)
+        events += self._faults.look(
+            run.status, due_us, after_us, self._hello and self._hello.referenced_by
+        )
         t_us = list(range(due_us, after_us, run.period_us))
         if run.status & BLIND:
             angle_deg = [nan] * len(run.angles)

@@ -13,6 +13,7 @@ from legcurl.events import plain
 from legcurl.gym.machine_state import ViewState
 from legcurl.motion.results import velocity_loss
 from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
+from legcurl.presentation.wording import fault_words
 
 MOVING = (
     *("t_s", "rom", "phase", "hold_s", "rest_s", "set_s", "count", "reached", "angle_deg"),
@@ -60,6 +61,7 @@ def whole(state: ViewState) -> dict[str, Any]:
             "rate_hz": sensor.rate_hz,
         },
         "faults": list(state.faults),
+        "fault": _fault(state),
         "stage": state.stage,
         "doubt": None if state.doubt is None else {"evidence": state.doubt.evidence},
         "success": None
@@ -72,6 +74,14 @@ def whole(state: ViewState) -> dict[str, Any]:
         "result": None if result is None else plain(result),
         "target": TARGET,
     }
+
+
+def _fault(state: ViewState) -> dict[str, Any] | None:
+    """The fault to show, in words, and whether the sensor is blind meanwhile."""
+    if state.shown_fault is None:
+        return None
+    what, remedy = fault_words(state.shown_fault, state.referenced_by)
+    return {"text": f"{what[0].upper()}{what[1:]}: {remedy}", "blind": state.blind}
 
 
 def _rounded(value: float | None, digits: int) -> float | None:

@@ -303,6 +303,7 @@ def _machine(maybe_client: _Schema) -> _Schema:
         link_reason=_TEXT,
         sensor=_MAYBE_OBJECT,
         faults=_list(_TEXT),
+        fault={"anyOf": [_object(text=_TEXT, blind=_FLAG), {"type": "null"}]},
         stage={"enum": ["before", "during", "after"]},
         doubt=_MAYBE_OBJECT,
         success=_MAYBE_OBJECT,

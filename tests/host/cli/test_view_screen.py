@@ -20,6 +20,7 @@ from legcurl.gym.machine_state import ViewState
 from legcurl.presentation.terminal.big_digits import height_of, letter, width_of
 from legcurl.presentation.terminal.screen import Canvas, draw
 from legcurl.presentation.wording import line
+from legcurl.web.machine_json import whole
 from rich.console import Console
 from scripted_set import FIRST_REP_S, SENSOR, a_set
 
@@ -224,6 +225,23 @@ def test_a_sensor_fault_is_shown_with_its_remedy():
     assert "no magnet: put the magnet back over the encoder" in picture
     assert "sensor ok" not in picture
     assert is_lettered("FAULT", picture), "the phase would be a guess"
+
+
+@pytest.mark.parametrize(
+    ("referenced_by", "remedy", "wrong"),
+    [
+        ("rest", "rest at the bottom", "index"),
+        ("index", "past its index mark", "rest"),
+        (None, "rest at the bottom", "index"),
+    ],
+)
+def test_each_encoder_gets_its_own_remedy_for_a_lost_zero(referenced_by, remedy, wrong):
+    trouble = SensorTrouble(9.0, "not_referenced", True, referenced_by)
+    state = ViewState().apply(SENSOR).apply(trouble)
+    page = whole(state)["fault"]["text"]
+    for told in (line(trouble), shown(state), page):
+        assert remedy in told
+        assert wrong not in told
 
 
 def test_a_weak_magnet_is_told_while_the_set_goes_on():

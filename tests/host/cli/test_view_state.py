@@ -168,6 +168,13 @@ def test_faults_are_shown_while_they_last():
     assert state.apply(SensorTrouble(7.0, "weak_magnet", active=False)).faults == ("bus_error",)
 
 
+def test_a_blinding_fault_is_shown_before_a_newer_one():
+    state = after(SensorTrouble(5.0, "bus_error", True), SensorTrouble(6.0, "weak_magnet", True))
+    assert (state.shown_fault, state.blind) == ("bus_error", True)
+    state = after(SensorTrouble(5.0, "weak_magnet", True), SensorTrouble(6.0, "unknown", True))
+    assert (state.shown_fault, state.blind) == ("unknown", False)
+
+
 def test_missing_samples_are_told_once():
     state = after(SamplesMissing(12.0, 3.5, 350, "evicted"))
     assert state.note is not None

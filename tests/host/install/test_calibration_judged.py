@@ -34,6 +34,16 @@ def judged(
     )
 
 
+@pytest.mark.parametrize(
+    ("by", "remedy"), [("rest", "rest at the bottom"), ("index", "index mark")]
+)
+def test_a_calibration_without_a_zero_says_what_its_encoder_needs(by: str, remedy: str):
+    watched = walked(status=Status.NOT_REFERENCED)
+    watched.magnet.referenced_by = by
+    [found] = [one for one in judged(watched).findings if one.subject == "reference"]
+    assert remedy in found.remedy
+
+
 def walked(trace: Led | None = None, rounds: int = 3, **sensor) -> Watched:
     return Watched(rounds).watch(frames((trace or Led().rounds(3)).flexion, **sensor))
 

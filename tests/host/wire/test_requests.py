@@ -69,6 +69,14 @@ def test_a_hello_is_read_as_the_protocol_lists_it():
     )
 
 
+def test_a_hello_says_what_lets_the_encoder_find_its_zero():
+    for told, read in (({"referenced_by": "index"}, "index"), ({"referenced_by": None}, None)):
+        kind = {"kind": "quadrature_pio", "counts": 2400, **told}
+        (frame,) = decoded([FakeSensor([0]).hello(encoder=kind)])
+        assert isinstance(frame, Answer)
+        assert read_hello(frame).referenced_by == read
+
+
 def test_a_hello_of_1_1_names_its_key_its_timer_and_its_micropython():
     told = {"protocol": [1, 1], "key_id": "9f86d081", "timer": "soft", "micropython": "1.27.0"}
     (frame,) = decoded([FakeSensor([0]).hello(**told)])

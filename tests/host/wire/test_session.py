@@ -27,7 +27,7 @@ from legcurl.events import (
 )
 from legcurl.motion import Calibration, SetTracker
 from legcurl.protocol.frame import Gap
-from legcurl.session.encoder_faults import FAULT_QUIET_US
+from legcurl.session.encoder_faults import BLINDING_FAULTS, FAULT_QUIET_US
 from legcurl.session.sensor_session import GAPS_WAITING, PROGRESS_S, SensorSession
 
 LIFT = leg_curls(count=4)
@@ -183,9 +183,24 @@ def test_a_fault_is_told_when_it_begins_and_ends_and_blinds_where_it_means_so(bi
         SensorTrouble(begins_s, fault, active=True),
         SensorTrouble(over_s, fault, active=False),
     ]
+    assert (fault in BLINDING_FAULTS) == blind
     assert [isnan(angle) for angle in handed.angles] == [
         blind and 300 <= index < 400 for index in range(1000)
     ]
+
+
+@pytest.mark.parametrize("referenced_by", ["rest", "index", None])
+def test_a_missing_reference_is_told_with_what_the_encoder_needs(referenced_by):
+    sensor = FakeSensor(STILL, status={300: 0x10})
+    kind = {"kind": "quadrature_pio", "counts": 2400, "referenced_by": referenced_by}
+    session = SensorSession()
+    for frame in decoded([sensor.hello(encoder=kind), sensor.start()]):
+        session.push(frame)
+    events = [
+        event for frame in decoded(iter(sensor.next_packet, None)) for event in session.push(frame)
+    ]
+    [trouble] = only(SensorTrouble, events)
+    assert (trouble.fault, trouble.referenced_by) == ("not_referenced", referenced_by)
 
 
 class Spy:

@@ -62,10 +62,12 @@ class MagnetSurvey:
     """Collects by whole degrees of travel; `bins` gives it along a range.
 
     `encoder` is the kind that the sensor has, as soon as it is known: gains mean nothing without.
+    `referenced_by` is what lets it find its zero, as its hello says.
     """
 
-    def __init__(self, encoder: str = "") -> None:
+    def __init__(self, encoder: str = "", referenced_by: str | None = None) -> None:
         self.encoder = encoder
+        self.referenced_by = referenced_by
         self.gain: float | None = None  # the last one read, as a share of the greatest
         self.lowest_gain: float | None = None
         self.highest_gain: float | None = None

@@ -191,7 +191,9 @@ class SensorVisit:
             return
         if answer.op == Op.HELLO:
             with suppress(FrameError):
-                self.magnet.encoder = read_hello(answer).encoder
+                hello = read_hello(answer)
+                self.magnet.encoder = hello.encoder
+                self.magnet.referenced_by = hello.referenced_by
         if answer.op != Op.START:
             return
         exchange = self._feed.exchange

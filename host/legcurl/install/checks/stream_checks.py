@@ -18,6 +18,7 @@ from legcurl.install.checks.magnet_stats import (
     stretches,
 )
 from legcurl.install.checks.stream_stats import StreamFigures
+from legcurl.presentation.wording import fault_words
 from legcurl.protocol.frame import GapReason, Status
 
 NOISE_DEG = 0.25
@@ -168,12 +169,13 @@ def of_magnet(
             )
         )
     if figures.status[Status.NOT_REFERENCED]:
+        remedy = fault_words("not_referenced", magnet.referenced_by)[1]
         findings.append(
             Finding(
                 "reference",
                 "problem",
                 "The encoder does not know its zero yet.",
-                "Move the lever through the encoder's index mark once, then calibrate again.",
+                f"{remedy[0].upper()}{remedy[1:]}; then calibrate again.",
             )
         )
     findings += _of_strength(figures, magnet, bins, of_range)

@@ -26,7 +26,6 @@ from legcurl.motion.training_method import (
 from legcurl.presentation.terminal import bars
 from legcurl.presentation.terminal.big_digits import height_of, largest_scale, letter, width_of
 from legcurl.presentation.wording import (
-    BLINDING_FAULTS,
     CUE_WORDS,
     FAILURE_WORDS,
     PHASE_WORDS,
@@ -214,7 +213,7 @@ def _word(state: ViewState) -> tuple[str, str]:
         return "WAIT", "dim"
     if state.link == "lost":
         return "NO LINK", "bold red"
-    if not BLINDING_FAULTS.isdisjoint(state.faults):
+    if state.blind:
         return "FAULT", "bold red"
     if state.doubt:
         return "FAIL?", "bold yellow"
@@ -232,8 +231,9 @@ def _sentence(state: ViewState) -> Text | None:
     if state.link == "lost":
         stays = " The set stays open." if state.stage == "during" else ""
         return Text(f" {state.link_reason}.{stays}", "bold red")
-    if state.faults:
-        return Text(" {}: {}".format(*fault_words(state.faults[-1])), "bold red")
+    if state.shown_fault:
+        what, remedy = fault_words(state.shown_fault, state.referenced_by)
+        return Text(f" {what}: {remedy}", "bold red")
     if state.success:
         failure = FAILURE_WORDS[state.success.failure]
         return Text(f" {failure}: {state.success.evidence}", "bold green")

@@ -51,7 +51,7 @@ export function remark(machine) {
   if (machine.link === "lost") return machine.link_reason;
   if (machine.link !== "up") return "";
   if (machine.success) return strings.failures[machine.success.failure] ?? "";
-  if (machine.faults.length) return strings.faults[machine.faults[0]] ?? strings.faults.unknown;
+  if (machine.fault) return machine.fault.text;
   if (machine.behind_s >= 1) return strings.catchingUp(Math.round(machine.behind_s));
   if (machine.doubt) return strings.doubtRemark;
   if (machine.cue) return strings.cues[machine.cue] ?? "";
@@ -60,7 +60,7 @@ export function remark(machine) {
 
 /** Whether the sensor cannot tell where the lever is. */
 export function blinding(machine) {
-  return machine.faults.some((fault) => fault !== "weak_magnet" && fault !== "strong_magnet");
+  return machine.fault?.blind ?? false;
 }
 
 // Whatever happens to the link then, how the set ended stays true, and worth seeing.

@@ -156,5 +156,5 @@ function resting(machine) {
 
 function lampWords(machine) {
   if (machine.link !== "up") return strings.links[machine.link];
-  return machine.faults.length ? strings.faultShort : strings.sensorOk;
+  return machine.fault ? strings.faultShort : strings.sensorOk;
 }

@@ -60,14 +60,6 @@ export const strings = {
   links: { connecting: "connecting", up: "link up", lost: "link lost", ended: "ended" },
   sensorOk: "sensor ok",
   faultShort: "sensor trouble",
-  faults: {
-    no_magnet: "No magnet: put it back over the encoder",
-    weak_magnet: "Magnet too weak: bring it closer",
-    strong_magnet: "Magnet too strong: move it away",
-    bus_error: "Encoder does not answer: check its wires",
-    not_referenced: "Not referenced: let the lever rest at the bottom",
-    unknown: "Unknown sensor fault: update legcurl",
-  },
   catchingUp: (s) => `catching up, ${s} s behind`,
 
   blindSince: (time) => `No connection to the service since ${time}. Counting goes on there; this page catches up by itself.`,
