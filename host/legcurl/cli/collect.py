@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from legcurl.cli.shared.options import broker_from
 from legcurl.cli.shared.output import PlainLines, logged_warnings_to, write_json, write_line
 from legcurl.cli.shared.signals import run_until_ended
 
@@ -43,7 +44,6 @@ def collect(
     from legcurl.errors import ConfigError
 
     try:
-        from legcurl.config.broker_url import broker_of
         from legcurl.mqtt.collector import Collector
         from legcurl.store import open_store
     except ImportError as error:
@@ -53,7 +53,7 @@ def collect(
         ) from error
     if not share or set(share) & set("/+#\0"):
         raise ConfigError(f"{share!r} is no name of a group: without / + and #.")
-    settings = broker_of(broker, ca_file=ca_file)
+    settings = broker_from(broker, ca_file)
     name = name or f"legcurl-collect-{os.uname().nodename}"
     figures = _Figures(as_json=as_json)
     with open_store(store) as opened, logged_warnings_to(PlainLines(), "legcurl"):

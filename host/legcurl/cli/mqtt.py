@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from legcurl.cli.shared.options import broker_from
 from legcurl.cli.shared.output import write_json, write_line
 
 CHECK_ID = "legcurl-check"
@@ -39,13 +40,12 @@ def check(broker: str, ca_file: Path | None, gym: str, as_json: bool) -> None:
             param_hint="--gym",
         )
     try:
-        from legcurl.config.broker_url import broker_of
         from legcurl.mqtt.connection import NO_SUBSCRIBERS, Connection
     except ImportError as error:
         raise ConfigError(
             f"legcurl mqtt needs more packages ({error.name}): pip install 'legcurl[mqtt]'"
         ) from error
-    settings = broker_of(broker, ca_file=ca_file)
+    settings = broker_from(broker, ca_file)
 
     async def try_it() -> bool:
         connection = await Connection.open(settings, f"{CHECK_ID}-{gym}")

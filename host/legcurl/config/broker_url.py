@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -10,15 +9,16 @@ from legcurl.config.model import MQTT_PORT, MQTT_TLS_PORT, MqttConfig, Secret
 from legcurl.errors import ConfigError
 from legcurl.logs import hide
 
-PASSWORD_VARIABLE = "LEGCURL_MQTT_PASSWORD"
 _HOW = "Write mqtt://[USER@]HOST[:PORT], or mqtts:// for TLS."
 
 
-def broker_of(url: str, *, ca_file: Path | None = None) -> MqttConfig:
-    """The broker at a URL. ConfigError for what cannot be meant, without repeating a password.
+def broker_of(
+    url: str, *, ca_file: Path | None = None, password: Secret | None = None
+) -> MqttConfig:
+    """The broker at a URL; `password` is used where the URL has none.
 
-    A password is best put into the environment (LEGCURL_MQTT_PASSWORD), where no list of processes
-    shows it; it is taken out of there, because nothing that we start needs to know it.
+    Raises ConfigError for an invalid URL, without its password. A password in a URL is seen in
+    lists of processes: `ConfigSource.broker_password` takes one from the environment instead.
     """
     try:
         parts = urlsplit(url)
@@ -32,7 +32,6 @@ def broker_of(url: str, *, ca_file: Path | None = None) -> MqttConfig:
     tls = parts.scheme == "mqtts"
     if ca_file is not None and not tls:
         raise ConfigError("A CA file is for TLS: write mqtts:// instead of mqtt://.")
-    password = _given_password()
     if parts.password is not None:
         password = Secret(unquote(parts.password))
     if password is not None:
@@ -47,18 +46,3 @@ def broker_of(url: str, *, ca_file: Path | None = None) -> MqttConfig:
         username=unquote(parts.username) if parts.username else None,
         password=password,
     )
-
-
-def _given_password() -> Secret | None:
-    """The password in the environment, or in the file that it names."""
-    said = os.environ.pop(PASSWORD_VARIABLE, None)
-    file = os.environ.pop(f"{PASSWORD_VARIABLE}_FILE", None)
-    if file and not said:
-        try:
-            said = Path(file).read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            raise ConfigError(
-                f"{PASSWORD_VARIABLE}_FILE: {file} cannot be read ({reason})."
-            ) from error
-    return Secret(said) if said else None

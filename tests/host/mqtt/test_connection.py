@@ -173,13 +173,13 @@ def test_a_url_that_cannot_be_meant_is_told_without_its_password(url: str, words
     assert PASSWORD not in str(caught.value)
 
 
-def test_a_url_says_all_that_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_says_all_that_is_needed() -> None:
     assert broker_of("mqtt://broker") == MqttConfig("broker", 1883)
     assert broker_of("mqtts://[::1]").where == "mqtts://[::1]:8883"
     told = broker_of("mqtt://gym:p%40ss@broker:99")
     assert (told.username, told.password, told.port) == ("gym", Secret("p@ss"), 99)
-    monkeypatch.setenv("LEGCURL_MQTT_PASSWORD", PASSWORD)
-    told = broker_of("mqtt://gym@broker")
+    told = broker_of("mqtt://gym@broker", password=Secret(PASSWORD))
     assert told.password == Secret(PASSWORD)
     assert PASSWORD not in repr(told)
-    assert broker_of("mqtt://gym@broker").password is None, "nobody whom we start learns it"
+    both = broker_of("mqtt://gym:p%40ss@broker", password=Secret(PASSWORD))
+    assert both.password == Secret("p@ss"), "the URL is nearer"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 
 import pytest
 from brokers import Ear, Mosquitto, free_port, until
+from legcurl.cli.shared.options import broker_from
+from legcurl.config import Secret
 from legcurl.store import SetQuery, open_store
 from made_sets import FIRST, new_set
 from running import Running, run
@@ -87,6 +90,32 @@ def test_check_says_whether_the_broker_can_be_used(tmp_path: Path) -> None:
     done = run("mqtt", "check", "--broker", f"mqtt://127.0.0.1:{free_port()}")
     assert done.returncode == 3
     assert "Nothing listens" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "collect", "serve"])
+def test_every_command_reads_the_password_file_by_the_same_rules(
+    tmp_path: Path, command: str
+) -> None:
+    (tmp_path / "password").write_text("two\nlines\n")
+    store = ("--store", f"sqlite:///{tmp_path / 'gym.db'}")
+    words = {
+        "check": ("mqtt", "check"),
+        "collect": ("collect", *store),
+        "serve": ("serve", "--port", "0", *store, "--station", "sim:", "--gym", "north"),
+    }
+    file = str(tmp_path / "password")
+    broker = ("--broker", f"mqtt://gym@127.0.0.1:{free_port()}")
+    done = run(*words[command], *broker, LEGCURL_MQTT_PASSWORD_FILE=file)
+    assert done.returncode == 2
+    assert f"LEGCURL_MQTT_PASSWORD_FILE: {file} must hold one line of text" in done.stderr
+
+
+def test_a_broker_from_the_command_line_takes_the_secrets_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LEGCURL_MQTT_PASSWORD", "hush")
+    assert broker_from("mqtt://gym@broker", None).password == Secret("hush")
+    assert "LEGCURL_MQTT_PASSWORD" not in os.environ, "processes that we start do not get it"
 
 
 def test_collect_that_cannot_be_meant_says_why(tmp_path: Path) -> None:

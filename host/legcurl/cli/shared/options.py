@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from legcurl.config import MqttConfig
     from legcurl.motion import Calibration
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
@@ -43,3 +46,12 @@ def calibration_from(extended: float | None, flexed: float | None) -> Calibratio
     from legcurl.motion import Calibration
 
     return Calibration(extended, flexed)
+
+
+def broker_from(url: str, ca_file: Path | None) -> MqttConfig:
+    """The broker of --broker and --ca-file, with the password that the environment has for it."""
+    from legcurl.config import ConfigSource
+    from legcurl.config.broker_url import broker_of
+
+    given = ConfigSource(None, os.environ).broker_password()
+    return broker_of(url, ca_file=ca_file, password=given)
