@@ -5,8 +5,8 @@ set was measured as never changes; what a coach says about it afterwards (it was
 was another) is a correction beside it, with who and when, and whoever reads sees the corrected set
 and can see the original.
 
-Everything here is synchronous and belongs into one thread (`legcurl.gym.gym` has one for it): a
-database on a full or slow disk must never hold up a station.
+Everything here is synchronous and used by one thread at a time (service/set_writer.py has one for
+it): a database on a full or slow disk never holds up a station.
 """
 
 from legcurl.store.records import (

@@ -1,4 +1,5 @@
-// All words of the page, in one place: a translation replaces this file and nothing else.
+// The page's own words. The service writes the sentences about a machine and a set: faults with
+// their remedies, notes, reasons of the link, evidence, and the coach's feedback.
 // What takes a value is a function; numbers come in ready to show.
 
 export const strings = {
