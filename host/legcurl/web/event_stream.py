@@ -22,6 +22,7 @@ from typing import Any
 
 from legcurl._version import __version__
 from legcurl.gym.gym import CROWD
+from legcurl.web.machine_json import MOVING
 
 KEPT = 512  # messages with an id: minutes of a busy room, about 1 MB
 QUEUE = 64  # messages that wait for one viewer: seconds of moving figures
@@ -218,7 +219,9 @@ class Broadcast:
         return messages + self._trace_for(machine)
 
     def _greeting(self) -> bytes:
-        return encode("hello", {"version": __version__, "machines": self._machines})
+        return encode(
+            "hello", {"version": __version__, "machines": self._machines, "moving": MOVING}
+        )
 
     def _trace_for(self, machine: str | None) -> list[bytes]:
         """The last of a machine's trace, for who watches it; a page drops what it has already."""

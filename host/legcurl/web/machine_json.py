@@ -2,7 +2,7 @@
 
 `whole` is all there is to know about a machine, sent when anything but its moving figures changes
 and to whoever has just arrived; `moving` is the short list that is sent ten times a second. The
-page puts the second into the first, in the order of MOVING.
+page puts the second into the first; `hello` tells it the order, MOVING.
 """
 
 from __future__ import annotations

@@ -41,8 +41,8 @@ _QUERY = {
     "last_event_id": "what was seen last, where the header Last-Event-ID cannot be sent",
 }
 _EVENTS = (
-    "Server-sent events. `hello` says which machines there are; `machine` is one of them, whole; "
-    "`moving` has the moving figures of some, in the order of Machine's first members; `trace` is "
+    "Server-sent events. `hello` says which machines there are, and in which order moving figures "
+    "come; `machine` is one of them, whole; `moving` has the moving figures of some; `trace` is "
     "the angle of the machine that was asked for; `set` says that a set was stored, `corrected` "
     "that one was changed; `gone` says how many messages a slow viewer lost, after which whole "
     "machines follow; `alive` comes at least every 5 s."

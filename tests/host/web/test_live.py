@@ -15,6 +15,7 @@ from legcurl.store import open_store
 from legcurl.web import event_stream
 from legcurl.web.authentication import Access
 from legcurl.web.event_stream import QUEUE, Broadcast
+from legcurl.web.machine_json import MOVING
 from room import NAMES, StillGym, room
 from served import Message, Page, messages_in, served
 
@@ -59,6 +60,7 @@ async def test_who_comes_is_greeted_and_given_every_machine() -> None:
     messages = await heard(told.viewer())
     assert messages[0].event == "hello"
     assert messages[0].payload["machines"] == list(MACHINES)
+    assert messages[0].payload["moving"] == list(MOVING)
     assert states(messages) == [("curl-1", 0), ("curl-2", 3)]
 
 

@@ -1,7 +1,6 @@
 // What the page knows: the machines as the service last told. Views ask `machines`; `changed` says
 // which machine has news since the last frame.
 
-const MOVING = ["t_s", "rom", "phase", "hold_s", "rest_s", "set_s", "count", "reached", "angle_deg", "behind_s"];
 const TRACE_S = 21; // a little more than is shown
 
 /** All machines, by id. */
@@ -10,11 +9,13 @@ export class Model {
     this.machines = new Map();
     this.changed = new Set();
     this.trace = null; // of the machine that is shown large
+    this.moving = []; // names of the moving figures, in the order in which they come
     this.greeted = false; // whether the service has said all it knows
   }
 
   /** A new connection: it says which machines there are; the trace comes from its beginning. */
-  greet({ machines }) {
+  greet({ machines, moving }) {
+    this.moving = moving;
     for (const id of this.machines.keys()) if (!machines.includes(id)) this.machines.delete(id);
     this.greeted = true;
     if (this.trace) this.follow(this.trace.machine);
@@ -31,7 +32,7 @@ export class Model {
     for (const [id, figures] of Object.entries(payload.m)) {
       const machine = this.machines.get(id);
       if (!machine) continue;
-      MOVING.forEach((name, i) => {
+      this.moving.forEach((name, i) => {
         machine[name] = figures[i];
       });
       this.changed.add(id);
