@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 from browsing import Tablet, until
 from legcurl.events import LinkChanged, SensorTrouble
+from legcurl.motion.training_method import HOLD_TARGET_S
+from legcurl.presentation.wording import beside_target, percent, tenths
 from playwright.sync_api import Page, expect
 from stage import Stage
 from states import EARLY, QUITS, STEADY
@@ -32,6 +34,23 @@ def test_the_ring_reads_three_seconds_when_the_hold_is_three_seconds(stage: Stag
     stage.play("machine-1", QUITS, lambda state: state.phase == "hold" and state.hold_s >= 3.0)
     expect(ring(page).locator(".ring-number")).to_have_text("3.0")
     expect(ring(page)).to_have_attribute("data-met", "")
+
+
+def test_page_and_terminal_write_figures_alike(page: Page):
+    lengths_s = [0.0, 0.05, 0.96, 1.04, 2.94, 2.949, 2.95, 2.96, 2.999, 3.0, 3.04, 3.06, 12.34]
+    shares = [0.0, 0.004, 0.29, 0.57, 0.8949, 0.896, 0.8999, 0.9, 1.0, 1.034]
+    written = page.evaluate(
+        """async ([lengths, shares]) => {
+          const {held, tenths, percent} = await import('/js/format.mjs');
+          return [lengths.map((s) => held(s)), lengths.map(tenths), shares.map(percent)];
+        }""",
+        [lengths_s, shares],
+    )
+    assert written == [
+        [beside_target(length_s, HOLD_TARGET_S) for length_s in lengths_s],
+        [tenths(length_s) for length_s in lengths_s],
+        [percent(share).removesuffix(" %") for share in shares],
+    ]
 
 
 def test_the_ring_overshoots_visibly_beyond_three_seconds(stage: Stage, page: Page):

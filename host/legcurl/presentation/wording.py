@@ -64,6 +64,7 @@ FAULT_WORDS = {  # what is wrong, and what to do about it
     "bus_error": ("encoder does not answer", "check the encoder's wires"),
     "unknown": ("unknown sensor fault", "update this program, it is older than the sensor"),
 }
+CUT_SLACK = 1e-6  # of the last digit: 0.29 · 100 is a little below 29 in binary
 
 
 def line(event: Event) -> str | None:
@@ -246,8 +247,13 @@ def beside_target(length_s: float, target_s: float) -> str:
 
 
 def percent(fraction: float) -> str:
-    """Write a fraction as a whole percentage."""
-    return f"{round(fraction * 100)} %"  # an int: there is no "-0 %"
+    """Write a fraction in whole per cent, cut: 89.6 % has not reached 90 %."""
+    return f"{int(fraction * 100 + CUT_SLACK)} %"  # an int: there is no "-0 %"
+
+
+def tenths(seconds: float) -> str:
+    """Write a time that still runs, cut to 0.1 s: 2.96 s has not reached 3 s."""
+    return f"{floor(seconds * 10 + CUT_SLACK) / 10:.1f}"
 
 
 def _reps(count: int) -> str:

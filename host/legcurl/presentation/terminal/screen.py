@@ -36,6 +36,7 @@ from legcurl.presentation.wording import (
     printable,
     rep_cells,
     summary,
+    tenths,
 )
 
 HOLD_SCALE = bars.Scale(5.0, ((HOLD_TARGET_S, "3 s"),))  # room to overshoot the mark visibly
@@ -244,14 +245,14 @@ def _sentence(state: ViewState) -> Text | None:
     if state.note:
         return Text(f" {state.note.text}", _TONE_STYLES[state.note.tone])
     if state.stage == "during" and is_rest(state.rest_s):
-        return Text(f" resting {state.rest_s:.1f} s: the method allows no rest", "yellow")
+        return Text(f" resting {tenths(state.rest_s)} s: the method allows no rest", "yellow")
     return None
 
 
 def _hold_bar(state: ViewState, width: int, canvas: Canvas) -> Text:
     met = state.hold_s >= HOLD_TARGET_S
     style = "green" if met else "yellow"
-    reading = Text(f"{state.hold_s:4.1f} s", f"bold {style}" if state.hold_s else "dim")
+    reading = Text(f"{tenths(state.hold_s):>4} s", f"bold {style}" if state.hold_s else "dim")
     return _bar_row(
         "hold", state.hold_s, HOLD_SCALE, width, style, reading, canvas, beyond="bold green"
     )
