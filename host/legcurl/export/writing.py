@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from legcurl.durable_file import complete_file
 from legcurl.errors import ConfigError, StoreError
 from legcurl.export.columns import Column
 from legcurl.export.csv_injection import harmless
@@ -36,32 +35,19 @@ def write(
         _need_pyarrow()
     if not isinstance(out, Path):
         return _WRITERS[form](out, columns, rows)
-    with _complete_or_not_there(out, force=force) as file:
-        return _WRITERS[form](file, columns, rows)
-
-
-@contextmanager
-def _complete_or_not_there(file: Path, *, force: bool) -> Iterator[IO[bytes]]:
-    """A file beside the one that is wanted, which takes its name when all went well."""
-    if file.exists() and not force:
-        raise StoreError(f"{file} exists already: name another, or add --force.")
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    if out.exists() and not force:
+        raise _exists(out)
     try:
-        with part.open("xb") as writing:
-            yield writing
-            writing.flush()
-            os.fsync(writing.fileno())
-        if force:
-            part.replace(file)
-        else:
-            os.link(part, file)  # unlike a renaming, it refuses what came there meanwhile
+        with complete_file(out, replace=force) as file:
+            return _WRITERS[form](file, columns, rows)
     except FileExistsError as error:
-        raise StoreError(f"{file} exists already: name another, or add --force.") from error
+        raise _exists(out) from error
     except OSError as error:
-        raise StoreError(f"{file} cannot be written: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        raise StoreError(f"{out} cannot be written: {error.strerror or error}.") from error
+
+
+def _exists(file: Path) -> StoreError:
+    return StoreError(f"{file} exists already: name another, or add --force.")
 
 
 def _write_csv(out: IO[bytes], columns: Sequence[Column], rows: Rows) -> int:

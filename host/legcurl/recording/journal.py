@@ -34,6 +34,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from legcurl import durable_file
 from legcurl.errors import FrameError, InputError, StoreError
 from legcurl.protocol.frame import Answer, FrameDecoder, FrameType, Gap, Samples, encode_frame
 from legcurl.protocol.requests import Op, Result, read_hello, read_start
@@ -163,7 +164,7 @@ class Journal:
                 os.fdatasync(present)
             if new_file:  # and the folders on the way to it, which may be as new
                 for folder in (self._folder, *self._folder.parents[:2]):
-                    _sync_folder(folder)
+                    durable_file.sync(folder)
             elif present is not None and os.fstat(present).st_nlink == 0:
                 raise FileNotFoundError(2, f"Its file in {self._folder} was deleted")
         except (StoreError, OSError) as error:
@@ -437,11 +438,3 @@ def _granted(boot_id: int, first: int) -> Answer:
     (answer,) = decoder.push(packet)
     assert isinstance(answer, Answer)
     return answer
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,17 +12,17 @@ logged or part of a message: `key_id` names a key.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from legcurl.durable_file import complete_file
 from legcurl.errors import ConfigError
+from legcurl.file_lock import FileLock
 from legcurl.protocol.authentication import KEY_BYTES
 
 ID_DIGITS_LEAST = 4  # of a sensor's id, that name it
@@ -84,17 +84,14 @@ class KeyRing:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Nobody else changes the ring meanwhile."""
+        """Keep other processes from changing the ring meanwhile."""
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR, PRIVATE)
+            lock = FileLock(self.path.with_suffix(".lock"), mode=PRIVATE, wait=True)
         except OSError as error:
             raise self._unwritable(error) from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with lock:
             yield
-        finally:
-            os.close(descriptor)
 
     def _read(self) -> dict[str, PairedSensor]:
         try:
@@ -122,7 +119,6 @@ class KeyRing:
             ) from None  # the cause may quote what must not be told
 
     def _write(self, entries: dict[str, PairedSensor]) -> None:
-        """Replace the file: whatever happens, it is the old one or the new one."""
         ring = {
             "version": RING_VERSION,
             "keys": {
@@ -130,20 +126,10 @@ class KeyRing:
                 for entry in entries.values()
             },
         }
-        temporary = None
         try:
-            descriptor, temporary = tempfile.mkstemp(prefix="keys-", dir=self.path.parent)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:  # mkstemp made it 0600
-                json.dump(ring, file, indent=2)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, self.path)
-            _sync_directory(self.path.parent)
+            with complete_file(self.path, replace=True, mode=PRIVATE) as file:
+                file.write(json.dumps(ring, indent=2).encode() + b"\n")
         except OSError as error:
-            if temporary is not None:
-                with suppress(OSError):
-                    os.unlink(temporary)
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> ConfigError:
@@ -188,11 +174,3 @@ def _entries_of(ring: object) -> dict[str, PairedSensor]:
             raise ValueError(f"the entry of sensor {sensor_id} is no key")
         entries[sensor_id] = PairedSensor(sensor_id, name, key)
     return entries
-
-
-def _sync_directory(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -12,7 +12,6 @@ reports, backups and other readers may be many.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import socket
@@ -27,13 +26,13 @@ from sqlalchemy.engine import URL, Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from legcurl.errors import StoreError
+from legcurl.file_lock import FileLock, NoLocksError, holder_of
 from legcurl.store.database import engine_for, file_of, refusal, shown, url_of
 
 log = logging.getLogger(__name__)
 
 LOCK_END = ".lock"  # behind the database's name
 CLAIM_LOCKS = 0x6C656763  # the first half of our keys among PostgreSQL's advisory locks
-HOLDER_BYTES = 200
 NAME_BYTES = 63  # PostgreSQL keeps so much of an application's name
 
 _HOLDER = sa.text(
@@ -91,27 +90,21 @@ class _FileClaim:
     def __init__(self, database: Path, owner: str) -> None:
         lock = database.with_name(f"{database.name}{LOCK_END}")
         try:
-            self._fd = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._lock = FileLock(lock, mode=0o644)
+        except BlockingIOError as error:
+            raise _taken(str(database), holder_of(lock)) from error
+        except NoLocksError as error:
+            raise StoreError(
+                f"{lock} cannot be locked ({error.strerror}): keep the store on a disk of this "
+                "computer."
+            ) from error
         except OSError as error:
             raise StoreError(
                 f"{lock} cannot be opened ({error.strerror}). Does its folder exist, and may this "
                 "user write there?"
             ) from error
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.pread(self._fd, HOLDER_BYTES, 0).decode(errors="replace").strip()
-            self.release()
-            raise _taken(str(database), holder) from error
-        except OSError as error:
-            self.release()
-            raise StoreError(
-                f"{lock} cannot be locked ({error.strerror}): keep the store on a disk of this "
-                "computer."
-            ) from error
-        try:
-            os.ftruncate(self._fd, 0)
-            os.pwrite(self._fd, f"{_described(owner)}\n".encode(), 0)
+            self._lock.name_holder(_described(owner))
         except OSError as error:  # a full disk: the lock holds, it only has no name
             log.warning("%s does not say who holds it: %s", lock, error.strerror)
 
@@ -119,10 +112,8 @@ class _FileClaim:
         """A locked file stays locked."""
 
     def release(self) -> None:
-        """Unlock. The file stays: to remove it would let two have "it" at once."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        """Unlock the file."""
+        self._lock.release()
 
 
 class _ServerClaim:

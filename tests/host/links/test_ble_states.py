@@ -33,7 +33,7 @@ from legcurl.links.address import BleAddress
 from legcurl.links.ble import errors
 from legcurl.links.ble.gatt import ANSWERS, REQUESTS, SAMPLES
 from legcurl.links.ble.link import BleLink, BleRoute
-from legcurl.links.ble.lock import Claim
+from legcurl.links.ble.lock import lock_sensor
 from live_sensor import LiveSensor
 
 ANGLES = leg_curls(count=1)
@@ -275,14 +275,15 @@ async def test_a_second_legcurl_on_this_computer_is_told_so(
     )
     link = await BleRoute(BleAddress("Leg curl 1")).connect()
     script = (
-        "import sys; from legcurl.links.ble.lock import Claim; Claim(sys.argv[1], name='Leg curl')"
+        "import sys; from legcurl.links.ble.lock import lock_sensor;"
+        "lock_sensor(sys.argv[1], name='Leg curl')"
     )
     ended = subprocess.run(
         [sys.executable, "-c", script, "E6:60:58:38:83:17"], capture_output=True, text=True
     )
     assert "another legcurl on this computer" in ended.stderr
     await link.close()
-    Claim("E6:60:58:38:83:17", name="Leg curl").release()
+    lock_sensor("E6:60:58:38:83:17", name="Leg curl").release()
 
 
 async def test_a_sensor_out_of_range_is_told_with_its_strength() -> None:

@@ -36,7 +36,7 @@ from legcurl.errors import (
 )
 from legcurl.links.address import BleAddress
 from legcurl.links.ble.gatt import ANSWERS, REQUESTS, SAMPLES, SERVICE, Sighting, is_address
-from legcurl.links.ble.lock import Claim
+from legcurl.links.ble.lock import lock_sensor
 from legcurl.links.ble.receive_buffer import Inbox
 from legcurl.links.route import READ_BYTES, SILENCE_S
 
@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from bleak.backends.characteristic import BleakGATTCharacteristic
     from bleak.backends.client import BaseBleakClient
     from bleak.backends.scanner import BaseBleakScanner
+
+    from legcurl.file_lock import FileLock
 
 log = logging.getLogger(__name__)
 
@@ -128,8 +130,8 @@ class BleRoute:
     async def _connect(self, adapter: Adapter) -> BleLink:
         sighting = await self._find(adapter)
         who = sighting.name or self.name
-        claim = None if self._client is not None else Claim(sighting.address, name=who)
-        link = BleLink(who, claim)
+        lock = None if self._client is not None else lock_sensor(sighting.address, name=who)
+        link = BleLink(who, lock)
         try:
             await self._check_free(sighting)
             async with adapter.connecting():
@@ -185,7 +187,7 @@ class BleRoute:
         if not sighting.in_use:
             return
         # BlueZ keeps the connection of a program that crashed: then it is this computer that has
-        # the sensor, and no other legcurl on it, or the claim would not have been granted.
+        # the sensor, and no other legcurl on it, or it would have the lock.
         if self._client is None and await get_connected_devices(sighting.device):
             return
         raise SensorInUseError(
@@ -235,9 +237,9 @@ class BleRoute:
 class BleLink:
     """A connection to a sensor. Made by BleRoute."""
 
-    def __init__(self, name: str, claim: Claim | None) -> None:
+    def __init__(self, name: str, lock: FileLock | None) -> None:
         self._name = name
-        self._claim = claim
+        self._lock = lock
         self._client: BleakClient | None = None
         self._requests: BleakGATTCharacteristic | None = None
         self._inbox = Inbox()
@@ -313,8 +315,8 @@ class BleLink:
         except TROUBLES as error:
             log.info("%s: the connection did not end as it should: %s", self._name, words_of(error))
         finally:
-            if self._claim is not None:
-                self._claim.release()
+            if self._lock is not None:
+                self._lock.release()
 
     async def _send(self, packet: bytes) -> None:
         assert self._client is not None, "write() comes after open()"

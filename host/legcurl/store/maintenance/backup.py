@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL
 
+from legcurl import durable_file
 from legcurl.errors import StoreError
 from legcurl.store.database import BUSY_S, refusal, shown, url_of
 from legcurl.store.locations import file_of
@@ -49,7 +50,7 @@ def back_up(store_url: str, target: Path, report: Callable[[int, int], None]) ->
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))  # it holds names
         _copy(url, source, part, report)
         _check(part)
-        _settle(part, target)
+        durable_file.rename(part, target)
     except OSError as error:
         raise StoreError(f"{target} could not be written: {error.strerror}.") from error
     finally:
@@ -92,18 +93,6 @@ def _check(part: Path) -> None:
             f"The copy is damaged, and so is the store: {'; '.join(said)}. No backup was made; see "
             "'legcurl store verify'."
         )
-
-
-def _settle(part: Path, target: Path) -> None:
-    """Bring the copy to the disk under its name."""
-    for path, flags in ((part, os.O_RDONLY), (target.parent, os.O_RDONLY | os.O_DIRECTORY)):
-        if path == target.parent:
-            part.replace(target)
-        fd = os.open(path, flags)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
 
 
 def _is_full(error: sqlite3.Error) -> bool:
