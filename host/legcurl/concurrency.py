@@ -1,11 +1,13 @@
-"""Coroutines side by side, of which the first to end ends the others."""
+"""Coroutines side by side, of which the first to end ends the others; and growing pauses."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
+
+_Result = TypeVar("_Result")
 
 BACKOFF_FIRST_S = 0.1  # a re-plugged port is there within a fraction of a second
 BACKOFF_MAX_S = 3.0  # a lifter waits beside the machine: look often, it costs next to nothing
@@ -13,15 +15,15 @@ BACKOFF_GROWTH = 2.0
 BACKOFF_JITTER = 0.25  # of a pause, either way: stations that broke together must not retry so
 
 
-async def until_first(*coroutines: Coroutine[Any, Any, Any]) -> None:
-    """Run all until one returns or raises; cancel the rest, wait for them, raise what was raised.
+async def until_first(*coroutines: Coroutine[Any, Any, _Result]) -> _Result:
+    """Run all until one returns or raises; cancel the rest, wait for them, and do the same.
 
-    If several raise, the earliest argument's exception wins. Unlike a TaskGroup, an exception
-    comes out as it is, and a return ends the others too.
+    If several raise or return at once, an exception wins, and then the earliest argument. Unlike
+    a TaskGroup, an exception comes out as it is, and a return ends the others too.
     """
     tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in tasks:
             task.cancel()
@@ -29,6 +31,7 @@ async def until_first(*coroutines: Coroutine[Any, Any, Any]) -> None:
     for task in tasks:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise error
+    return next(task.result() for task in tasks if task in done)
 
 
 class Backoff:

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from math import ceil
 from random import Random
 
+from legcurl.station.clock_pings import QUICK_PING_S, QUICK_PINGS
 from legcurl.station.clock_sync import PING_EVERY_S, THERE_BY_RADIO, THERE_BY_WIRE, ClockModel
-from legcurl.station.live_feed import QUICK_PING_S, QUICK_PINGS
 
 HOURS = 2.0
 RUNS = 20

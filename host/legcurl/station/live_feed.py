@@ -1,25 +1,14 @@
-"""Where a station's items come from: a live sensor, whatever happens to its link.
+"""Where a station's items come from: a live sensor, over as many links as it takes.
 
-A `LiveFeed` runs two coroutines side by side on one link. The receiver hands on all that comes;
-the steersman says hello, starts the stream from the first index that the session lacks, asks
-again when something was lost on the way (go-back-N), and pings for the clock. When the link
-breaks, both end, and the feed connects again, for as long as it takes. What a set consists of is
-none of its business: it only sees to it that the log arrives.
+The feed is a state machine (connection_state.py has its states and the table): it connects, says
+hello, has a paired sensor prove its identity, starts the stream at the first index that the
+session lacks, asks again for what was lost on the way (go-back-N), and connects again with growing
+pauses when the link breaks. On an open link the receiver runs beside each step and hands on all
+that comes. What a set is, the feed does not know: it only sees to it that the log arrives.
 
-Four things can end a conversation, and each has its answer:
-
-- the link broke: connect again, with growing pauses;
-- the sensor fell silent on a link that looks open: say hello on it, and connect again only if
-  that is not answered (opening a port restarts some boards, and a restart costs the log);
-- the sensor says that it has restarted, or cannot start where we are because its log begins
-  anew under the same boot id: hello and start, on the same link;
-- the sensor refuses hello or start for another reason, or cannot show that it is the one whose
-  key we have (security_headers.py): as if the link had broken. Of a sensor that has to show it
-  first, nothing is taken before it has.
-
-The first connection is not repeated: whoever opens a station wants to hear at once that the port
-does not exist, or that the sensor refuses. With a journal it is: then the station begins with what
-the journal holds, and is there whether or not the sensor is.
+The first connection is not repeated: the caller that opens a station learns at once that the port
+does not exist, or that the sensor refuses. With a journal it is repeated: then the station begins
+with what the journal holds, whether or not the sensor is there.
 """
 
 from __future__ import annotations
@@ -27,18 +16,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from time import monotonic
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
 
 from legcurl.concurrency import Backoff, until_first
-from legcurl.errors import (
-    FrameError,
-    LinkError,
-    LinkLostError,
-    NotASensorError,
-    RequestRefusedError,
-    UntrustedSensorError,
-)
+from legcurl.errors import LinkError, NotASensorError, RequestRefusedError, UntrustedSensorError
 from legcurl.links.route import Link, Route
 from legcurl.protocol.frame import Answer, Frame, Samples
 from legcurl.protocol.requests import (
@@ -48,18 +31,18 @@ from legcurl.protocol.requests import (
     Hello,
     Op,
     Result,
-    ping_request,
-    read_hello,
-    read_ping,
     refusal,
     start_request,
 )
-from legcurl.session.annotations import LinkNote, RestartNote
+from legcurl.session.annotations import LinkNote
 from legcurl.session.sensor_session import HEEDED_OPS, Item
-from legcurl.station.clock_sync import PING_EVERY_S, THERE_BY_RADIO, THERE_BY_WIRE, ClockModel
+from legcurl.station.boot_clock import BootClock
+from legcurl.station.clock_pings import ClockPings
+from legcurl.station.connection_state import ConnectionEvent, State, state_after
 from legcurl.station.event_queue import Intake
-from legcurl.station.request_client import REPEAT_S, Exchange, NoAnswerError
-from legcurl.station.wall_clock import PastClocks
+from legcurl.station.peer_authentication import TrustGate
+from legcurl.station.request_client import Exchange
+from legcurl.station.silence_watch import SilenceWatch
 
 if TYPE_CHECKING:
     from legcurl.recording.journal import Journal
@@ -67,23 +50,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# From the last sample of a boot to zero of the next one's clock: no board is back sooner.
-RESTART_LEAST_S = 0.2
-QUICK_PINGS = 4  # at once, so that wall time is known when the first rep is
-QUICK_PING_S = 0.25
-SILENCE_LOOKS = 8  # in the length of a silence, at whether one could begin
-# How old a sample may get in the sensor before it is sent, where somebody looks at it: with what
-# the host and the page need, well below what the eye takes for "at once". 25 frames a second of
-# four samples each are some 10 kbit/s more at 100 Hz, which a cable does not notice.
+# How old a sample may get in the sensor before it is sent, where a person watches: with what the
+# host and the page need, well below what the eye takes for "at once". 25 frames a second of four
+# samples each are some 10 kbit/s more at 100 Hz, which a cable does not notice.
 PROMPT_MS = 40
-NOT_RUNNING = "legcurl was not running"  # why the link was lost, for who reads the journal
+NOT_RUNNING = "legcurl was not running"  # why the link was lost, for readers of the journal
 
 # What may be over when it is tried again. Anything else ends the feed.
 RETRIED = (LinkError, NotASensorError, RequestRefusedError, UntrustedSensorError)
-
-
-class SilenceError(LinkLostError):
-    """A streaming sensor has sent nothing for too long; the link may be whole."""
 
 
 class Feed(Protocol):
@@ -100,8 +74,45 @@ class Feed(Protocol):
         ...
 
 
+@dataclass
+class _Connection:
+    """What lasts as long as one link."""
+
+    link: Link
+    exchange: Exchange
+    gate: TrustGate
+    silence: SilenceWatch
+    hello: Hello | None = None
+    pings: ClockPings = field(default_factory=ClockPings)
+    attention: asyncio.Event = field(default_factory=asyncio.Event)  # the log lacks something
+    advanced: asyncio.Event = field(default_factory=asyncio.Event)  # samples came that it lacked
+
+
+class _OutageNotes:
+    """Notes about the link for the session: each loss once, and when it is over."""
+
+    def __init__(self) -> None:
+        self.streamed = False  # there has been a stream
+        self._reason: str | None = None  # of the loss that lasts
+
+    def lost(self, reason: str) -> list[Item]:
+        """The link is lost. While no stream has been, each new reason is worth a note."""
+        told = self._reason is not None and (self.streamed or reason == self._reason)
+        if told:
+            return []
+        self._reason = reason
+        return [LinkNote("lost", reason)]
+
+    def restored(self) -> list[Item]:
+        """Samples come."""
+        if self._reason is None:
+            return []
+        self._reason = None
+        return [LinkNote("restored")]
+
+
 class LiveFeed:
-    """The items of one sensor, over as many connections as it takes."""
+    """The items of one sensor."""
 
     def __init__(
         self,
@@ -115,312 +126,234 @@ class LiveFeed:
     ) -> None:
         self.guard = None if route.wired else guard  # over a cable there is nothing to prove
         self.ready = asyncio.Event()
-        self.clock: ClockModel | None = None
-        self.exchange: Exchange | None = None
-        self.past = PastClocks()  # of those who wrote the journal
+        self.clock = BootClock(route.pace, wired=route.wired)
+        self.state = State.CONNECTING if journal is None else State.RESTORING
         self._journal = journal
         self._route = route
         self._session = intake.session
         self._intake = intake
-        self._from = OLDEST if history else FROM_NOW
-        # Radio counts its bytes, and a fast world has no "at once".
+        self._first_index = OLDEST if history else FROM_NOW
+        # Radio counts its bytes, and a simulation at full speed has no "at once".
         self._prompt_ms = prompt_ms if route.wired and route.pace is not None else 0
         self._backoff = Backoff(route.name)
-        self._attention = asyncio.Event()  # something is lacking: the steersman must act
-        self._fitting = asyncio.Event()  # samples came that the session lacked
-        self._clock_boot: int | None = None
-        self._sampled_s: float | None = None  # host time at which samples last came
-        self._trusted = False  # on this connection
-        self._unproven: list[tuple[Answer, float]] = []  # hellos, and when they came
-        self._lost = False  # told, and not yet restored
-        self._why_away = ""  # why there has been no connection at all, as it was told
-        self._met = False  # there has been a connection
-        self._streaming = False
-        self._listening = False  # the receiver waits for the link, not for who takes the events
-        self._heard_s = 0.0
+        self._outage = _OutageNotes()
+        self._connection: _Connection | None = None
         self._damaged_before = 0  # packets, on connections that are over
+
+    @property
+    def exchange(self) -> Exchange | None:
+        """For requests; None while there is no link."""
+        return None if self._connection is None else self._connection.exchange
 
     @property
     def damaged_frames(self) -> int:
         """Packets of which no frame came, on all connections."""
-        now = 0 if self.exchange is None else self.exchange.decoder.counts.dropped
+        exchange = self.exchange
+        now = 0 if exchange is None else exchange.decoder.counts.dropped
         return self._damaged_before + now
 
     async def run(self) -> None:
         """Keep the items coming until the sensor has ended for good."""
-        if self._journal is not None:
-            await self._restore(self._journal)
-        while True:
-            try:
-                link = await self._route.connect()
-                try:
-                    await self._talk(link)
-                    return
-                finally:
-                    await link.close()
-            except RETRIED as error:
-                if not self.ready.is_set():
-                    raise
-                self._tell_lost(error)
-            await asyncio.sleep(self._backoff.next_s())
+        try:
+            while self.state is not State.ENDED:
+                event = await self._step()
+                before, self.state = self.state, state_after(self.state, event)
+                log.debug("%s: %s → %s: %s", self._route.name, before, self.state, event.value)
+        finally:
+            await self._hang_up()
 
     async def close(self) -> None:
         """Let go of the route."""
         await self._route.close()
 
-    async def _restore(self, journal: Journal) -> None:
-        """Take what earlier stations took; to whoever waits, that is the sensor, not connected."""
+    async def _step(self) -> ConnectionEvent:
+        """Do what the state says until it ends in an event; on a link, receive meanwhile."""
+        steps = [step(self) for step in STEPS[self.state]]
+        if self._connection is not None:
+            steps.insert(0, self._receive(self._connection))
+        try:
+            event = await until_first(*steps)
+        except RETRIED as error:
+            if not self.ready.is_set():
+                raise
+            await self._hang_up()
+            self._intake.take(self._outage.lost(str(error)))
+            return ConnectionEvent.LOST
+        if event is ConnectionEvent.SILENT:
+            silent = f"{self._route.name} has been silent for {self._route.silence_s:g} s."
+            self._intake.take(self._outage.lost(silent))
+        return event
+
+    async def _restore(self) -> ConnectionEvent:
+        """Take what the journal holds: for the reader, a sensor that is not connected."""
+        journal, session = self._journal, self._session
+        assert journal is not None, "the first state depends on it"
         self.ready.set()
         try:
-            last = await self._intake.restore(self.past.noting(journal.items()))
+            last = await self._intake.restore(self.clock.past.noting(journal.items()))
         except Exception:
-            journal.set_aside()  # or every station after this one would end as well
+            journal.set_aside()  # or each later station would end as well
             raise
-        self.past.until_us = self._session.time_us
-        self._remember_clock()
-        self._lost = last is not None
-        if last is not None and not (isinstance(last, LinkNote) and last.state == "lost"):
-            self._intake.take([LinkNote("lost", NOT_RUNNING)])
+        self.clock.restored(session.boot_id, session.time_us)
+        if last is not None:
+            note = self._outage.lost(NOT_RUNNING)
+            if not (isinstance(last, LinkNote) and last.state == "lost"):
+                self._intake.take(note)
+        return ConnectionEvent.RESTORED
 
-    def _remember_clock(self) -> None:
-        """Know the sensor's clock from before: if it has restarted since, how long that took."""
-        seen = self.past.last_seen()
-        if seen is None or self._route.pace is None:
-            return
-        sensor_us, host_s = seen
-        self.clock = self._new_clock(self._route.pace)
-        self.clock.remember(host_s, sensor_us)
-        self._clock_boot = self._session.boot_id
-        self._sampled_s = host_s
-
-    async def _talk(self, link: Link) -> None:
-        """Converse over one link; returns when the sensor has ended for good."""
+    async def _connect(self) -> ConnectionEvent:
+        route = self._route
+        link = await route.connect()
         exchange = Exchange(
             link,
-            name=self._route.name,
-            patience_s=self._route.patience_s,
+            name=route.name,
+            patience_s=route.patience_s,
             first_id=os.urandom(1)[0],  # no answer to an earlier host's request looks like ours
         )
-        self.exchange = exchange
-        self._trusted = self.guard is None
-        self._unproven.clear()
-        ended = False
-        try:
-            while not ended:
-                self._streaming = False
-                try:
-                    await until_first(
-                        self._receive(exchange), self._steer(exchange), self._mind_silence()
-                    )
-                except SilenceError as error:
-                    self._tell_lost(error)
-                else:
-                    ended = True
-        finally:
-            self._damaged_before += exchange.decoder.counts.dropped
-            self.exchange = None
-            exchange.abandon()
+        gate, silence = TrustGate(self.guard), SilenceWatch(route.silence_s)
+        self._connection = _Connection(link, exchange, gate, silence)
+        return ConnectionEvent.CONNECTED
 
-    async def _receive(self, exchange: Exchange) -> None:
-        """Hand on what comes, no faster than it is wanted; returns at the end of the sensor."""
-        loop = asyncio.get_running_loop()
-        self._heard_s = loop.time()
+    async def _greet(self) -> ConnectionEvent:
+        connection = self._connected()
+        connection.hello = await connection.exchange.greet()
+        connection.pings = ClockPings()
+        return ConnectionEvent.TRUSTED if connection.gate.is_open else ConnectionEvent.UNPROVED
+
+    async def _prove(self) -> ConnectionEvent:
+        connection = self._connected()
+        assert connection.hello is not None, "greeting comes before proving"
+        for answer, received_s in await connection.gate.prove(
+            connection.exchange, connection.hello
+        ):
+            self._intake.take([*self.clock.restart_before(answer, received_s), answer])
+        return ConnectionEvent.TRUSTED
+
+    async def _start(self) -> ConnectionEvent:
+        """Have the stream come from the first index that the session lacks."""
+        connection = self._connected()
+        index = self._session.next_index
+        connection.advanced.clear()
+        event = await until_first(
+            self._ask_for_start(connection, self._first_index if index is None else index),
+            _granted_unheard(connection),
+        )
+        if event is ConnectionEvent.GRANTED:
+            self._first_index = OLDEST  # of any later boot, all is wanted
+            self._outage.streamed = True
+            self.ready.set()
+        return event
+
+    async def _ask_for_start(self, connection: _Connection, index: int) -> ConnectionEvent:
+        boot_id = self._session.boot_id or 0
+        hello = self._session.hello
+        knows_prompt = hello is not None and hello.protocol >= PROMPT_SINCE
+        prompt_ms = self._prompt_ms if knows_prompt else 0
+        answer = await connection.exchange.ask(
+            Op.START, lambda number: start_request(number, boot_id, index, prompt_ms)
+        )
+        if answer.result == Result.STALE_BOOT_ID:
+            return ConnectionEvent.RESTARTED
+        resumes = index not in (OLDEST, FROM_NOW)
+        if answer.result == Result.BAD_REQUEST and resumes and self._session.next_index is None:
+            self.clock.forget_boot()  # the session saw a restart in it: the clock is new as well
+            return ConnectionEvent.RESTARTED
+        refused = refusal(answer)
+        if refused is not None:
+            raise refused
+        return ConnectionEvent.GRANTED
+
+    async def _stream(self) -> ConnectionEvent:
+        """Ping, until the log lacks something or begins anew."""
+        connection = self._connected()
         while True:
-            self._listening = True
+            clock = self.clock.model
+            try:
+                async with asyncio.timeout(None if clock is None else connection.pings.wait_s()):
+                    await connection.attention.wait()
+            except TimeoutError:
+                if clock is not None:
+                    await connection.pings.ping(connection.exchange, clock, self._route.name)
+            connection.attention.clear()
+            if self._session.next_index is None:
+                return ConnectionEvent.RESTARTED
+            if self._session.wants is not None:
+                return ConnectionEvent.LACKING
+
+    async def _mind_silence(self) -> ConnectionEvent:
+        await self._connected().silence.wait()
+        return ConnectionEvent.SILENT
+
+    async def _pause(self) -> ConnectionEvent:
+        await asyncio.sleep(self._backoff.next_s())
+        return ConnectionEvent.PAUSED
+
+    async def _receive(self, connection: _Connection) -> ConnectionEvent:
+        """Hand on what comes, no faster than the events are read, until the sensor ends."""
+        exchange, silence = connection.exchange, connection.silence
+        while True:
+            if self._intake.full:
+                # An answer may lie behind what has no room: read on while a request waits.
+                await until_first(self._intake.room(), exchange.asking())
+            silence.listening()
             frames = await exchange.receive()
-            self._listening = False
+            silence.heard()
             if frames is None:
-                return
+                return ConnectionEvent.ENDED
             if frames:
-                self._accept(frames, exchange)
-                if self._intake.full:
-                    # The answer to a request is behind what nobody takes: go on while one waits.
-                    await until_first(self._intake.room(), exchange.asking())
-                self._heard_s = loop.time()
+                self._accept(frames, connection)
 
-    async def _mind_silence(self) -> None:
-        """Raise SilenceError when a stream has been silent for too long; else never return.
-
-        Beside the receiver, because a time limit on each read would cost more than the reading.
-        """
-        loop = asyncio.get_running_loop()
-        silence_s = self._route.silence_s
-        while True:
-            if not (self._streaming and self._listening):
-                await asyncio.sleep(silence_s / SILENCE_LOOKS)
-                continue
-            heard_s = self._heard_s
-            left_s = heard_s + silence_s - loop.time()
-            if left_s > 0:
-                await asyncio.sleep(left_s)
-                continue
-            # It may be us who were busy: let what has come meanwhile be read first.
-            await asyncio.sleep(silence_s / SILENCE_LOOKS)
-            if self._listening and self._heard_s == heard_s:
-                raise SilenceError(f"{self._route.name} has been silent for {silence_s:g} s.")
-
-    def _accept(self, frames: list[Frame], exchange: Exchange) -> None:
+    def _accept(self, frames: list[Frame], connection: _Connection) -> None:
         items: list[Item] = []
+        received_s = connection.exchange.received_s
         for frame in frames:
+            if isinstance(frame, Answer) and frame.op not in HEEDED_OPS:
+                continue
+            if not connection.gate.admits(frame, received_s):
+                continue
             if isinstance(frame, Answer):
-                if frame.op not in HEEDED_OPS:
-                    continue
-                if not self._trusted:
-                    self._unproven.append((frame, exchange.received_s))
-                    continue
-                items += self._notes_before(frame, exchange.received_s)
-            elif not self._trusted:
-                continue  # nobody has asked for it
+                items += self.clock.restart_before(frame, received_s)
             elif isinstance(frame, Samples):
                 self._backoff.reset()
-                self._sampled_s = exchange.received_s
-                items += self._tell_restored()
+                self.clock.sampled(received_s)
+                items += self._outage.restored()
             items.append(frame)
         before = self._session.next_index
         self._intake.take(items)
         after = self._session.next_index
         if before is not None and after is not None and after > before:
-            self._fitting.set()
-        if self._streaming and (after is None or self._session.wants is not None):
-            self._attention.set()
+            connection.advanced.set()
+        if after is None or self._session.wants is not None:
+            connection.attention.set()
 
-    def _notes_before(self, answer: Answer, received_s: float) -> list[Item]:
-        """What the host knows that must be on record before this answer."""
-        if answer.op != Op.HELLO or answer.result != Result.OK:
-            return []
-        try:
-            hello = read_hello(answer)
-        except FrameError:
-            return []  # greet() says so
-        if not hello.speaks_ours:
-            return []
-        if hello.boot_id == self._clock_boot and not self._began_anew(received_s, hello.time_us):
-            return []
-        before, self.clock = self.clock, None
-        if self._route.pace is not None:
-            self.clock = self._new_clock(self._route.pace)
-            # What the log tells of is told before the first ping is through, and has its time too.
-            self.clock.remember(received_s, hello.time_us)
-        self._clock_boot = hello.boot_id
-        if before is None:
-            return []
-        zero_us = before.boot_began_us(received_s, hello.time_us)
-        return [] if zero_us is None else [RestartNote(hello.boot_id, zero_us)]
+    def _connected(self) -> _Connection:
+        assert self._connection is not None, "this state has a link"
+        return self._connection
 
-    def _new_clock(self, pace: float) -> ClockModel:
-        return ClockModel(pace, there=THERE_BY_WIRE if self._route.wired else THERE_BY_RADIO)
+    async def _hang_up(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._damaged_before += connection.exchange.decoder.counts.dropped
+            connection.exchange.abandon()
+            await connection.link.close()
 
-    def _began_anew(self, received_s: float, time_us: int) -> bool:
-        """Whether this boot began after the last sample came: a restart under the same boot id."""
-        pace = self._route.pace
-        if pace is None or self._sampled_s is None:
-            return False
-        return received_s - time_us / 1e6 / pace > self._sampled_s + RESTART_LEAST_S
 
-    async def _steer(self, exchange: Exchange) -> None:
-        """Start the stream and keep it whole."""
-        await self._begin(exchange)
-        pings = 0
-        ping_s = monotonic()
-        while True:
-            try:
-                async with asyncio.timeout(self._until_ping(ping_s)):
-                    await self._attention.wait()
-            except TimeoutError:
-                pings += 1
-                asked_s = monotonic()
-                await self._ping(exchange, pings)
-                doubted = self.clock is not None and self.clock.doubted
-                quick = pings < QUICK_PINGS or doubted
-                ping_s = asked_s + (QUICK_PING_S if quick else PING_EVERY_S)
-            self._attention.clear()
-            restarted = self._session.next_index is None
-            if not restarted and (index := self._session.wants) is not None:
-                restarted = not await self._start(exchange, index)
-            if restarted:
-                await self._begin(exchange)
+async def _granted_unheard(connection: _Connection) -> ConnectionEvent:
+    """The answer to a start may be lost: that samples fit again says as much, and sooner."""
+    await connection.advanced.wait()
+    return ConnectionEvent.GRANTED
 
-    async def _begin(self, exchange: Exchange) -> None:
-        """Hello, and the stream from where we are."""
-        started = False
-        while not started:
-            hello = await exchange.greet()
-            if not self._trusted:
-                await self._make_sure(exchange, hello)
-            index = self._session.next_index
-            started = await self._start(exchange, self._from if index is None else index)
-        self._from = OLDEST  # of any later boot, all is wanted
-        self._streaming = self._met = True
-        self.ready.set()
 
-    async def _make_sure(self, exchange: Exchange, hello: Hello) -> None:
-        """Have the sensor show who it is; only then does its hello count."""
-        if self.guard is not None:
-            await self.guard.check(exchange, hello)
-        self._trusted = True
-        for answer, received_s in self._unproven:
-            self._intake.take([*self._notes_before(answer, received_s), answer])
-        self._unproven.clear()
+Step = Callable[[LiveFeed], Coroutine[Any, Any, ConnectionEvent]]
 
-    async def _start(self, exchange: Exchange, index: int) -> bool:
-        """Have the stream come from an index; False if the sensor restarted meanwhile."""
-        granted: list[bool] = []
-
-        async def ask() -> None:
-            granted.append(await self._ask_for_start(exchange, index))
-
-        # The answer may be lost as well. That samples fit again says as much, and sooner.
-        self._fitting.clear()
-        await until_first(ask(), self._fitting.wait())
-        return granted != [False]
-
-    async def _ask_for_start(self, exchange: Exchange, index: int) -> bool:
-        boot_id = self._session.boot_id or 0
-        prompt_ms = self._prompt_ms if self._knows_prompt() else 0
-        answer = await exchange.ask(
-            Op.START, lambda number: start_request(number, boot_id, index, prompt_ms)
-        )
-        if answer.result == Result.STALE_BOOT_ID:
-            return False
-        resumes = index not in (OLDEST, FROM_NOW)
-        if answer.result == Result.BAD_REQUEST and resumes and self._session.next_index is None:
-            self._clock_boot = None  # the session took it for a restart: the clock is new as well
-            return False
-        refused = refusal(answer)
-        if refused is not None:
-            raise refused
-        return True
-
-    def _knows_prompt(self) -> bool:
-        hello = self._session.hello
-        return hello is not None and hello.protocol >= PROMPT_SINCE
-
-    def _until_ping(self, ping_s: float) -> float | None:
-        return None if self.clock is None else max(ping_s - monotonic(), 0.0)
-
-    async def _ping(self, exchange: Exchange, token: int) -> None:
-        """Compare the clocks once; an answer that is lost or late is no loss."""
-        sent_s = monotonic()
-        try:
-            answer = await exchange.granted(
-                Op.PING, lambda number: ping_request(number, token), patience_s=REPEAT_S
-            )
-            pong = read_ping(answer)
-        except (NoAnswerError, RequestRefusedError, FrameError) as error:
-            log.debug("%s: no time of the sensor's clock: %s", self._route.name, error)
-            return
-        if self.clock is not None and pong.token == token:
-            self.clock.ping(sent_s, pong.time_us, exchange.answered_s)
-
-    def _tell_restored(self) -> list[Item]:
-        if not self._lost:
-            return []
-        self._lost = False
-        return [LinkNote("restored")]
-
-    def _tell_lost(self, error: Exception) -> None:
-        reason = str(error)
-        # Why a link broke is told once; why there never was one may change while somebody tries.
-        if not self._lost or (not self._met and reason != self._why_away):
-            self._lost, self._why_away = True, reason
-            self._intake.take([LinkNote("lost", reason)])
+# What the feed does in each state: the first of these to end gives the event.
+STEPS: dict[State, tuple[Step, ...]] = {
+    State.RESTORING: (LiveFeed._restore,),
+    State.CONNECTING: (LiveFeed._connect,),
+    State.GREETING: (LiveFeed._greet,),
+    State.PROVING: (LiveFeed._prove,),
+    State.STARTING: (LiveFeed._start,),
+    State.STREAMING: (LiveFeed._stream, LiveFeed._mind_silence),
+    State.RESUMING: (LiveFeed._start, LiveFeed._mind_silence),
+    State.PAUSING: (LiveFeed._pause,),
+}

@@ -23,7 +23,7 @@ from typing import Protocol
 
 from legcurl.errors import ImpostorError, RequestRefusedError, WrongKeyError
 from legcurl.protocol.authentication import NONCE_BYTES, authorized_request, key_id, proof
-from legcurl.protocol.frame import Answer, encode_request
+from legcurl.protocol.frame import Answer, Frame, encode_request
 from legcurl.protocol.requests import Hello, Op
 from legcurl.station.key_ring import PairedSensor
 from legcurl.station.request_client import Exchange
@@ -137,3 +137,26 @@ class Guard:
                 "Connect it by USB and run: legcurl pair serial:PORT",
                 self._name,
             )
+
+
+class TrustGate:
+    """The gate of one connection: open if no proof is needed, else from the proof on."""
+
+    def __init__(self, guard: Guard | None) -> None:
+        self.is_open = guard is None
+        self._guard = guard
+        self._held: list[tuple[Answer, float]] = []  # answers to hello, and when they came
+
+    def admits(self, frame: Frame, received_s: float) -> bool:
+        """Whether a frame counts now. Before the proof, hellos wait and the rest is ignored."""
+        if not self.is_open and isinstance(frame, Answer):
+            self._held.append((frame, received_s))
+        return self.is_open
+
+    async def prove(self, exchange: Exchange, hello: Hello) -> list[tuple[Answer, float]]:
+        """Have the sensor prove its identity; gives the hellos that waited. Raises as `check`."""
+        if self._guard is not None:
+            await self._guard.check(exchange, hello)
+        self.is_open = True
+        held, self._held = self._held, []
+        return held

@@ -123,6 +123,7 @@ class Station:
         self.name = name
         self.session = intake.session
         self._feed = feed
+        self._live = feed if isinstance(feed, LiveFeed) else None  # a recording has no sensor
         self._intake = intake
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -164,19 +165,19 @@ class Station:
         Over Bluetooth, changes are asked for with the sensor's key. Works whether or not anybody
         reads the events meanwhile.
         """
-        if not isinstance(self._feed, LiveFeed):
+        if self._live is None:
             raise ConfigError(f"{self.name} is a recording: there is no sensor to ask.")
-        exchange, hello = self._feed.exchange, self.hello
+        exchange, guard, hello = self._live.exchange, self._live.guard, self.hello
         if exchange is None:
             raise LinkLostError(f"{self.name} is not connected at the moment: try again.")
-        if self._feed.guard is not None and hello is not None and op in CHANGES:
-            return await self._feed.guard.granted(exchange, hello, op, payload)
+        if guard is not None and hello is not None and op in CHANGES:
+            return await guard.granted(exchange, hello, op, payload)
         return await exchange.granted(op, lambda number: encode_request(number, op, payload))
 
     def require_leave(self) -> None:
         """Raise RequestRefusedError if the sensor would not be changed, for want of its key."""
-        if isinstance(self._feed, LiveFeed) and self._feed.guard is not None and self.hello:
-            self._feed.guard.key_of(self.hello)
+        if self._live is not None and self._live.guard is not None and self.hello is not None:
+            self._live.guard.key_of(self.hello)
 
     async def statistics(self) -> Mapping[str, Any]:
         """The sensor's counters since its boot."""
@@ -211,44 +212,28 @@ class Station:
         line = self._wall_line(t_us, None)
         wall_us = WALL_UNKNOWN if line is None else round(line.at(t_us) * 1e6)
         note = ClockNote(zero_us, t_us, wall_us, 1.0 if line is None else line.rate)
-        clock = self._feed.clock if isinstance(self._feed, LiveFeed) else None
-        host_s = None if clock is None else clock.host_s(t_us - zero_us)
+        host_s = None if self._live is None else self._live.clock.host_s(t_us - zero_us)
         if host_s is not None:
             note = replace(note, host_us=round(host_s * 1e6), host_boot=host_boot())
         return note
 
     def age_s(self, t_s: float) -> float | None:
         """How long ago a moment of the events' time was; None while nobody can tell."""
-        clock = self._feed.clock if isinstance(self._feed, LiveFeed) else None
         zero_us = self.session.zero_us
-        if clock is None or zero_us is None:
+        if self._live is None or zero_us is None:
             return None
-        host_s = clock.host_s(round(t_s * 1e6) - zero_us)
+        host_s = self._live.clock.host_s(round(t_s * 1e6) - zero_us)
         return None if host_s is None else time.monotonic() - host_s
 
     @property
     def counts(self) -> StationCounts:
         """What went beside the plan so far."""
-        damaged = self._feed.damaged_frames if isinstance(self._feed, LiveFeed) else 0
+        damaged = 0 if self._live is None else self._live.damaged_frames
         return StationCounts(damaged, self.session.counts.restarts)
 
     def _wall_line(self, t_us: int, known_us: int | None) -> WallLine | None:
-        """What the clocks say of a moment that became known at another, None: now.
-
-        What an earlier process knew was when its clocks said that it was.
-        """
-        if not isinstance(self._feed, LiveFeed):
-            return None
-        past = self._feed.past
-        if known_us is not None and past.until_us is not None and known_us <= past.until_us:
-            return past.line(known_us)
-        clock, zero_us = self._feed.clock, self.session.zero_us
-        if clock is not None and zero_us is not None:
-            host_s = clock.host_s(t_us - zero_us)
-            if host_s is not None:
-                now = WallLine(t_us, host_s + time.time() - time.monotonic(), clock.rate)
-                return now if known_us is None else past.in_doubt(now, t_us)
-        return past.line(t_us)
+        live = self._live
+        return None if live is None else live.clock.wall_line(t_us, known_us, self.session.zero_us)
 
     def _note(self, event: Event) -> None:
         """An event is read: give the set that it begins or ends its place in wall time."""

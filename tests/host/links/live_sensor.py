@@ -86,7 +86,7 @@ class LiveSensor:
             self.output += self.log.next_packet() or b""
             if cursor in self.loses:
                 self.loses.discard(cursor)
-                self.output.clear()
+                self.output[:] = self.log.next_packet() or b""
         said = bytes(self.output)
         self.output.clear()
         return said
