@@ -1,8 +1,7 @@
-"""What a session must know besides frames: what happened to the link, and how long it took.
+"""What a session must know besides frames: when the link was lost, how long a restart took.
 
-A session's events follow from its items alone, frames and notes, so a recording that keeps both
-replays to the same events. A note therefore holds everything that the station knew and the
-frames do not tell: the word about a lost link, and the host's measure of a sensor's restart.
+A session's events follow from its items alone, frames and notes, so a recording of both replays to
+the same events. A note therefore holds what the station knows and the frames do not say.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ class LinkNote:
 class RestartNote:
     """When a boot of the sensor began: `zero_us` of the previous boot's clock.
 
-    The station measures it with the host's clock (see clock.py), before or after the new boot's
+    The station measures it with the host's clock (boot_clock.py), before or after the new boot's
     hello but before its first samples. Without it the time that the restart took is unknown.
     """
 
@@ -50,8 +49,8 @@ class ClockNote:
     """How session time lies to the sensor's clock and to the wall's.
 
     A session that has not begun takes `zero_us` for its own, so that its times go on from those of
-    the session that wrote this. The rest bears on no event: it says when things happened, for who
-    reads the record while no sensor is there to compare clocks with.
+    the session that wrote this. No event depends on the rest: it gives a wall time to what a
+    journal holds while no sensor is there to compare clocks with.
     """
 
     zero_us: int  # session time of the boot's zero
@@ -64,10 +63,10 @@ class ClockNote:
 
 @dataclass(frozen=True, slots=True)
 class LearntNote:
-    """What a session has learnt, so that one that begins here need not have seen the past.
+    """What a session has learnt, for a session that begins here without the past.
 
-    The sign of flexion on the sensor's axis, 0 while it is not sure; and whether a set may have
-    begun before the first sample of all. What a session knows by itself, it does not take.
+    `direction` is the sign of flexion on the sensor's axis, 0 while it is not sure; `blind` is
+    whether a set may have begun before the first sample. A session keeps what it knows by itself.
     """
 
     direction: int
@@ -78,7 +77,7 @@ Note = LinkNote | RestartNote | DamageNote | ClockNote | LearntNote
 
 
 def _fitting(reason: str) -> str:
-    """The reason, or as many of its words as a note can hold; what fits already stays as it is."""
+    """The reason, cut after the last word that a note has room for."""
     reason = reason.encode("utf-8", "replace").decode()
     if _written(reason) <= REASON_MAX_BYTES:
         return reason

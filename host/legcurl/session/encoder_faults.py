@@ -1,7 +1,7 @@
-"""What a sensor's status says of its encoder, told when it begins and when it is over.
+"""The encoder's faults, from the status in each frame: an event when one begins, one when it ends.
 
-A fault is over when it has not shown for FAULT_QUIET_US: a magnet at the edge of its distance
-flickers with every sample, and that is one trouble, not a hundred.
+A fault has ended when it has not shown for FAULT_QUIET_US: with a magnet at the edge of its
+distance the status flickers with every sample, and that is one fault, not a hundred.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BLINDING_FAULTS = frozenset(fault for bits, fault in FAULTS if bits & STATUS_BLI
 
 
 class FaultWatch:
-    """Status of runs of samples in, faults that begin and end out."""
+    """The faults that are active now."""
 
     def __init__(self) -> None:
         self._active: dict[str, int] = {}  # session time in µs after the last sight

@@ -1,16 +1,15 @@
 """The host's copy of the sensor's log: frames as they arrive in, samples in order out.
 
-Every sample has an index that counts from the sensor's boot. The assembler knows the index that
-it expects and takes nothing beyond it (go-back-N): a frame that was lost on the way shows as a
-later one that does not fit, `wants` says from where to ask again, and what was refused comes once
-more. So what leaves here is in order, without repeats, and complete but for the gaps that the
-sensor itself declares. Refusing costs a little traffic after a loss; what it saves is a buffer
-for frames out of order and every question about how large that may grow.
+Every sample has an index that counts from the sensor's boot. The assembler takes only the index
+that it expects (go-back-N). When a frame is lost, the next one does not fit and is refused; `wants`
+says from where to ask again, and the sensor sends both once more. So what leaves here is in order,
+without repeats, and complete but for the gaps that the sensor declares. Refusing costs a little
+traffic after a loss, and saves a buffer for frames out of order with a limit of its own.
 
-A recording cannot be asked again. Its reader says where frames were damaged, and `skip_damage`
-lets the next frame be taken wherever it begins; the hole becomes a gap of no known reason. And of a
-recording that holds nothing but what a session took, frame after frame (`nobody_to_ask`), any jump
-is such a hole: there frames are missing exactly at their borders, which nobody could have marked.
+A recording cannot be asked again. Its reader says where frames were damaged, and after
+`skip_damage` the next frame is taken wherever it begins; the hole becomes a gap of unknown reason.
+A recording of exactly the frames that a session took (`nobody_to_ask`) may lack whole frames
+without a mark: in it any jump is such a hole.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class AssemblerCounts:
 
 
 class LogAssembler:
-    """Puts one boot's frames in order. `expected` is the index it takes next, None before any."""
+    """One boot's log. `expected` is the index that it takes next, None before any."""
 
     def __init__(self, expected: int | None = None, *, nobody_to_ask: bool = False) -> None:
         self.counts = AssemblerCounts()
@@ -47,10 +46,9 @@ class LogAssembler:
 
     @property
     def wants(self) -> int | None:
-        """The index to ask the sensor for (start), or None while all is well.
+        """The index to start from again, because a frame was lost; or None.
 
-        It goes back to None when the sensor grants a start, so that a loss after that one shows
-        again; a caller asks when it sees an index here and has no request under way.
+        None again when the sensor grants a start, so that a loss after that one shows.
         """
         return self.expected if self._lacking else None
 
@@ -67,11 +65,11 @@ class LogAssembler:
         self._lacking = False
 
     def skip_damage(self) -> None:
-        """Take the next frame wherever it begins: what came before it is damaged for good."""
+        """Take the next frame wherever it begins: those before it are damaged for good."""
         self._damaged = True
 
     def push(self, frame: Samples | Gap) -> list[Samples | Gap]:
-        """Take the frame that came next; give what is now known beyond what was known before."""
+        """Take the frame that came next; give what is new in it."""
         expected = self.expected
         if expected is None:
             if not self._may_jump():
@@ -103,7 +101,7 @@ class LogAssembler:
         return passed
 
     def _may_jump(self) -> bool:
-        """Whether what is missing here will never come. A hole that nobody marked is counted."""
+        """Whether what is missing here will never come. Counts a hole that has no mark."""
         if self._final and not self._damaged:
             self.counts.holes += 1
         return self._final or self._damaged

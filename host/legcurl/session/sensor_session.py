@@ -1,21 +1,19 @@
-"""One sensor's story: frames and notes in, events out, and nothing else decides.
+"""One sensor's frames and notes in, events out: the pure core of a station.
 
-The pure core of a station. It puts the frames in order, turns wire angles into degrees, blanks
-them where the sensor was blind, tells of faults and gaps, and hands the samples to the tracker.
-It never looks at a clock and never waits, so a recording of its items replays to the same
-events, byte for byte.
+It puts the frames in order, turns wire angles into degrees, blanks them where the sensor was blind,
+reports faults and gaps, and hands the samples to the tracker. It has no clock and never waits, so
+a recording of its items replays to the same events, byte for byte.
 
 A link that drops changes nothing here: the set stays open, and the samples that the sensor kept
-come in later as if nothing had been. Only the sensor can lose samples, and it says so with a gap.
-What it no longer held when the session began is not the session's loss; but a set that was under
-way at the first sample is incomplete (motion/set_builder.py).
+come in later. Only the sensor can lose samples, and it says so with a gap. What it no longer held
+when the session began is no gap; but a set that was under way at the first sample is incomplete
+(motion/set_builder.py).
 
 A sensor that restarts in mid-set loses its log and its clock, not the lifter's set. Session time
 is the clock of the first boot seen, carried on across restarts: the host measures how long the
-restart took (RestartNote), and the tracker sees a hole of that length. Where nobody measured,
-it depends. On a link that never broke, the restart was as short as a restart is, and
-RESTART_GUESS_US stands for it. After a broken link it may have been an hour: the open set ends
-there, interrupted, and what follows belongs to another.
+restart took (RestartNote), and the tracker sees a hole of that length. Without a measurement there
+are two cases. On a link that never broke, RESTART_GUESS_US stands for the length. After a broken
+link the restart may have taken an hour: the open set ends there, interrupted.
 """
 
 from __future__ import annotations
@@ -52,13 +50,13 @@ SampleReader = Callable[[Sequence[int], Sequence[float]], None]
 MissingReason = Literal["evicted", "overrun", "paused", "reboot", "unknown"]
 
 HEEDED_OPS = frozenset((Op.HELLO, Op.START))  # answers to any other change no event
-PROGRESS_S = 0.1  # ten pictures a second look alive; more is work for every sink
-# Further behind the sensor than this is worth a word. Nearer than that is one loss on the way.
+PROGRESS_S = 0.1  # ten pictures a second look smooth; more is work for every sink
+# A CatchingUp event comes when the sensor is further ahead. One loss on the way is less.
 CATCH_UP_S = 1.0
-# From the last sample before a restart to zero of the new clock, where nobody measured it: boot
+# From the last sample before a restart to zero of the new clock, where it was not measured: boot
 # ROM, MicroPython and imports. What the simulated sensor takes; not measured on boards yet.
 RESTART_GUESS_US = 1_500_000
-GAPS_WAITING = 8  # gaps in a row that are told apart; a sensor declares one, seldom two
+GAPS_WAITING = 8  # gaps in a row that get an event each; a sensor declares one, seldom two
 
 DEGREES = 360 / TURN  # of one wire step; exact in binary
 BLIND = STATUS_BLIND.value
@@ -80,11 +78,11 @@ class SessionCounts:
 
 
 class SensorSession:
-    """What one sensor's items mean.
+    """The session of one sensor.
 
-    `calibration` overrides the one that the sensor holds. `on_samples` is given what the tracker
-    is given, just before it: times in µs of session time and raw degrees. `nobody_to_ask` is for
-    recordings: see anglelog.py.
+    `calibration` overrides the one that the sensor holds. `on_samples` gets what the tracker gets,
+    just before it: times in µs of session time and raw degrees. `nobody_to_ask` is for recordings:
+    see log_assembler.py.
     """
 
     def __init__(
@@ -97,7 +95,7 @@ class SensorSession:
     ) -> None:
         self.counts = SessionCounts()
         self.log = LogAssembler(nobody_to_ask=nobody_to_ask)
-        self.heeded = True  # the last item meant something: a recording needs it
+        self.heeded = True  # the last item had an effect, so a recording needs it
         self._given = calibration
         self._progress_s = progress_s
         self._on_samples = on_samples
@@ -154,11 +152,11 @@ class SensorSession:
 
     @property
     def zero_us(self) -> int | None:
-        """Session time minus the present boot's clock; None while nobody knows."""
+        """Session time minus the present boot's clock; None while it is unknown."""
         return self._zero_us
 
     def push(self, item: Item) -> list[Event]:
-        """Take the item that came next; give what became known by it."""
+        """Take the item that came next; give the events that it leads to."""
         if self._finished:
             raise ValueError("This session is finished: start another for what comes next.")
         self.heeded = True
@@ -182,7 +180,7 @@ class SensorSession:
         elif isinstance(item, RestartNote):
             same = item.boot_id == self._boot_id
             if same and not self._restarted and self.next_index is not None:
-                # Under the id that it had: only the host's clock told.
+                # It kept its boot id: only the host's clock shows the restart.
                 self._leave_boot(item.boot_id)
             self._enter_boot(item.boot_id)
             if self._restarted and self._previous_zero_us is not None:
@@ -199,13 +197,13 @@ class SensorSession:
         return []
 
     def learnt(self) -> LearntNote | None:
-        """What another session must know to go on from here; None before there was a sample."""
+        """What another session needs to go on from here; None before the first sample."""
         if self._last_us is None:
             return None
         return LearntNote(self._tracker.direction, self._tracker.blind)
 
     def finish(self) -> list[Event]:
-        """Say what an end of all items right here means. The session takes none after it."""
+        """End here: give the events of what was open. The session takes no more items."""
         if self._finished:
             return []
         self._finished = True
@@ -229,7 +227,7 @@ class SensorSession:
         return []
 
     def _tell_behind(self, start: StreamStart) -> list[Event]:
-        """Say how much of the past comes before the present, if that is worth a word."""
+        """Say how much of the log comes before the present, if it is more than CATCH_UP_S."""
         expected = start.first if self.next_index is None else max(self.next_index, start.first)
         behind_us = (start.next - expected) * self._period_us
         since_us = self._due_us or 0
@@ -255,7 +253,7 @@ class SensorSession:
         return expected is not None and (self._hello is None or self._hello.next < expected)
 
     def _met(self, hello: Hello) -> list[Event]:
-        """Learn who answers. Told only when something about it is new."""
+        """Take a hello; an event only if something in it is new."""
         if not hello.speaks_ours:
             return []
         known = self._hello
@@ -298,14 +296,14 @@ class SensorSession:
         self._restarted = True
 
     def _replace_tracker(self, calibration: Calibration | None) -> list[Event]:
-        """End what is open and begin with nothing learnt."""
+        """End the open set and begin with nothing learnt."""
         events: list[Event] = [] if self._last_us is None else [*self._tracker.finish()]
         self._calibration = calibration
         self._tracker = SetTracker(calibration, progress_s=self._progress_s)
         return events
 
     def _take(self, run: Samples) -> list[Event]:
-        """Hand a run that is in order to the tracker, after what must be said before it."""
+        """Hand a run that is in order to the tracker; first the events that come before it."""
         if self._restarted or self._runs_backward(run):
             events = self._settle_restart(run)
         else:
@@ -365,17 +363,17 @@ class SensorSession:
 
     def _settle_restart(self, run: Samples) -> list[Event]:
         """Give a new clock, whose first run this is, its place in session time."""
-        told = self._restarted
+        told = self._restarted  # else only the run's time shows the restart
         zero_us = self._zero_us if told else None
         self._restarted = False
         self._previous_zero_us = None
-        self._gaps.clear()  # the one hole takes in whatever was declared around the restart
+        self._gaps.clear()  # the hole of the restart includes them
         due_us = self._due_us
-        if due_us is None:  # nothing was taken before: the session begins with this boot
+        if due_us is None:  # no sample was taken before: the session begins with this boot
             self._zero_us = 0
             return []
         if zero_us is not None and zero_us + run.t_us < due_us:
-            zero_us = None  # mismeasured: no sample is taken before the one before it
+            zero_us = None  # wrongly measured: samples would go back in time
         events: list[Event] = []
         unknown_length = zero_us is None and (self._link_broke or not told)
         if self._other_lever or unknown_length:
@@ -407,7 +405,7 @@ class SensorSession:
         start_us = self._due_us
         if start_us is None:
             if end_us is None:
-                return []  # neither before nor after them was anything
+                return []  # there is no sample before or after them
             start_us = end_us - sum(samples for samples, _ in gaps) * period_us
         events: list[Event] = []
         for at, (samples, reason) in enumerate(gaps, 1):
