@@ -1,4 +1,4 @@
-"""Addresses: one line of text that names a link and what is at its other end.
+"""Addresses: one line of text for a link and the sensor at its other end.
 
     serial:/dev/ttyACM0            a sensor on a serial port; `?baud=` for a real UART
     ble:NAME-OR-ADDRESS            a sensor by Bluetooth; `ble:` alone is the only one in range
@@ -6,9 +6,9 @@
     replay:FILE                    a recording; `?pace=fast` or a factor, else in recorded time
     sim:?lifter=steady&seed=7      the real firmware in front of a simulated machine
 
-`parse` turns the text into a frozen value that says everything a route needs; `str` turns it
-back. An existing device or recording may be named by its bare path. Anything else is a
-ConfigError that shows how an address is written, raised before anything is opened.
+`parse` turns the text into a frozen value with all that a route needs; `str` turns it back. The
+bare path of an existing device or recording is an address too. Anything else is a ConfigError
+that shows how an address is written, before any device is opened.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class BleAddress:
     """A sensor within range of this computer's Bluetooth.
 
     `target` is its name, its Bluetooth address (on macOS the UUID that stands for it), or at
-    least the last four digits of its sensor id; empty, it is whichever sensor is in range.
+    least the last four digits of its sensor id; empty: any sensor in range.
     """
 
     target: str = ""
@@ -103,7 +103,7 @@ Address = LiveAddress | ReplayAddress
 
 
 def parse(text: str) -> Address:
-    """Read an address; raise ConfigError, which shows the right form, if it is none."""
+    """Read an address. Raises ConfigError, which shows the right form."""
     scheme, colon, rest = text.partition(":")
     if colon and scheme in _READERS:
         return _READERS[scheme](text, rest)
@@ -178,7 +178,7 @@ _READERS = {"serial": _serial, "ble": _ble, "tcp": _tcp, "replay": _replay, "sim
 
 
 def _with_options(text: str, rest: str, known: tuple[str, ...]) -> tuple[str, dict[str, str]]:
-    """Split NAME?OPTION=VALUE&… and refuse options that this kind of address does not have."""
+    """Split NAME?OPTION=VALUE&…; ConfigError for an option that is not `known`."""
     name, _, query = rest.partition("?")
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
@@ -191,7 +191,7 @@ def _with_options(text: str, rest: str, known: tuple[str, ...]) -> tuple[str, di
 
 
 def _bare(text: str) -> Address:
-    """A path without a scheme, if it says by itself what it is."""
+    """A device or recording by its path alone."""
     try:
         mode = os.stat(text).st_mode
     except (OSError, ValueError):

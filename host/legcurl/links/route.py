@@ -1,4 +1,13 @@
-"""What every way to a sensor is: a `Route` that connects, and the `Link` that it gives."""
+"""A `Route` connects to one sensor, again and again; a `Link` is one connection that it made.
+
+A wired link has no buffer of its own: bytes that are not read stay where they are, the sensor
+finds its output full and keeps its place in its log. Bluetooth pushes its bytes, so there a link
+has a buffer with a limit and drops what does not fit; the host asks for it again. Either way a
+slow host costs neither memory nor samples.
+
+What outlives a connection (a simulated sensor's processes) belongs to the route. All else, from
+framing upwards, is the same for all routes (station/).
+"""
 
 from __future__ import annotations
 
@@ -54,7 +63,7 @@ class Route(Protocol):
 
     @property
     def wired(self) -> bool:
-        """Whether who holds the link holds the sensor: "Who may" in docs/protocol.md."""
+        """Whether having the link means having the sensor: "Who may" in docs/protocol.md."""
         ...
 
     async def connect(self) -> Link:

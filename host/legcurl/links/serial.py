@@ -1,13 +1,13 @@
 """A sensor on a serial port: USB, UART, or the pseudo-terminal of a simulated one.
 
 pyserial opens and configures the port; reading and writing go through the event loop on its
-file descriptor. Not through a transport of pyserial-asyncio: those drain the port on close,
-which holds the whole loop for as long as a dead device pleases, read ahead of their consumer,
-and report every pulled cable to the loop's exception handler.
+file descriptor. The transports of pyserial-asyncio do not fit: they drain the port on close,
+which blocks the loop while a device is dead, read ahead of their consumer, and report every
+pulled cable to the loop's exception handler.
 
-Opening may take seconds when a USB device is sick, so it happens in a thread. The port is locked
-(flock) against a second legcurl; programs that do not lock cannot be kept out, and the kernel's
-own exclusive mode would outlive a host that is killed while something else holds the port open.
+Opening may take seconds with a faulty USB device, so a thread does it. pyserial locks the port
+against a second legcurl (flock). The lock does not stop programs that lock nothing, but the
+kernel's exclusive mode would outlive a killed host while another process has the port open.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class SerialLink:
                 raise self._lost(error) from error
 
     async def close(self) -> None:
-        """Close the port; what was not sent yet is thrown away rather than waited for."""
+        """Close the port and discard what was not sent yet."""
         if self._closed:
             return
         self._closed = True
@@ -109,7 +109,7 @@ class SerialLink:
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_exception(self._lost(None))
-        with suppress(OSError, termios.error):  # the device has gone: nothing is left to discard
+        with suppress(OSError, termios.error):  # without its device there is nothing to discard
             self._port.reset_output_buffer()
         self._port.close()
 
@@ -140,7 +140,7 @@ class SerialLink:
 
 
 def check_port(address: SerialAddress) -> None:
-    """Open the port and close it again, for whoever opens it by other means: LinkError if not."""
+    """Open the port and close it again, before another program uses it. Raises LinkError."""
     _open(address).close()
 
 
@@ -162,7 +162,7 @@ def _close_unwanted(opening: asyncio.Future[serial.Serial]) -> None:
 
 
 def _explained(port: str, error: Exception) -> LinkError:
-    """Say what is wrong with a port that would not open, and what to do about it."""
+    """Why the port did not open, and what to do about it."""
     number = error.errno if isinstance(error, OSError) else None
     if number in MISSING:
         return PortNotFoundError(
@@ -190,7 +190,7 @@ def _ports_here() -> str:
 
 
 def who_may(port: str) -> str:
-    """Name the group that may open the device file, and the two ways into it."""
+    """The group that may open the device file, and the two ways to get access."""
     rule = 'or give the sensor a udev rule with TAG+="uaccess"'
     try:
         status = os.stat(Path(port).resolve())

@@ -1,13 +1,14 @@
-"""What may be asked of a simulated sensor, as the query of a `sim:` address.
+"""The options of a simulated sensor: the query of a `sim:` address.
 
 `parse_address("sim:?lifter=steady&seed=7&pace=fast")` gives frozen `SimOptions`; `.address()`
-gives the shortest address that means the same. Nothing is guessed: an unknown option, a value out
-of range, and an option that this version cannot honour are each a `ConfigError` that names what
-is allowed, because a simulation that quietly ignored `outages=3` would prove the wrong thing.
+gives the shortest address of the same options. An unknown option, a value out of range, and an
+option without effect are each a `ConfigError` that names what is allowed: a simulation that
+ignored `outages=3` would prove the wrong thing.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal
@@ -37,9 +38,9 @@ LINKS = ("serial", "tcp", "ble")
 ONLY_BLE = ("interval_ms", "mtu", "loss", "no_memory")
 NOT_BLE = ("corrupt", "drop", "double", "rough_link")  # of the faults
 
-# What can go wrong on request. What happens in time happens once, at a seeded moment in mid-set;
-# with lifter=installer it stands from shortly after the start, or comes again and again. The last
-# ones are in the sensor from the start.
+# A fault that has a moment happens once, at a seeded moment in mid-set; with lifter=installer it
+# lasts from shortly after the start, or comes again and again. The last four are there from the
+# start.
 FAULTS = {
     "no_magnet": "the magnet is lost for about a second",
     "weak_magnet": "the magnet moves too far away for some seconds; angles stay usable",
@@ -116,7 +117,7 @@ def parse_address(address: str) -> SimOptions:
 
 
 def options_from(pairs: list[tuple[str, str]]) -> SimOptions:
-    """Check names and values; raise ConfigError for the first that cannot be meant."""
+    """Read names and values. Raises ConfigError for the first invalid one."""
     chosen: dict[str, object] = {}
     for name, value in pairs:
         if name in chosen:
@@ -132,7 +133,7 @@ def options_from(pairs: list[tuple[str, str]]) -> SimOptions:
 
 
 def check_lifter(options: SimOptions) -> None:
-    """Refuse what would never happen with this lifter; raise ConfigError naming what would."""
+    """Raise ConfigError for an option that has no effect with this lifter."""
     from legcurl.simulator.families import LIFTERS
 
     if options.outages and LIFTERS[options.lifter].installs:
@@ -162,15 +163,7 @@ def _number(name: str, text: str, low: float, high: float) -> float:
 
 
 def _whole(name: str, text: str, low: int, high: int) -> int:
-    value = int(text) if text.isascii() and text.isdigit() else low - 1
-    if not low <= value <= high:
-        raise ConfigError(f"sim option {name}={text}: must be a whole number from {low} to {high}")
-    return value
-
-
-def _signed(name: str, text: str, low: int, high: int) -> int:
-    sign, digits = (-1, text[1:]) if text[:1] == "-" else (1, text)
-    value = sign * int(digits) if digits.isascii() and digits.isdigit() else low - 1
+    value = int(text) if re.fullmatch("-?[0-9]+", text) else low - 1
     if not low <= value <= high:
         raise ConfigError(f"sim option {name}={text}: must be a whole number from {low} to {high}")
     return value
@@ -205,7 +198,7 @@ def _link(text: str) -> str:
 
 
 def _check_link(options: SimOptions, given: Iterable[str]) -> None:
-    """Refuse what would do nothing on this link: it would prove the wrong thing."""
+    """Raise ConfigError for an option that has no effect on this link."""
     if options.link != "ble":
         defaults = SimOptions()
         for name in given:
@@ -244,5 +237,5 @@ _READERS = {
     "no_memory": lambda text: _number("no_memory", text, *NO_MEMORY_RANGE),
     "fault": _faults,
     "outages": lambda text: _whole("outages", text, *OUTAGES_RANGE),
-    "drift_ppm": lambda text: _signed("drift_ppm", text, *DRIFT_PPM_RANGE),
+    "drift_ppm": lambda text: _whole("drift_ppm", text, *DRIFT_PPM_RANGE),
 }

@@ -14,7 +14,7 @@ from legcurl.errors import LinkError, LinkLostError, PortNotFoundError
 from legcurl.links.address import TcpAddress
 from legcurl.links.route import PATIENCE_S, READ_BYTES, SILENCE_S
 
-CONNECT_TIMEOUT_S = 5.0  # the same network answers in milliseconds; a wrong host never does
+CONNECT_TIMEOUT_S = 5.0  # a host of the same network answers in milliseconds
 
 
 class TcpRoute:
@@ -54,7 +54,7 @@ class TcpRoute:
             raise LinkError(
                 f"{self.name}: cannot connect ({error.strerror or error}). Check host and network."
             ) from error
-        # What the network holds for us is out of the sensor's log, and more cannot be asked again.
+        # Samples in the system's buffer may have left the sensor's log: keep the buffer small.
         writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_BYTES)
         return TcpLink(reader, writer, self.name)
 
@@ -74,7 +74,7 @@ class TcpLink:
 
     async def read(self) -> bytes:
         """Wait for bytes; see Link."""
-        await asyncio.sleep(0)  # a full buffer would be read without giving way to anybody
+        await asyncio.sleep(0)  # reading a full buffer would keep other tasks from running
         try:
             chunk = await self._reader.read(READ_BYTES)
         except OSError as error:

@@ -1,14 +1,13 @@
 """One Bluetooth adapter, shared by every sensor that this program reaches through it.
 
-An adapter has one radio. BlueZ lets a program have one discovery at a time, and a connection that
-is begun while a scan is on fails on many adapters ("le-connection-abort-by-local"). So all who
-look for a sensor share one scan, connections are made one at a time, in the order in which they
-were asked for, and the scan stands aside for them. Nobody starves: a connection attempt is
-bounded in time by who makes it, a scan that has stood aside gets SLICE_S before the next
-connection, and only the time in which the radio really scanned counts as having looked.
+An adapter has one radio. BlueZ allows a program one discovery at a time, and a connection that
+begins during a scan fails on many adapters ("le-connection-abort-by-local"). So all searches share
+one scan, connections are made one at a time in the order of their requests, and the scan pauses
+for them. None starves: every connection attempt has a time limit, a scan that has paused gets
+SLICE_S before the next connection, and only time in which the radio scanned counts as searched.
 
-What a scan found is thrown away with it. The system's handle of a device does not outlive the
-adapter (unplugged and back it may have another number), and a sensor is found again in a second.
+The results of a scan end with it. The system's handle of a device does not outlive the adapter
+(plugged in again it may have another number), and a sensor is found again in a second.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ log = logging.getLogger(__name__)
 SLICE_S = 1.0  # of scanning between two connections: several advertisements of every sensor
 FRESH_S = 5.0  # a sensor in use advertises once a second; one not heard for so long may be gone
 SWITCH_S = 8.0  # to start or stop scanning; a healthy adapter takes milliseconds
-LOOK_AGAIN_S = 0.05  # at least, while the radio is somebody else's
+LOOK_AGAIN_S = 0.05  # at least, while the radio connects
 
 _adapters: WeakKeyDictionary[
     asyncio.AbstractEventLoop, WeakValueDictionary[tuple[str, object], Adapter]
@@ -56,7 +55,7 @@ def shared_adapter(name: str, scanner: type[BaseBleakScanner] | None) -> Adapter
 
 
 class Search:
-    """One look around, as part of the scan that all share."""
+    """One search, as part of the shared scan."""
 
     def __init__(self, sightings: dict[str, Sighting]) -> None:
         self._sightings = sightings
@@ -67,7 +66,7 @@ class Search:
 
     @property
     def scanned_s(self) -> float:
-        """For how long the radio has been looking for us."""
+        """How long the radio has scanned during this search."""
         since_s = self._since_s
         return self._scanned_s + (0.0 if since_s is None else monotonic() - since_s)
 
@@ -83,16 +82,16 @@ class Search:
         return [sighting for sighting in self.heard if sighting.seen_s >= fresh_s]
 
     async def news(self, until_s: float) -> None:
-        """Wait for the next advertisement, or until `scanned_s` is at least so much.
+        """Wait for the next advertisement, or until `scanned_s` is at least `until_s`.
 
-        Raises AdapterError if there is no looking with this adapter.
+        Raises AdapterError if this adapter cannot scan.
         """
         while not self._news.is_set() and (left_s := until_s - self.scanned_s) > 0:
             try:
                 async with asyncio.timeout(max(left_s, LOOK_AGAIN_S)):
                     await self._news.wait()
             except TimeoutError:
-                continue  # other turns may have come between: look at the time scanned
+                continue  # the radio may have done other things: look at the time scanned
         self._news.clear()
         if self._trouble is not None:
             raise self._trouble
@@ -102,18 +101,18 @@ class Search:
         self._since_s = monotonic()
 
     def end_turn(self) -> None:
-        """The radio has other things to do."""
+        """The radio scans no more."""
         self._scanned_s = self.scanned_s
         self._since_s = None
 
     def tell(self, trouble: LinkError | None = None) -> None:
-        """There is something new, or no hope."""
+        """There is an advertisement, or trouble that ends the search."""
         self._trouble = trouble
         self._news.set()
 
 
 class Adapter:
-    """See the module. Made by `shared_adapter`."""
+    """One adapter of an event loop. Made by `shared_adapter`."""
 
     def __init__(self, name: str, scanner: type[BaseBleakScanner] | None) -> None:
         self.name = name
@@ -124,12 +123,12 @@ class Adapter:
         self._scan: asyncio.Task[None] | None = None
         self._in_line = False  # it waits for its turn
         self._scanning = False
-        self._connecting = 0  # who wait for their turn
+        self._connecting = 0  # connections that wait for their turn
         self._changed = asyncio.Event()
 
     @asynccontextmanager
     async def search(self) -> AsyncIterator[Search]:
-        """Take part in the scan, which begins with the first and ends with the last who do."""
+        """Take part in the scan, which begins with the first search and ends with the last."""
         search = Search(self._sightings)
         self._searches.add(search)
         if self._scanning:
@@ -145,13 +144,13 @@ class Adapter:
             if not self._searches and scan is not None:
                 if self._in_line:
                     self._in_line = False
-                    self._scan = None  # whoever comes now begins another
+                    self._scan = None  # the next search begins another
                     scan.cancel()
                 await asyncio.wait({scan})
 
     @asynccontextmanager
     async def connecting(self) -> AsyncIterator[None]:
-        """Have the radio for a connection attempt, after those who asked before."""
+        """Have the radio for a connection attempt, after those that asked before."""
         self._connecting += 1
         self._changed.set()
         try:
@@ -185,11 +184,11 @@ class Adapter:
             search.tell(trouble)
 
     async def _scan_once(self) -> None:
-        """Scan until nobody looks any more, or somebody wants to connect."""
+        """Scan until the last search ends, or a connection waits."""
         scanner = BleakScanner(
             self._heard,
             service_uuids=[SERVICE],
-            # Otherwise BlueZ tells of a sensor that it knows only when its data change.
+            # Otherwise BlueZ reports a sensor that it knows only when its data change.
             bluez=_bluez_options(self.name),
             backend=self._backend,
         )
@@ -226,7 +225,7 @@ class Adapter:
             raise self._explained(error) from error
 
     async def _stop(self, scanner: BleakScanner) -> None:
-        """Stop scanning. That it was stopped already, or the adapter is gone, is no trouble."""
+        """Stop scanning, even if it was stopped already or the adapter is gone."""
         try:
             async with asyncio.timeout(SWITCH_S):
                 await scanner.stop()

@@ -1,8 +1,8 @@
-"""What bleak and the system below it complain of, as an error that says what to do.
+"""Errors of bleak and the system below it, as legcurl's errors with a remedy.
 
-bleak tells some troubles by type, some by the name of a D-Bus error, and a few by words alone;
-below it the D-Bus library lets plain OSErrors and EOFErrors through. Every one of them that is
-known is an error of ours with its remedy here, the rest keeps its words.
+bleak reports some troubles by type, some by the name of a D-Bus error, and a few by words alone;
+below it the D-Bus library lets plain OSErrors and EOFErrors through. Each known one becomes an
+AdapterError here; the others keep their words.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ LINUX = sys.platform == "linux"
 
 
 def adapter_trouble(error: Exception, adapter: str) -> AdapterError | None:
-    """The error of ours if this computer's Bluetooth is what is wrong, else None.
+    """The AdapterError if the fault is in this computer's Bluetooth, else None.
 
-    Looks through what an exception was raised from: bleak-retry-connector wraps what it met.
+    Looks at the causes of an exception too: bleak-retry-connector wraps what it caught.
     """
     for cause in _chain(error):
         found = _adapter_trouble(cause, adapter)
@@ -51,7 +51,7 @@ def adapter_trouble(error: Exception, adapter: str) -> AdapterError | None:
 
 
 def words_of(error: Exception) -> str:
-    """What an exception says, in one line, without a full stop."""
+    """The exception's message in one line, without a full stop."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:

@@ -1,4 +1,4 @@
-"""Our service on the air: its identifiers, and what a sensor advertises of itself.
+"""The sensor's Bluetooth service: its identifiers, and what a sensor advertises.
 
 "Bluetooth Low Energy" in docs/protocol.md is normative. Nothing here needs bleak.
 """
@@ -45,7 +45,7 @@ class Sighting:
         return f"{self.name or 'no name'} ({self.address}{strength}{busy})"
 
     def is_meant_by(self, target: str) -> bool:
-        """Whether this is what somebody calls `target`: see BleAddress."""
+        """Whether `target` stands for this sensor: see BleAddress."""
         wanted = target.casefold()
         return (
             not wanted
@@ -76,7 +76,7 @@ def read_advertised(payload: bytes | None) -> tuple[bool, str]:
 
 
 def is_address(target: str) -> bool:
-    """Whether a target is a Bluetooth address, or the UUID that macOS has in its place."""
+    """Whether a target is a Bluetooth address, or the UUID that stands for it on macOS."""
     digits = target.replace(":", "").replace("-", "")
     if not digits or any(digit not in "0123456789abcdefABCDEF" for digit in digits):
         return False

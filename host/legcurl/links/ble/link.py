@@ -3,19 +3,17 @@
     BleRoute.connect   look for it (adapter.py) → connect → check the table → subscribe
     BleLink            notifications → whole packets (receive_buffer.py) → read; write → requests
 
-The route looks for the sensor anew for every connection, so nothing that went stale (the system's
-handle of a device, the number of an adapter that was unplugged) keeps it from coming back. What
-a target leaves open is settled once: the first connection waits until every sensor in range had
-its say, and the later ones go to that same sensor as soon as it is heard.
+The route searches for the sensor before every connection, so stale things (the system's handle of
+a device, the number of an adapter that was unplugged) do no harm. If several sensors could be
+meant, the first connection waits until every sensor in range was heard, and later ones go to the
+same sensor as soon as it is heard.
 
-Everything that waits for the radio or the system is bounded in time, because neither can be
-relied on: BlueZ lets a write to a device that is gone hang for 30 s. Every connection that ended,
-however it did, is followed by `disconnect()`: bleak would keep its D-Bus connection otherwise,
-and BlueZ deliver each notification of the next connection twice.
+Every wait for the radio or the system has a limit: with BlueZ a write to a device that is gone
+hangs for 30 s. `disconnect()` follows every connection, however it ended: bleak would keep its
+D-Bus connection otherwise, and BlueZ would deliver each notification of the next one twice.
 
-Nobody is paired in the sense of the operating system. Whether it is our sensor that answers is
-settled above (security_headers.py), with a key that has to do with the sensor and not with the
-radio.
+The operating system pairs nothing. The station checks the sensor's identity
+(station/peer_authentication.py), with a key of the sensor and not of the radio.
 """
 
 from __future__ import annotations
@@ -62,17 +60,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 10.0  # for a sensor; it advertises several times a second, but radios are often deaf
+LOOK_S = 10.0  # for a sensor; it advertises several times a second, but a radio misses many
 SETTLE_S = 2.0  # until every sensor in range was heard, when a name may be that of several
-SETTLE_ANY_S = 3.0  # the same, when any sensor will do: here a wrong one would not be noticed
-# A host that vanished without a word has the sensor until its supervision timeout: 0.4 s with
-# BlueZ, up to 6 s elsewhere.
+SETTLE_ANY_S = 3.0  # the same for "any sensor": a user would not notice a wrong one
+# A host that vanished has the sensor until the supervision timeout: 0.4 s with BlueZ, up to 6 s
+# elsewhere.
 FREE_S = 4.0
 CONNECT_S = 15.0  # with discovery of services and subscriptions; usually one to three seconds
-ATTEMPTS = 2  # within CONNECT_S: the first often fails at once, for no reason that matters
+ATTEMPTS = 2  # within CONNECT_S: the first often fails at once
 WRITE_S = 5.0  # for one request; several hiccups of the radio, but not BlueZ's 30 s
 DISCONNECT_S = 5.0
-PATIENCE_S = 8.0  # for an answer: longer than WRITE_S, so that it is known which of them failed
+PATIENCE_S = 8.0  # for an answer: longer than WRITE_S, so that the message names the one at fault
 PIECE_MIN_BYTES = 20  # of the smallest MTU: 23 − 3
 PIECE_MAX_BYTES = 509  # of the largest that matters: 512 is the longest value there is
 LISTED = 6  # sensors named in a message
@@ -111,8 +109,8 @@ class BleRoute:
         self._address = address
         self._scanner = scanner
         self._client = client
-        self._adapter: Adapter | None = None  # held: whoever holds it shares it
-        self._settled: str | None = None  # identity of the sensor that the target turned out to be
+        self._adapter: Adapter | None = None  # kept: it is shared while it is referred to
+        self._settled: str | None = None  # identity of the sensor that was connected first
 
     async def connect(self) -> BleLink:
         """Look for the sensor and connect to it."""
@@ -120,11 +118,11 @@ class BleRoute:
         try:
             return await self._connect(self._adapter)
         except ServiceMissingError:
-            # The system remembered the table of an earlier firmware, and now does not.
+            # The system had kept the table of an earlier firmware; it is cleared now.
             return await self._connect(self._adapter)
 
     async def close(self) -> None:
-        """Nothing outlives a connection but what was learnt."""
+        """Give up the adapter."""
         self._adapter = None
 
     async def _connect(self, adapter: Adapter) -> BleLink:
@@ -154,14 +152,14 @@ class BleRoute:
                 await search.news(self._next_look_s(scanned_s))
 
     def _choose(self, search: Search, scanned_s: float) -> Sighting | None:
-        """The sensor that is meant, once that is certain, or None yet."""
+        """The sensor that the target names, or None while that is not certain."""
         target = self._address.target
         meant = [heard for heard in search.present if heard.is_meant_by(target)]
         same = [sighting for sighting in meant if _identity(sighting) == self._settled]
         if same:
             meant = same
         elif self._settled is not None and not (target and scanned_s >= LOOK_S):
-            return None  # a board that was replaced may answer to the name, but no neighbour
+            return None  # a replaced board may have the name; a neighbour is not taken for it
         elif scanned_s < self._settle_s():
             return None
         if len(meant) > 1:
@@ -180,7 +178,7 @@ class BleRoute:
         return SETTLE_S if target else SETTLE_ANY_S
 
     def _next_look_s(self, scanned_s: float) -> float:
-        """When to look even if nothing more is heard."""
+        """When to choose again even if nothing more is heard."""
         return min(moment for moment in (self._settle_s(), FREE_S, LOOK_S) if moment > scanned_s)
 
     async def _check_free(self, sighting: Sighting) -> None:
@@ -251,7 +249,7 @@ class BleLink:
 
     @property
     def left_out(self) -> int:
-        """Packets that nobody had room for; the sensor was, or will be, asked for them again."""
+        """Packets dropped because the buffer was full; the host asks for them again."""
         return self._inbox.left_out
 
     @property
@@ -282,7 +280,7 @@ class BleLink:
 
     async def read(self) -> bytes:
         """Wait for bytes; see Link. What came before a connection was lost is given first."""
-        await asyncio.sleep(0)  # a full buffer would be read without giving way to anybody
+        await asyncio.sleep(0)  # reading a full buffer would keep other tasks from running
         while True:
             if chunk := self._inbox.take(READ_BYTES):
                 self._stalled = self._inbox.full
@@ -304,7 +302,7 @@ class BleLink:
         self._check()
 
     async def close(self) -> None:
-        """Disconnect, whatever became of the connection; see Link."""
+        """Disconnect, even if the connection was lost; see Link."""
         self._end("closed")
         self._inbox = Inbox()
         client, self._client = self._client, None
@@ -321,7 +319,7 @@ class BleLink:
     async def _send(self, packet: bytes) -> None:
         assert self._client is not None, "write() comes after open()"
         assert self._requests is not None
-        if self._half_sent:  # an earlier request was given up half way: end it
+        if self._half_sent:  # an earlier request was cancelled half way: end it
             packet = b"\0" + packet
         self._half_sent = True
         size = self._requests.max_write_without_response_size
@@ -341,8 +339,8 @@ class BleLink:
         if self._inbox.full and not self._stalled:
             self._stalled = True
             log.warning(
-                "%s: nobody takes what it sends. The rest stays in its log, and is asked for when "
-                "somebody does.",
+                "%s: its samples are not read, and the buffer is full. The rest stays in its log "
+                "until they are.",
                 self._name,
             )
 

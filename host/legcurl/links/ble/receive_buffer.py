@@ -2,14 +2,12 @@
 
 A sensor's answers and samples come as two characteristics, each a stream of `COBS(frame) · 0x00`
 cut anywhere (docs/protocol.md). `push` takes a piece of either; `take` gives whole packets in the
-order in which they were completed, so whoever reads them sees one serial line.
+order in which they were completed, as on one serial line.
 
-Bluetooth has no flow control towards a program: what the sensor sends has been taken off the air
-before anybody asks whether there is room. When nobody reads for so long that the buffer is full,
-packets of samples are left out, and counted, until it was emptied. They are not lost: the sensor
-has them in its log, and the host asks again from the first index that it lacks as soon as it
-sees what comes after them, which is what a wired sensor's full output comes to as well. Answers
-are never left out for samples' sake.
+Bluetooth has no flow control towards a program. When nothing is read for so long that the buffer is
+full, it drops packets of samples, and counts them, until it is empty. No sample is lost: the
+sensor has them in its log, and the host asks again from the first index that it lacks when the
+next packets come. Answers have room of their own.
 """
 
 from __future__ import annotations
@@ -17,11 +15,11 @@ from __future__ import annotations
 from legcurl.protocol.frame import PACKET_LIMIT_BYTES
 
 SAMPLES_BYTES = 65_536  # six minutes at 100 Hz: as much as a Pico's log, so more is no use
-ANSWERS_BYTES = 32_768  # a host has one request under way: this is a sensor gone mad
+ANSWERS_BYTES = 32_768  # a host has one open request: only a faulty sensor sends so much
 
 
 class Inbox:
-    """What came and was not read yet."""
+    """What came and has not been read."""
 
     def __init__(self, limit: int = SAMPLES_BYTES) -> None:
         self.left_out = 0  # packets; see above
@@ -54,7 +52,7 @@ class Inbox:
             self._whole += packets
 
     def take(self, most: int) -> bytes:
-        """Give up to so many bytes, in order; b"" if there are none."""
+        """Give up to `most` bytes, in order; b"" if there are none."""
         taken = bytes(self._whole[:most])
         del self._whole[:most]
         if not self._whole:
@@ -68,6 +66,6 @@ def _completed(unfinished: bytearray, piece: bytes | bytearray) -> bytes:
     end = unfinished.rfind(0) + 1
     packets = bytes(unfinished[:end])
     del unfinished[:end]
-    # Longer than any packet: the decoder will say so of what is kept, and the rest adds nothing.
+    # Longer than any packet: what is kept is enough for the decoder to count it.
     del unfinished[PACKET_LIMIT_BYTES:]
     return packets
