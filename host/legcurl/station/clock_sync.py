@@ -3,16 +3,17 @@
 Durations never come from here; they come from sensor time alone. In go pings, each with the
 host's times of sending and receiving and the sensor's time between them; out comes a straight
 line. The sensor read its clock somewhere within the round trip, and the shortest round trip in a
-while says best where (minimum delay; NTP's clock filter does the same): on a wire, in its middle.
-Over Bluetooth both ways wait for the connection's next event, and the answer, which is ready just
-after one, waits the whole interval for the next. The shortest round trip is then that of a request
-which went at once, and all of it came after the reading (THERE_BY_RADIO). One such ping from each
-twenty seconds makes a point, and a regression through the points tells how fast the two crystals
-drift apart. Points off the line, and points of long round trips, are left out.
+while leaves the least open (minimum delay; NTP's clock filter does the same). On a wire the reading
+is taken to be in its middle. Over Bluetooth both ways wait for the connection's next event, and the
+answer, which is ready just after one, waits the whole interval for the next: the shortest round
+trip is that of a request which went at once, and all of it came after the reading
+(THERE_BY_RADIO). The best ping of each twenty seconds is a point, and a regression through the
+points gives the drift between the two crystals. Points off the line, and points of long round
+trips, are left out.
 
-A host that was suspended, or a sensor that was restarted unnoticed, moves the offset for good.
-Then pings disagree with the line by more than their round trip allows; STRANGERS of them in a
-row begin a new line.
+A host that was suspended, or a sensor that restarted unnoticed, moves the offset for good. Then
+pings disagree with the line by more than their round trip allows; after CONTRADICTIONS of them in
+a row a new line begins.
 
 All times of the host are seconds of one monotonic clock. Sensor times are 64 bits of µs on the
 wire, so nothing here wraps.
@@ -29,13 +30,13 @@ _T = TypeVar("_T")
 # How often to ping, once the first few are through. No multiple or fraction of a frame's time
 # (50 to 1000 ms), so that pings do not meet the same part of a frame each time.
 PING_EVERY_S = 2.414
-POINT_EVERY_S = 20.0  # eight pings: one of them finds the link idle
+POINT_EVERY_S = 20.0  # eight pings, of which one or more find the link idle
 POINTS_MAX = 48  # 16 minutes: a crystal's temperature is steady for so long
 DRIFT_POINTS_MIN = 4
 DRIFT_SPAN_MIN_S = 60.0  # 1 ms of jitter over less would look like 17 ppm and more
-DRIFT_MAX = 500e-6  # ten times what a crystal may have; more is a mistake, and is not followed
+DRIFT_MAX = 500e-6  # ten times what a crystal may have; more is an error of measurement
 REMEMBERED_S = 0.5  # round trip of what is only remembered: any ping is better
-STRANGERS = 3  # pings that contradict the line before it is given up
+CONTRADICTIONS = 3  # pings that contradict the line before it is given up
 TOLERANCE_S = 0.02  # what a ping may contradict the line by, besides its round trip
 THERE_BY_WIRE = 0.5  # of a shortest round trip, what went by before the sensor read its clock
 THERE_BY_RADIO = 0.0
@@ -62,16 +63,11 @@ class ClockModel:
         self._there = there
         self._points: list[_Point] = []  # the best ping of each stretch, oldest first
         self._stretch = 0  # number of the stretch that the last point belongs to
-        self._strangers: list[_Point] = []
+        self._contradicting: list[_Point] = []
         self._centre_s = 0.0
         self._offset_s = 0.0
         self._drift = 0.0
         self._uncertainty_s = float("inf")
-
-    @property
-    def known(self) -> bool:
-        """Whether a ping has come through."""
-        return bool(self._points)
 
     @property
     def points(self) -> int:
@@ -80,18 +76,18 @@ class ClockModel:
 
     @property
     def drift_ppm(self) -> float:
-        """How much the host's clock gains on the sensor's, in millionths."""
+        """How much the host's clock gains on the sensor's, in parts per million."""
         return self._drift * 1e6
 
     @property
     def uncertainty_s(self) -> float:
-        """What the best round trip leaves open: half of it, where it is taken at its middle."""
+        """How far the line may be off, from the best round trip: on a wire, half of it."""
         return self._uncertainty_s
 
     @property
     def doubted(self) -> bool:
-        """Whether the last ping contradicted the line: more of them will settle it."""
-        return bool(self._strangers)
+        """Whether the last ping contradicted the line: then the next ones decide."""
+        return bool(self._contradicting)
 
     @property
     def rate(self) -> float:
@@ -107,17 +103,17 @@ class ClockModel:
         read_s = sent_s + self._there * round_trip_s
         point = _Point(sensor_s, read_s - sensor_s, round_trip_s)
         if self._contradicts(point):
-            self._strangers.append(point)
-            if len(self._strangers) < STRANGERS:
+            self._contradicting.append(point)
+            if len(self._contradicting) < CONTRADICTIONS:
                 return
-            self._points = self._strangers
+            self._points = self._contradicting
         else:
             self._keep(point, int(received_s // POINT_EVERY_S))
-        self._strangers = []
+        self._contradicting = []
         self._draw()
 
     def remember(self, host_s: float, sensor_us: int) -> None:
-        """Take a time that is roughly right, of another process or another answer, until a ping."""
+        """Take a rough time, from another process or answer, until the first ping."""
         sent_s = host_s - self._there * REMEMBERED_S
         self.ping(sent_s, sensor_us, sent_s + REMEMBERED_S)
 
@@ -163,7 +159,7 @@ class ClockModel:
         del self._points[:-POINTS_MAX]
 
     def _draw(self) -> None:
-        """Lay the line through the points that can be believed."""
+        """Lay the line through the points without the outliers."""
         points = self._points
         usual_s = median(point.round_trip_s for point in points)
         points = [point for point in points if point.round_trip_s <= 2 * usual_s + OUTLIER_MIN_S]
@@ -187,7 +183,7 @@ class ClockModel:
         self._drift = min(max(slope / spread, -DRIFT_MAX), DRIFT_MAX)
 
     def _open_s(self, round_trip_s: float) -> float:
-        """How far the reading may have been from where it is taken to be."""
+        """How far the reading may be from where it is taken to be, in a round trip."""
         return round_trip_s * max(self._there, 1 - self._there)
 
     def _miss(self, point: _Point) -> float:

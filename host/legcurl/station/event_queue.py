@@ -1,10 +1,9 @@
-"""Where a station's items go: onto record, through the session, and as events to one reader.
+"""A station's items go into its recording, through the session, and as events to one reader.
 
-The order matters: an item is on record before anything is said about it, so a recording never
-lacks what somebody has already seen. Frames that the session could not use are left out (they were
-known already, or will be sent again), so that in a recording any jump is a hole. Events wait in a
-buffer with a limit; the feed stops taking from its source while the buffer is full, and what is not
-taken waits in the sensor's log.
+An item is recorded before its events are read, so a recording never lacks what a person has seen.
+Frames that the session could not use are not recorded (they were known already, or will be sent
+again), so in a recording any jump is a hole. The queue of events has a limit; while it is full the
+feed takes nothing from its link, and the samples wait in the sensor's log.
 """
 
 from __future__ import annotations
@@ -20,10 +19,9 @@ from legcurl.session.sensor_session import Item, SensorSession
 if TYPE_CHECKING:
     from legcurl.events import Event
 
-# A minute and a half of a live set. What a single read from a link brings (links.READ_BYTES) may
-# come on top.
+# A minute and a half of a live set. One read from a link (route.READ_BYTES) may exceed it.
 EVENTS_WAITING = 1000
-RESTORED_AT_ONCE = 64  # items of a journal before others have their turn in the event loop
+RESTORED_AT_ONCE = 64  # items of a journal before other tasks of the event loop run
 
 
 class Recorder(Protocol):
@@ -34,12 +32,12 @@ class Recorder(Protocol):
         ...
 
     def close(self) -> None:
-        """No more will come from this station."""
+        """This station writes no more."""
         ...
 
 
 class Intake:
-    """Takes items from a feed; gives events to the one who calls `get`."""
+    """Takes items from a feed; gives events to one reader."""
 
     def __init__(
         self,
@@ -67,7 +65,7 @@ class Intake:
         await self._room.wait()
 
     def take(self, items: list[Item]) -> None:
-        """Consume what came, in its order. Raises StoreError if it cannot be recorded."""
+        """Take what came, in its order. Raises StoreError if it cannot be recorded."""
         if self._recorder is None and self._open_recorder is not None:
             self._recorder = self._open_recorder()
         events, heeded = self._push(items)
@@ -77,7 +75,7 @@ class Intake:
         self._tell()
 
     async def restore(self, items: Iterable[Item]) -> Item | None:
-        """Consume what is on record already, no faster than events are read; gives the last."""
+        """Take recorded items, no faster than the events are read; gives the last item."""
         last: Item | None = None
         recorded = iter(items)
         while batch := list(islice(recorded, RESTORED_AT_ONCE)):
@@ -89,7 +87,7 @@ class Intake:
         return last
 
     def finish(self) -> None:
-        """There will be no more items: say what that means, and end the events."""
+        """No more items come: give what was open as events, and end them."""
         self._events.extend(self.session.finish())
         self._finished = True
         self._tell()
@@ -105,7 +103,7 @@ class Intake:
         while not self._events:
             if self._finished:
                 return None
-            # A future and no asyncio.Event: this is waited for ten times a second and station.
+            # A future costs less than an asyncio.Event; ten a second for each station.
             self._reader = asyncio.get_running_loop().create_future()
             await self._reader
         event = self._events.popleft()
@@ -114,7 +112,7 @@ class Intake:
         return event
 
     def _push(self, items: list[Item]) -> tuple[list[Event], list[Item]]:
-        """What items mean, and those of them that meant something."""
+        """The events of some items, and the items that had an effect."""
         events: list[Event] = []
         heeded: list[Item] = []
         for item in items:

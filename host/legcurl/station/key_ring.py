@@ -1,13 +1,9 @@
-"""Keys of sensors: what they prove, and the ring that this computer keeps them on.
+"""The file in which this computer keeps the keys of its sensors.
 
-"Who may" in docs/protocol.md, as bytes. A key is 32 random bytes that one sensor and the hosts
-paired with it have in common; it is made here, goes to the sensor over its cable (`Op.KEY_PUT`)
-and never over the air. Over the air go codes of it: `authorized_request` shows that we have it,
-`proof` is what the sensor must answer to show the same.
-
-The ring is a JSON file of its owner's alone. It is read anew at each use, so that a sensor paired
-by one program is known to another that runs; it is replaced whole, under a lock. No key is ever
-logged or part of a message: `key_id` names a key.
+A key is 32 random bytes that one sensor and its paired hosts share ("Who may" in docs/protocol.md);
+it goes to the sensor over its cable and never over the air. The ring is a JSON file that only its
+owner may read. It is read at each use, so a running program knows a sensor that another one has
+paired; it is replaced whole, under a lock. No key is in a log or a message: `key_id` names a key.
 """
 
 from __future__ import annotations
@@ -41,7 +37,7 @@ class PairedSensor:
     key: bytes = field(repr=False)
 
     def is_meant_by(self, target: str) -> bool:
-        """Whether this is what an address calls `target`: its name, or its id or the end of it."""
+        """Whether `target` is its name, its id or the end of its id."""
         wanted = target.casefold()
         if not wanted:
             return False
@@ -103,7 +99,7 @@ class KeyRing:
         except OSError as error:
             raise ConfigError(
                 f"The key ring {self.path} cannot be read ({error.strerror}): it must belong to "
-                "the user who runs legcurl."
+                "the user that runs legcurl."
             ) from error
         if mode & OTHERS:
             raise ConfigError(
@@ -140,10 +136,7 @@ class KeyRing:
 
 
 def ring_path() -> Path:
-    """Where the ring of this user is: $LEGCURL_KEYS, else legcurl/keys.json of the user's config.
-
-    The config folder is $XDG_CONFIG_HOME, else ~/.config.
-    """
+    """$LEGCURL_KEYS, else legcurl/keys.json in $XDG_CONFIG_HOME, else in ~/.config."""
     named = os.environ.get(RING_ENVIRONMENT)
     if named:
         return Path(named)

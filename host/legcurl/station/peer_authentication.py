@@ -1,16 +1,15 @@
-"""Whether it is our own sensor that answers over the radio, and our leave to change it.
+"""A sensor proves its identity over the radio; the host proves that it may change the sensor.
 
-"Who may" in docs/protocol.md, from the host's side. Over a cable there is nothing to ask: who
-holds it holds the sensor. Over Bluetooth anybody can answer under any name. A computer that has
-the key of a sensor has it prove, on every connection and before anything else of it counts, that
-it has the same one: with a nonce that was never used, so that what was overheard proves nothing.
-A computer without the key takes what comes, and says so, because reading is open to everybody.
+"Who may" in docs/protocol.md, from the host's side. Over a cable no proof is needed. Over Bluetooth
+any device can answer under any name. If this computer has the sensor's key, the sensor proves on
+every connection that it has the same one, and its frames are ignored until then. The proof is of
+a nonce that was never used, so an overheard proof is worth nothing. Without a key the host reads
+what comes, because reading is open to all, and logs that.
 
-The key is found by the id that the sensor claims, and an impostor may claim one that nobody has a
-key for. So a device without a key of ours is taken only where none is expected: not in the place of
-a sensor that has proved itself to this station, and not under a name or an id by which the key ring
-knows a sensor. A Bluetooth address is on no ring; whoever gives one in place of a name does
-without the second.
+The host finds the key by the id that the device claims, and an impostor may claim an id without a
+key. So unknown devices are accepted only if no paired sensor is expected: not in the place of a
+sensor that has proved its identity to this station, and not under a name or an id of the key ring.
+A ring holds no Bluetooth addresses, so a target that is one has only the first protection.
 """
 
 from __future__ import annotations
@@ -30,12 +29,12 @@ from legcurl.station.request_client import Exchange
 
 log = logging.getLogger(__name__)
 
-# What the sensor does over the radio only for who has the key.
+# What the sensor does over the radio only with its key.
 CHANGES = frozenset((Op.SETTINGS_PUT, Op.CALIBRATION_PUT, Op.REBOOT, Op.BOOTLOADER))
 
 
 class Keys(Protocol):
-    """Where the keys of this computer's sensors are."""
+    """The keys of this computer's sensors."""
 
     def key(self, sensor_id: str) -> bytes | None:
         """The key of that sensor, or None if this computer has none."""
@@ -47,7 +46,7 @@ class Keys(Protocol):
 
 
 class Guard:
-    """Looks after one station's sensor, which its address calls `target` if it says so at all."""
+    """For one station. `target` is what its address calls the sensor; empty: any in range."""
 
     def __init__(self, name: str, keys: Keys, target: str = "") -> None:
         self._name = name
@@ -57,9 +56,9 @@ class Guard:
         self._proved: str | None = None  # id of the sensor that last proved itself
 
     async def check(self, exchange: Exchange, hello: Hello) -> None:
-        """Return if this is the sensor whose key we have, or if we have none for who is meant.
+        """Return if the sensor has proved its identity, or if no paired sensor is expected.
 
-        Raises WrongKeyError or ImpostorError, and what asking may raise.
+        Raises WrongKeyError, ImpostorError, and what RequestClient.ask raises.
         """
         key = self._keys.key(hello.sensor_id)
         who = f"{self._name}: sensor {hello.sensor_id} ({hello.name or 'no name'})"
@@ -94,13 +93,13 @@ class Guard:
         self._proved = hello.sensor_id
 
     async def granted(self, exchange: Exchange, hello: Hello, op: Op, payload: bytes) -> Answer:
-        """Have something changed, with the key. Raises RequestRefusedError without one."""
+        """Send a request that changes the sensor. Raises RequestRefusedError without a key."""
         key = self.key_of(hello)
         challenge = await exchange.granted(
             Op.CHALLENGE, lambda number: encode_request(number, Op.CHALLENGE)
         )
         nonce = challenge.payload
-        # Once: the nonce is used up by the first, and a second would be refused in its place.
+        # Sent once: the first uses the nonce up, so a second would be refused.
         return await exchange.granted(
             Op.AUTHORIZED,
             lambda number: authorized_request(number, op, payload, key, nonce),
@@ -119,7 +118,7 @@ class Guard:
         return key
 
     def _expected(self) -> str | None:
-        """Id of a sensor that this one, which has no key of ours, is in the place of."""
+        """Id of the paired sensor that should answer, if there is one."""
         if self._proved is not None:
             return self._proved
         meant = (sensor for sensor in self._keys.sensors() if sensor.is_meant_by(self._target))

@@ -1,18 +1,15 @@
-"""Talking to what is at the other end of one link: frames that come in, requests and answers.
+"""Requests and their answers on one link, among the frames that come in.
 
-The sample path only passes through here; `receive` gives every frame in the order of the wire.
-`ask` sends a request and waits for the answer of the same id and op, one request at a time as the
-protocol wants it, repeating it while nothing comes. Somebody must be receiving meanwhile.
-
-Answers that nobody waits for (a repeated request is answered twice) are counted and go no
-further, so that a late word cannot be taken for a new one.
+`receive` gives every frame in the order of the wire. `ask` sends a request and waits for the answer
+with the same id and op, one request at a time as the protocol wants it, and repeats it while
+nothing comes; another task must receive meanwhile. An answer to no open request is dropped: a
+repeated request is answered twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import monotonic
 
 from legcurl.concurrency import until_first
@@ -37,29 +34,20 @@ from legcurl.protocol.requests import (
 
 REPEAT_S = 1.0  # "MAY repeat a request after one second": docs/protocol.md
 BUSY_PAUSE_S = 0.2
-HEARD_BYTES = 256  # of what a stranger says first: enough to know a prompt or a GPS by
+HEARD_BYTES = 256  # of what comes first: enough to know a MicroPython prompt or a GPS
 IDS = 256
 
-Request = Callable[[int], bytes]  # from the id to the bytes: see commands.py
+Request = Callable[[int], bytes]  # from the id to the bytes: see requests.py
 
 
 class NoAnswerError(LinkLostError):
-    """A request was repeated until patience was at its end, and no answer came."""
-
-
-@dataclass(slots=True)
-class ExchangeCounts:
-    """What went beside the plan. What was wrong with bytes is in the decoder's counts."""
-
-    repeated_requests: int = 0
-    unasked_answers: int = 0
+    """A request was repeated for `patience_s`, and no answer came."""
 
 
 class Exchange:
     """One conversation over one link."""
 
     def __init__(self, link: Link, *, name: str, patience_s: float, first_id: int = 0) -> None:
-        self.counts = ExchangeCounts()
         self.decoder = FrameDecoder()
         self.received_s = 0.0  # host's monotonic time at which the last bytes came
         self.answered_s = 0.0  # the same for the bytes that held the last answer waited for
@@ -89,8 +77,7 @@ class Exchange:
     ) -> Answer:
         """Ask until an answer comes that is not "busy"; it may still be a refusal.
 
-        Without `repeats` the request is sent once, however long the answer takes.
-        Raises NoAnswerError when patience is at its end, LinkLostError when the link is.
+        Without `repeats` the request is sent once. Raises NoAnswerError, LinkLostError.
         """
         patience_s = self._patience_s if patience_s is None else patience_s
         async with self._turn:
@@ -124,7 +111,7 @@ class Exchange:
         return answer
 
     def abandon(self) -> None:
-        """Nobody receives any more: whoever waits for an answer is told at once."""
+        """The link is given up: a request that waits for its answer fails at once."""
         if self._expected is not None and self._answer is not None and not self._answer.done():
             self._answer.set_exception(LinkLostError(f"{self._name} went away before it answered."))
 
@@ -133,10 +120,7 @@ class Exchange:
         await self._asking.wait()
 
     async def greet(self) -> Hello:
-        """Find out who is there.
-
-        Raises NotASensorError for a stranger, ProtocolVersionError if we cannot talk on.
-        """
+        """Say hello. Raises NotASensorError, ProtocolVersionError."""
         try:
             hello = read_hello(await self.granted(Op.HELLO, hello_request))
         except NoAnswerError as error:
@@ -159,19 +143,18 @@ class Exchange:
                 async with asyncio.timeout(REPEAT_S if repeats else None):
                     return await asyncio.shield(self._answer)
             except TimeoutError:
-                self.counts.repeated_requests += 1
+                continue
 
     def _take(self, answer: Answer) -> bool:
-        """Hand an answer to who waits for it; say whether somebody did."""
+        """Give an answer to the open request; False if it belongs to none."""
         if (answer.id, answer.op) != self._expected or self._answer is None or self._answer.done():
-            self.counts.unasked_answers += 1
             return False
         self.answered_s = self.received_s
         self._answer.set_result(answer)
         return True
 
     def _about_stranger(self) -> str:
-        """Say what answers instead of a sensor, as far as its bytes tell."""
+        """Say what answers instead of a sensor, as far as its bytes show."""
         heard = bytes(self._heard)
         if b">>>" in heard or b"MicroPython" in heard:
             return (
@@ -191,23 +174,19 @@ class Exchange:
 
 
 async def probe(route: Route) -> Hello:
-    """Connect, find out who is there, and leave."""
+    """Connect, say hello, and disconnect. Raises as `greet`."""
     link = await route.connect()
     try:
         exchange = Exchange(link, name=route.name, patience_s=route.patience_s)
-        found: list[Hello] = []
-
-        async def greet() -> None:
-            found.append(await exchange.greet())
 
         async def receive() -> None:
             while await exchange.receive() is not None:
                 pass
 
-        await until_first(receive(), greet())
-        if not found:
+        hello = await until_first(exchange.greet(), receive())
+        if hello is None:
             raise NotASensorError(f"{route.name} ended before it said who it is.")
-        return found[0]
+        return hello
     finally:
         await link.close()
 

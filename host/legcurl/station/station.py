@@ -4,10 +4,9 @@
         async for event in station.events():
             ...
 
-A station joins parts that do not know of each other: a feed (live_feed.py) keeps items coming; the
-intake (event_queue.py) records them, has the session say what they mean, and holds the events for
-their one reader. It is the same for every kind of address; only on a recording there is nobody
-to ask, and requests say so.
+A feed (live_feed.py) keeps items coming; the event queue records them, has the session turn them
+into events, and holds these for their one reader. A station is the same for every kind of address;
+only a recording takes no requests.
 """
 
 from __future__ import annotations
@@ -61,18 +60,18 @@ def open_station(
 
     `calibration` overrides the sensor's own. `record` names a new file for all that comes in.
     With `history` the stream begins with what the sensor's log still holds, so that a host that
-    was restarted in mid-set finds the whole set; without, it begins now. `prompt_ms` asks a sensor
-    on a cable to send samples when they are so old, and not when a frame is full, for somebody who
-    looks on (feed.PROMPT_MS); it costs bytes.
+    was restarted in mid-set finds the whole set; without, it begins now. With `prompt_ms` a sensor
+    on a cable sends samples when they are so old, and not when a frame is full, for a person who
+    watches (live_feed.PROMPT_MS); it costs bytes.
 
     `keys` are those of the gym's sensors, by default this user's key ring; over Bluetooth, a sensor
-    that we have a key for has to prove that it is that sensor (security_headers.py). `on_samples`
-    is given all samples, just before the events that follow from them.
+    whose key is known has to prove its identity (peer_authentication.py). `on_samples` gets all
+    samples, just before the events that follow from them.
 
-    With a `journal` the station begins with what earlier ones took and keeps what it takes; it is
-    there whether or not the sensor is, and tells of a first connection that fails as of any other.
+    With a `journal` the station begins with what earlier ones took and keeps what it takes; it
+    opens without the sensor too, and a first connection that fails is an event as any other.
 
-    Entering raises LinkError, SensorError, StoreError or InputError if that cannot be.
+    Entering raises LinkError, SensorError, StoreError or InputError.
     """
     address = parse(address) if isinstance(address, str) else address
 
@@ -105,7 +104,7 @@ def open_station(
 
 @dataclass(frozen=True, slots=True)
 class StationCounts:
-    """What went beside the plan since a station was opened."""
+    """What has gone wrong since a station was opened."""
 
     damaged_frames: int = 0  # packets of which no frame came
     restarts: int = 0  # of the sensor
@@ -117,7 +116,7 @@ class StationCounts:
 
 
 class Station:
-    """One sensor's events, and a way to ask it. Made by `open_station`."""
+    """One sensor's events, and requests to it. Made by `open_station`."""
 
     def __init__(self, name: str, feed: Feed, intake: Intake) -> None:
         self.name = name
@@ -142,28 +141,28 @@ class Station:
 
     @property
     def hello(self) -> Hello | None:
-        """Who the sensor is, as it last said; None until it has."""
+        """The sensor's last hello; None before the first."""
         return self.session.hello
 
     def events(self) -> AsyncIterator[Event]:
         """All events, to one reader, until the sensor or recording has ended or `stop` is called.
 
-        Raises what made it impossible to go on, after the last event that could be told.
+        After the last event it raises the error that ended the feed, if one did.
         """
         return _Events(self._intake, self._task, self._note)
 
     async def stop(self) -> None:
-        """Take nothing more; the events end with what an end right here means."""
+        """Take nothing more; an open set ends here, interrupted, and so do the events."""
         self._stopping = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
 
     async def request(self, op: Op, payload: bytes = b"") -> Answer:
-        """Ask the sensor anything of docs/protocol.md. Raises RequestRefusedError, LinkLostError.
+        """Send a request of docs/protocol.md. Raises RequestRefusedError, LinkLostError.
 
-        Over Bluetooth, changes are asked for with the sensor's key. Works whether or not anybody
-        reads the events meanwhile.
+        Over Bluetooth, a change is sent with the sensor's key. The events need not be read
+        meanwhile.
         """
         if self._live is None:
             raise ConfigError(f"{self.name} is a recording: there is no sensor to ask.")
@@ -175,7 +174,7 @@ class Station:
         return await exchange.granted(op, lambda number: encode_request(number, op, payload))
 
     def require_leave(self) -> None:
-        """Raise RequestRefusedError if the sensor would not be changed, for want of its key."""
+        """Raise RequestRefusedError if a change of the sensor needs a key that is missing."""
         if self._live is not None and self._live.guard is not None and self.hello is not None:
             self._live.guard.key_of(self.hello)
 
@@ -192,20 +191,20 @@ class Station:
         return read_json(await self.request(Op.SETTINGS_PUT, json.dumps(fields).encode()))
 
     async def identify(self, seconds: int) -> None:
-        """Let the sensor blink, to find the machine."""
+        """Have the sensor blink, to find the machine."""
         await self.request(Op.IDENTIFY, bytes((seconds,)))
 
     def wall_time_s(self, t_s: float) -> float | None:
-        """Wall time, in seconds since 1970, of an event's time; None while nobody can tell.
+        """Wall time, in seconds since 1970, of an event's time; None while it is unknown.
 
-        The moments of a set never move against each other, whatever is done to the host's clock
-        (clock.WallTimes). Ask after the event was read, not before.
+        The moments of a set never move against each other (wall_clock.WallTimes). Ask after the
+        event was read, not before.
         """
         t_us = round(t_s * 1e6)
         return self._wall_times.at(t_us, self._wall_line(t_us, t_us))
 
     def clock_note(self) -> ClockNote | None:
-        """How the clocks lie now; None before there is a sample."""
+        """How the clocks lie now; None before the first sample."""
         zero_us, t_us = self.session.zero_us, self.session.time_us
         if zero_us is None or t_us is None:
             return None
@@ -218,7 +217,7 @@ class Station:
         return note
 
     def age_s(self, t_s: float) -> float | None:
-        """How long ago a moment of the events' time was; None while nobody can tell."""
+        """How long ago a moment of the events' time was; None while it is unknown."""
         zero_us = self.session.zero_us
         if self._live is None or zero_us is None:
             return None
@@ -227,7 +226,7 @@ class Station:
 
     @property
     def counts(self) -> StationCounts:
-        """What went beside the plan so far."""
+        """What has gone wrong so far."""
         damaged = 0 if self._live is None else self._live.damaged_frames
         return StationCounts(damaged, self.session.counts.restarts)
 
@@ -236,7 +235,7 @@ class Station:
         return None if live is None else live.clock.wall_line(t_us, known_us, self.session.zero_us)
 
     def _note(self, event: Event) -> None:
-        """An event is read: give the set that it begins or ends its place in wall time."""
+        """An event is read: if a set begins or ends with it, fix the set's wall time."""
         if isinstance(event, SetStarted):
             start_us, known_us = round(event.start_s * 1e6), round(event.t_s * 1e6)
             self._wall_times.begin(start_us, self._wall_line(start_us, known_us))
@@ -245,7 +244,7 @@ class Station:
             self._wall_times.end(start_us, end_us, self._wall_line(start_us, end_us))
 
     async def _begin(self) -> None:
-        """Start the feed; returns when it is ready, raises what prevents it."""
+        """Start the feed; returns when it is ready, raises the error that ends it before."""
         self._task = asyncio.create_task(self._run(), name=f"station {self.name}")
         ready = asyncio.create_task(self._feed.ready.wait())
         try:

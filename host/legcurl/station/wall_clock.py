@@ -1,4 +1,4 @@
-"""The wall's clock for people: which wall time a moment of the sensor's clock was."""
+"""Wall time of a moment of the sensor's clock, for people."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from legcurl.session.annotations import WALL_UNKNOWN, ClockNote
 from legcurl.station.clock_sync import _T
 
 PAST_KEPT = 4096  # notes of an earlier process: eleven hours of them
-CLOCK_WAS_SET_S = 2.0  # no clock runs so wrong by itself between two looks at it
-SETS_KEPT = 64  # whose wall time can still be asked for: more than anybody has on a screen
+CLOCK_WAS_SET_S = 2.0  # between two notes no clock drifts so far by itself
+SETS_KEPT = 64  # whose wall time is still known: more than a screen shows
 
 
 @dataclass(frozen=True, slots=True)
 class WallLine:
-    """Wall time of session time, as one moment's knowledge has it."""
+    """Wall time of session time, as it is known at one moment."""
 
     t_us: int  # a moment of session time
     wall_s: float  # what wall clocks showed then, in seconds since 1970
@@ -31,14 +31,14 @@ class WallLine:
 
 
 class PastClocks:
-    """How the clocks lay while an earlier process looked, from the notes that it left."""
+    """The clocks of earlier processes, from the notes in their journal."""
 
     def __init__(self) -> None:
-        self.until_us: int | None = None  # session time up to which it knew; None: it left nothing
+        self.until_us: int | None = None  # session time of the journal's end; None: it is empty
         self._notes: list[ClockNote] = []
 
     def noting(self, items: Iterable[_T]) -> Iterator[_T]:
-        """Pass on what was left, and keep the notes in it."""
+        """Pass on the journal's items, and keep the clock notes among them."""
         for item in items:
             if isinstance(item, ClockNote) and item.wall_us != WALL_UNKNOWN:
                 self._notes.append(item)
@@ -47,7 +47,7 @@ class PastClocks:
             yield item
 
     def line(self, t_us: int) -> WallLine | None:
-        """The line that held at a moment; None if nobody left a note."""
+        """The line that held at a moment; None without a note."""
         if not self._notes:
             return None
         at = bisect_right(self._notes, t_us, key=lambda note: note.t_us)
@@ -62,9 +62,9 @@ class PastClocks:
         return note.t_us - note.zero_us, note.host_us / 1e6
 
     def in_doubt(self, now: WallLine, t_us: int) -> WallLine:
-        """Which line to take for a moment that began before: that of the present, if it agrees.
+        """The line for a moment in the journal's time: that of the present, if the two agree.
 
-        A wall clock that was set meanwhile, or is not set yet, does not move what came before it.
+        A wall clock that was set meanwhile, or is not set yet, does not move earlier moments.
         """
         then = self.line(t_us)
         known = self.until_us is not None and t_us <= self.until_us
@@ -75,7 +75,7 @@ class PastClocks:
 
 @cache
 def host_boot() -> str:
-    """A name for this start of the host's system; empty where it has none."""
+    """The kernel's id of this boot of the host; empty where there is none."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except (OSError, ValueError):
@@ -83,12 +83,12 @@ def host_boot() -> str:
 
 
 class WallTimes:
-    """Wall time of what was told, so that nothing within a set moves against the rest of it.
+    """Wall time of events: the moments of one set never move against each other.
 
     The host's wall clock may be set (NTP, a person), its monotonic clock may stop while it sleeps,
     and the line between the two clocks gets better with every ping. So a set has one line for all
-    of its moments: while it lasts, the one that held at its first rep, and from its end on, for
-    good, the one that held then. Moments outside of sets follow the clocks as they are.
+    of its moments: until its end the one that held at its first rep, then for good the one that
+    held at its end. Moments outside of sets follow the clocks as they are.
     """
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class WallTimes:
         self._ended: deque[tuple[int, int, WallLine]] = deque(maxlen=SETS_KEPT)
 
     def begin(self, start_us: int, line: WallLine | None) -> None:
-        """A set is known that began then."""
+        """A set began then."""
         self._began_us, self._line = start_us, line
 
     def end(self, start_us: int, end_us: int, line: WallLine | None) -> None:
