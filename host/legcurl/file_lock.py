@@ -47,7 +47,7 @@ class FileLock:
         self.release()
 
     def name_holder(self, holder: str) -> None:
-        """Write into the file who holds it. Raises OSError; the lock holds all the same."""
+        """Write the holder's name into the file. Raises OSError; the lock stays held."""
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, f"{holder}\n".encode(), 0)
 

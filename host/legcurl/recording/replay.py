@@ -40,7 +40,7 @@ def session_for(
         calibration or recording.header.calibration,
         progress_s=progress_s,
         on_samples=on_samples,
-        nobody_to_ask=recording.header.in_order,
+        jumps_are_holes=recording.header.in_order,
     )
 
 

@@ -8,7 +8,7 @@ traffic after a loss, and saves a buffer for frames out of order with a limit of
 
 A recording cannot be asked again. Its reader says where frames were damaged, and after
 `skip_damage` the next frame is taken wherever it begins; the hole becomes a gap of unknown reason.
-A recording of exactly the frames that a session took (`nobody_to_ask`) may lack whole frames
+A recording of exactly the frames that a session took (`jumps_are_holes`) may lack whole frames
 without a mark: in it any jump is such a hole.
 """
 
@@ -31,16 +31,16 @@ class AssemblerCounts:
     refused: int = 0  # beyond the expected index: something before it is lacking
     unasked: int = 0  # before any start was granted
     absurd: int = 0  # of indexes that no sensor can reach
-    holes: int = 0  # jumps that were taken for gaps, with nobody to ask
+    holes: int = 0  # jumps that were taken for gaps
 
 
 class LogAssembler:
     """One boot's log. `expected` is the index that it takes next, None before any."""
 
-    def __init__(self, expected: int | None = None, *, nobody_to_ask: bool = False) -> None:
+    def __init__(self, expected: int | None = None, *, jumps_are_holes: bool = False) -> None:
         self.counts = AssemblerCounts()
         self.expected = expected
-        self._final = nobody_to_ask
+        self._jumps_are_holes = jumps_are_holes
         self._lacking = False
         self._damaged = False
 
@@ -102,9 +102,9 @@ class LogAssembler:
 
     def _may_jump(self) -> bool:
         """Whether what is missing here will never come. Counts a hole that has no mark."""
-        if self._final and not self._damaged:
+        if self._jumps_are_holes and not self._damaged:
             self.counts.holes += 1
-        return self._final or self._damaged
+        return self._jumps_are_holes or self._damaged
 
 
 def _from(frame: Samples | Gap, index: int) -> Samples | Gap:

@@ -81,8 +81,8 @@ class SensorSession:
     """The session of one sensor.
 
     `calibration` overrides the one that the sensor holds. `on_samples` gets what the tracker gets,
-    just before it: times in µs of session time and raw degrees. `nobody_to_ask` is for recordings:
-    see log_assembler.py.
+    just before it: times in µs of session time and raw degrees. For `jumps_are_holes`, which is
+    for recordings, see log_assembler.py.
     """
 
     def __init__(
@@ -91,10 +91,10 @@ class SensorSession:
         *,
         progress_s: float | None = PROGRESS_S,
         on_samples: SampleReader | None = None,
-        nobody_to_ask: bool = False,
+        jumps_are_holes: bool = False,
     ) -> None:
         self.counts = SessionCounts()
-        self.log = LogAssembler(nobody_to_ask=nobody_to_ask)
+        self.log = LogAssembler(jumps_are_holes=jumps_are_holes)
         self.heeded = True  # the last item had an effect, so a recording needs it
         self._given = calibration
         self._progress_s = progress_s

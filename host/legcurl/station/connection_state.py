@@ -1,11 +1,7 @@
 """The states of a live feed's connection, and the one table of what leads from each to which.
 
-    RESTORING → CONNECTING → GREETING → (PROVING) → STARTING → STREAMING ⇄ RESUMING
-                    ↑            ↑_______ restarted, silent _______|  |
-                    |________________ PAUSING ←______ lost ___________|
-
-The feed (live_feed.py) has one step for each state; what the step ends in is an event, and the
-table says what the feed does next. An error that is not retried ends the feed in any state.
+The feed (live_feed.py) has one step for each state. A step ends in an event, and the table says
+what the feed does next. An error that is not retried ends the feed in any state.
 """
 
 from __future__ import annotations

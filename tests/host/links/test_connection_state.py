@@ -100,8 +100,14 @@ class Watched:
         self.path: list[str] = []
         self.on: dict[ConnectionEvent, Callable[[], None]] = {}  # once
 
-    async def run(self, sensor: LiveSensor, *plan: Connection, guard: Guard | None = None) -> None:
-        route = LoopbackRoute(sensor, *plan, silence_s=0.5, wired=guard is None)
+    async def run(
+        self,
+        sensor: LiveSensor,
+        *plan: Connection,
+        guard: Guard | None = None,
+        silence_s: float = 60.0,
+    ) -> None:
+        route = LoopbackRoute(sensor, *plan, silence_s=silence_s, wired=guard is None)
         feed = LiveFeed(route, Intake(SensorSession(), limit=10**6), guard=guard)
         try:
             await feed.run()
@@ -146,7 +152,7 @@ async def test_a_lost_frame_is_asked_for_on_the_same_link(watched: Watched) -> N
 async def test_a_silent_sensor_is_greeted_on_the_same_link(watched: Watched) -> None:
     sensor = LiveSensor(FakeSensor(ANGLES))
     sensor.stalls_at = 1000
-    await watched.run(sensor)
+    await watched.run(sensor, silence_s=0.3)
     assert watched.path == ["CONNECTED", *STARTED, "SILENT", *STARTED, "ENDED"]
 
 

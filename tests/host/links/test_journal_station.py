@@ -74,7 +74,7 @@ def link_story(events: list[Event]) -> list[tuple[str, str]]:
     return [(event.state, event.reason) for event in events if isinstance(event, LinkChanged)]
 
 
-async def test_whoever_comes_after_a_kill_has_seen_all_and_asks_for_the_rest(tmp_path: Path):
+async def test_after_a_kill_the_next_station_has_seen_all_and_asks_for_the_rest(tmp_path: Path):
     sensor = LiveSensor(FakeSensor(ANGLES))
     rng = Random(3)
     for until_s in sorted(rng.uniform(6.0, 50.0) for _ in range(4)):
@@ -96,7 +96,7 @@ async def test_the_journal_has_what_the_sensors_log_has_no_longer(tmp_path: Path
     assert without_link(events) == UNBROKEN
 
 
-async def test_what_nobody_has_is_a_gap_and_the_set_is_flagged(tmp_path: Path):
+async def test_samples_that_are_lost_for_good_are_a_gap_and_flag_the_set(tmp_path: Path):
     sensor = LiveSensor(FakeSensor(ANGLES))
     await follow(LoopbackRoute(sensor), tmp_path, until_s=20.0)
     sensor.log.oldest = 2500
@@ -179,7 +179,7 @@ async def test_a_set_in_which_link_host_and_host_again_are_lost_is_the_same_set(
     assert without_link(events) == UNBROKEN
 
 
-async def test_a_sensor_that_restarts_while_nobody_is_there_was_away_for_as_long_as_it_was(
+async def test_a_restart_between_two_hosts_has_the_length_that_it_had(
     tmp_path: Path,
 ):
     """The host's clock goes on from one program to the next, and with it the set."""

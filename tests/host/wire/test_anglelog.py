@@ -49,7 +49,7 @@ def test_frames_in_order_pass_as_they_are():
     assert (log.expected, log.wants) == (50, None)
 
 
-def test_a_frame_beyond_the_expected_index_is_refused_and_what_lacks_is_wanted():
+def test_a_frame_beyond_the_expected_index_is_refused_and_asked_for():
     log = LogAssembler(0)
     assert pushed(log, run(0, 25), run(50, 75)) == [run(0, 25)]
     assert (log.expected, log.wants, log.counts.refused) == (25, 25, 1)
@@ -143,7 +143,7 @@ spans = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda span: (span
 
 
 @given(st.lists(spans, max_size=40), st.booleans())
-def test_whatever_comes_in_any_order_what_leaves_is_every_index_once(listed, late):
+def test_frames_in_any_order_come_out_as_every_index_once(listed, late):
     log = LogAssembler(0)
     passed = pushed(log, *(run(first, end, late=late) for first, end in listed))
     assert indexes(passed) == list(range(log.expected or 0))

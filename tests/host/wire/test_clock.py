@@ -190,7 +190,7 @@ def misses_s(model: ClockModel, crystal: Crystal, link: Radio | Wire) -> list[fl
 @pytest.mark.parametrize("drift_ppm", [-100, 100])
 @pytest.mark.parametrize("interval_s", [0.0075, 0.03, 0.1])
 @pytest.mark.parametrize("seed", [1, 2])
-def test_over_bluetooth_the_wait_for_the_next_event_does_not_pass_for_the_way_there(
+def test_the_wait_for_a_connection_event_is_not_taken_for_the_way_there(
     interval_s, seed, drift_ppm
 ):
     """A radio that loses events, and falls silent for half a second now and then."""
@@ -288,7 +288,7 @@ def test_a_host_that_slept_tells_the_same_wall_times_as_before():
     assert times.at(now_us, clocks.line(now_us)) == pytest.approx(1.7e9 + clocks.true_s, abs=0.01)
 
 
-def test_a_set_that_began_before_the_first_ping_has_wall_time_as_soon_as_there_is_one():
+def test_the_first_ping_gives_wall_time_to_a_set_that_began_before():
     clocks, times = Clocks(), WallTimes()
     times.begin(10_000_000, None)
     assert times.at(11_000_000, None) is None

@@ -60,7 +60,7 @@ def test_each_segment_is_a_recording_that_stands_alone(tmp_path: Path):
     Writer(opened(tmp_path)).take(*FRAMES)
     for path in sorted(tmp_path.iterdir()):
         with Recording(path) as recording:
-            session = SensorSession(nobody_to_ask=recording.header.in_order)
+            session = SensorSession(jumps_are_holes=recording.header.in_order)
             items = list(recording)
             for item in items:
                 session.push(item)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-COMPANY = 0xFFFF  # manufacturer data of nobody in particular: "for internal use"
+COMPANY = 0xFFFF  # a company id for internal use, of no company
 STATE_IN_USE = 0x01
 ADVERTISED_BYTES = 5  # state, and the end of the sensor id
 NAME_ROOM_BYTES = 29  # what a scan response holds of a name; a longer one is cut there or before
