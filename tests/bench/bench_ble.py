@@ -24,7 +24,7 @@ from legcurl.links.sim_address import SimOptions
 from legcurl.protocol.frame import Samples
 from legcurl.protocol.requests import OLDEST, Op, Pong, ping_request, read_ping, start_request
 from legcurl.simulator.runner import SimulatedSensor
-from legcurl.station.request_client import Exchange
+from legcurl.station.request_client import RequestClient
 
 INTERVALS_MS = (7.5, 30.0, 100.0)
 RATE_HZ = 100.0
@@ -56,15 +56,15 @@ class Counted:
 
 
 async def converse(link: Link, heard: Heard, talk) -> None:
-    """Receive while `talk(exchange)` talks."""
-    exchange = Exchange(link, name="bench", patience_s=10.0)
+    """Receive while `talk(client)` talks."""
+    client = RequestClient(link, name="bench", patience_s=10.0)
 
     async def receive() -> None:
-        while (frames := await exchange.receive()) is not None:
+        while (frames := await client.receive()) is not None:
             now_s = monotonic()
             heard.frames += [(now_s, frame) for frame in frames if isinstance(frame, Samples)]
 
-    await until_first(receive(), talk(exchange))
+    await until_first(receive(), talk(client))
 
 
 async def clock_offset_s(sensor: SimulatedSensor) -> float:
@@ -72,10 +72,10 @@ async def clock_offset_s(sensor: SimulatedSensor) -> float:
     link = await SerialRoute(SerialAddress(sensor.port)).connect()
     rounds: list[tuple[float, float]] = []
 
-    async def talk(exchange: Exchange) -> None:
+    async def talk(client: RequestClient) -> None:
         for token in range(PINGS):
             sent_s = monotonic()
-            answer = await exchange.granted(
+            answer = await client.granted(
                 Op.PING, lambda number, token=token: ping_request(number, token)
             )
             back_s = monotonic()
@@ -110,10 +110,10 @@ async def measure(name: str, options: SimOptions) -> str:
         connected_s = monotonic() - began_s
         caught_up: list[tuple[float, int, int]] = []
 
-        async def talk(exchange: Exchange) -> None:
-            hello = await exchange.greet()
+        async def talk(client: RequestClient) -> None:
+            hello = await client.greet()
             before, began_s = heard.octets, monotonic()
-            await exchange.granted(Op.START, lambda number: start_request(number, 0, OLDEST))
+            await client.granted(Op.START, lambda number: start_request(number, 0, OLDEST))
             while not heard.frames or heard.frames[-1][1].index < hello.next - 30:
                 await asyncio.sleep(0.005)
             caught_up.append((monotonic() - began_s, hello.next, heard.octets - before))

@@ -28,7 +28,7 @@ from legcurl.recording.file import Recording, RecordingWriter
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.route import SimulatedLink, SimulatedRoute
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import PROMPT_MS, LiveFeed
 from legcurl.station.station import Station, open_station
 
@@ -101,9 +101,9 @@ class TimedRoute(SimulatedRoute):
 async def stream(seconds: float, file: Path) -> list[float]:
     """Record for so long; give the latency of every event."""
     route = TimedRoute(SimAddress(options()))
-    intake = Intake(SensorSession(), lambda: RecordingWriter(file))
+    queue = EventQueue(SensorSession(), lambda: RecordingWriter(file))
     latencies: list[float] = []
-    async with Station(route.name, LiveFeed(route, intake), intake) as station:
+    async with Station(route.name, LiveFeed(route, queue), queue) as station:
         try:
             async with asyncio.timeout(seconds):
                 async for _ in station.events():

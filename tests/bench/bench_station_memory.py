@@ -31,7 +31,7 @@ from legcurl.events import Progress
 from legcurl.links.sim_address import parse_address
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.world import World
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import LiveFeed
 from legcurl.station.station import Station
 from live_sensor import Connection, LiveSensor, LoopbackRoute
@@ -97,11 +97,11 @@ async def run(hours: float) -> tuple[list[tuple[int, int]], Counter[str]]:
     circle = Circle(trace, round(hours * 3600 * RATE_HZ))
     sensor = LiveSensor(FakeSensor(circle))
     route = LoopbackRoute(sensor, Connection(cut_after=CUT_AFTER_BYTES, damage=DAMAGE))
-    intake = Intake(SensorSession())
+    queue = EventQueue(SensorSession())
     told: Counter[str] = Counter()
     marks: list[tuple[int, int]] = []
     every_s = hours * 3600 / MARKS
-    async with Station(route.name, LiveFeed(route, intake), intake) as station:
+    async with Station(route.name, LiveFeed(route, queue), queue) as station:
         async for event in station.events():
             told[event.event] += 1
             if isinstance(event, Progress) and event.t_s >= every_s * (len(marks) + 1):

@@ -49,7 +49,7 @@ from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.route import SIMULATED_PATIENCE_S, SimulatedRadioLink, SimulatedRoute
 from legcurl.simulator.runner import SimulatedSensor
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import RETRIED, LiveFeed
 from legcurl.station.station import Station
 from runs import CHIP_FAULTS, LINK_EVENTS, MTUS, RATES_HZ
@@ -293,8 +293,8 @@ async def _station(route: Route, seen: Seen) -> AsyncIterator[Station]:
     try:
         while True:
             seen.begin()
-            intake = Intake(SensorSession(on_samples=seen.take_samples))
-            station = Station(route.name, LiveFeed(metered, intake), intake)
+            queue = EventQueue(SensorSession(on_samples=seen.take_samples))
+            station = Station(route.name, LiveFeed(metered, queue), queue)
             try:
                 await station.__aenter__()
             except RETRIED:

@@ -29,7 +29,7 @@ from legcurl.recording.file import RecordingHeader, RecordingWriter
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.route import SimulatedRoute
 from legcurl.simulator.world import World
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import LiveFeed
 from legcurl.station.station import Station
 
@@ -183,9 +183,9 @@ async def _follow_once(
         record.unlink(missing_ok=True)  # of a try before this one
         return RecordingWriter(record, RecordingHeader(in_order=True))
 
-    intake = Intake(SensorSession(), None if record is None else open_recorder)
+    queue = EventQueue(SensorSession(), None if record is None else open_recorder)
     events: list[Event] = []
-    async with Station(route.name, LiveFeed(route, intake), intake) as station:
+    async with Station(route.name, LiveFeed(route, queue), queue) as station:
         async for event in station.events():
             events.append(event)
             if until_s is not None and isinstance(event, Progress) and event.t_s >= until_s:

@@ -40,7 +40,7 @@ from legcurl.protocol.requests import Op, Result
 from legcurl.simulator.radio import Central
 from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
-from legcurl.station.request_client import Exchange
+from legcurl.station.request_client import RequestClient
 
 DEVICE_INFORMATION = {
     "00002a29-0000-1000-8000-00805f9b34fb": "legcurl",
@@ -76,14 +76,14 @@ def check_every_sample(sensor: SimulatedSensor, received: list[Samples | Gap]) -
 
 async def ask_by_cable(sensor: SimulatedSensor, op: Op, payload: bytes = b"") -> bytes:
     link = await SerialRoute(SerialAddress(sensor.port)).connect()
-    exchange = Exchange(link, name="cable", patience_s=10.0)
+    client = RequestClient(link, name="cable", patience_s=10.0)
     answers = []
 
     async def ask() -> None:
-        answers.append(await exchange.granted(op, lambda n: encode_request(n, op, payload)))
+        answers.append(await client.granted(op, lambda n: encode_request(n, op, payload)))
 
     async def receive() -> None:
-        while await exchange.receive() is not None:
+        while await client.receive() is not None:
             pass
 
     await until_first(receive(), ask())

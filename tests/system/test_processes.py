@@ -20,7 +20,7 @@ from legcurl.links.address import SimAddress, parse
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.route import SimulatedRoute
 from legcurl.simulator.runner import SimulatedSensor
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import LiveFeed
 from legcurl.station.station import Station, open_station
 
@@ -59,8 +59,8 @@ def simulated(address: str) -> tuple[Station, SimulatedSensor]:
     parsed = parse(address)
     assert isinstance(parsed, SimAddress)
     route = SimulatedRoute(parsed)
-    intake = Intake(SensorSession())
-    return Station(route.name, LiveFeed(route, intake), intake), route.sensor
+    queue = EventQueue(SensorSession())
+    return Station(route.name, LiveFeed(route, queue), queue), route.sensor
 
 
 def gone_within(seconds: float, is_alive: IsAlive, *pids: int) -> bool:

@@ -29,9 +29,9 @@ from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.route import SimulatedRoute
 from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import LiveFeed
-from legcurl.station.request_client import Exchange
+from legcurl.station.request_client import RequestClient
 from legcurl.station.station import Station, open_station
 
 TURN = 4096
@@ -51,19 +51,19 @@ async def events_of(address: str, **options) -> list[Event]:
 
 async def samples_of(link: Link) -> list[Samples]:
     """Everything that a sensor samples until it ends, by the wire alone."""
-    exchange = Exchange(link, name="sim", patience_s=30.0)
+    client = RequestClient(link, name="sim", patience_s=30.0)
     runs: list[Samples] = []
 
     async def receive() -> None:
-        while (frames := await exchange.receive()) is not None:
+        while (frames := await client.receive()) is not None:
             runs.extend(frame for frame in frames if isinstance(frame, Samples))
 
     async def start() -> None:
-        await exchange.granted(Op.START, lambda number: start_request(number, 0, OLDEST))
+        await client.granted(Op.START, lambda number: start_request(number, 0, OLDEST))
         await asyncio.Event().wait()
 
     await until_first(receive(), start())
-    assert exchange.decoder.counts.dropped == 0
+    assert client.decoder.counts.dropped == 0
     return runs
 
 
@@ -225,9 +225,9 @@ async def test_a_fault_of_the_encoder_is_told_with_its_end(fault: str) -> None:
 async def test_a_fault_of_the_link_changes_no_event(fault: str, link: str) -> None:
     address = "sim:?pace=fast&seed=3&lifter=early"
     route = SimulatedRoute(SimAddress(options_of(f"{address}&fault={fault}&link={link}")))
-    intake = Intake(SensorSession())
-    feed = LiveFeed(route, intake)
-    async with Station(route.name, feed, intake) as station:
+    queue = EventQueue(SensorSession())
+    feed = LiveFeed(route, queue)
+    async with Station(route.name, feed, queue) as station:
         events = [event async for event in station.events()]
     if fault != "host_stall":
         assert station.session.log.counts.refused > 0, "something was lost and asked for again"

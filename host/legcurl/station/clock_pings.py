@@ -8,7 +8,7 @@ from time import monotonic
 from legcurl.errors import FrameError, RequestRefusedError
 from legcurl.protocol.requests import Op, ping_request, read_ping
 from legcurl.station.clock_sync import PING_EVERY_S, ClockModel
-from legcurl.station.request_client import REPEAT_S, Exchange, NoAnswerError
+from legcurl.station.request_client import REPEAT_S, NoAnswerError, RequestClient
 
 log = logging.getLogger(__name__)
 
@@ -27,17 +27,17 @@ class ClockPings:
         """How long until the next ping is due."""
         return max(self._due_s - monotonic(), 0.0)
 
-    async def ping(self, exchange: Exchange, clock: ClockModel, name: str) -> None:
+    async def ping(self, client: RequestClient, clock: ClockModel, name: str) -> None:
         """Compare the clocks once; without an answer in time, the next ping does."""
         self._sent += 1
         token, sent_s = self._sent, monotonic()
         try:
-            answer = await exchange.granted(
+            answer = await client.granted(
                 Op.PING, lambda number: ping_request(number, token), patience_s=REPEAT_S
             )
             pong = read_ping(answer)
             if pong.token == token:
-                clock.ping(sent_s, pong.time_us, exchange.answered_s)
+                clock.ping(sent_s, pong.time_us, client.answered_s)
         except (NoAnswerError, RequestRefusedError, FrameError) as error:
             log.debug("%s: no time of the sensor's clock: %s", name, error)
         quick = self._sent < QUICK_PINGS or clock.doubted

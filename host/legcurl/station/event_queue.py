@@ -36,7 +36,7 @@ class Recorder(Protocol):
         ...
 
 
-class Intake:
+class EventQueue:
     """Takes items from a feed; gives events to one reader."""
 
     def __init__(

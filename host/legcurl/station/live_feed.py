@@ -39,14 +39,14 @@ from legcurl.session.sensor_session import HEEDED_OPS, Item
 from legcurl.station.boot_clock import BootClock
 from legcurl.station.clock_pings import ClockPings
 from legcurl.station.connection_state import ConnectionEvent, State, state_after
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.peer_authentication import TrustGate
-from legcurl.station.request_client import Exchange
+from legcurl.station.request_client import RequestClient
 from legcurl.station.silence_watch import SilenceWatch
 
 if TYPE_CHECKING:
     from legcurl.recording.journal import Journal
-    from legcurl.station.peer_authentication import Guard
+    from legcurl.station.peer_authentication import PeerAuthentication
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ class _Connection:
     """What lasts as long as one link."""
 
     link: Link
-    exchange: Exchange
+    client: RequestClient
     gate: TrustGate
     silence: SilenceWatch
     hello: Hello | None = None
@@ -117,21 +117,22 @@ class LiveFeed:
     def __init__(
         self,
         route: Route,
-        intake: Intake,
+        queue: EventQueue,
         *,
         history: bool = True,
         prompt_ms: int = 0,
-        guard: Guard | None = None,
+        authentication: PeerAuthentication | None = None,
         journal: Journal | None = None,
     ) -> None:
-        self.guard = None if route.wired else guard  # over a cable there is nothing to prove
+        # Over a cable there is nothing to prove.
+        self.authentication = None if route.wired else authentication
         self.ready = asyncio.Event()
         self.clock = BootClock(route.pace, wired=route.wired)
         self.state = State.CONNECTING if journal is None else State.RESTORING
         self._journal = journal
         self._route = route
-        self._session = intake.session
-        self._intake = intake
+        self._session = queue.session
+        self._queue = queue
         self._first_index = OLDEST if history else FROM_NOW
         # Radio counts its bytes, and a simulation at full speed has no "at once".
         self._prompt_ms = prompt_ms if route.wired and route.pace is not None else 0
@@ -141,15 +142,15 @@ class LiveFeed:
         self._damaged_before = 0  # packets, on connections that are over
 
     @property
-    def exchange(self) -> Exchange | None:
+    def client(self) -> RequestClient | None:
         """For requests; None while there is no link."""
-        return None if self._connection is None else self._connection.exchange
+        return None if self._connection is None else self._connection.client
 
     @property
     def damaged_frames(self) -> int:
         """Packets of which no frame came, on all connections."""
-        exchange = self.exchange
-        now = 0 if exchange is None else exchange.decoder.counts.dropped
+        client = self.client
+        now = 0 if client is None else client.decoder.counts.dropped
         return self._damaged_before + now
 
     async def run(self) -> None:
@@ -177,11 +178,11 @@ class LiveFeed:
             if not self.ready.is_set():
                 raise
             await self._hang_up()
-            self._intake.take(self._outage.lost(str(error)))
+            self._queue.take(self._outage.lost(str(error)))
             return ConnectionEvent.LOST
         if event is ConnectionEvent.SILENT:
             silent = f"{self._route.name} has been silent for {self._route.silence_s:g} s."
-            self._intake.take(self._outage.lost(silent))
+            self._queue.take(self._outage.lost(silent))
         return event
 
     async def _restore(self) -> ConnectionEvent:
@@ -190,7 +191,7 @@ class LiveFeed:
         assert journal is not None, "the first state depends on it"
         self.ready.set()
         try:
-            last = await self._intake.restore(self.clock.past.noting(journal.items()))
+            last = await self._queue.restore(self.clock.past.noting(journal.items()))
         except Exception:
             journal.set_aside()  # or each later station would end as well
             raise
@@ -198,35 +199,33 @@ class LiveFeed:
         if last is not None:
             note = self._outage.lost(NOT_RUNNING)
             if not (isinstance(last, LinkNote) and last.state == "lost"):
-                self._intake.take(note)
+                self._queue.take(note)
         return ConnectionEvent.RESTORED
 
     async def _connect(self) -> ConnectionEvent:
         route = self._route
         link = await route.connect()
-        exchange = Exchange(
+        client = RequestClient(
             link,
             name=route.name,
             patience_s=route.patience_s,
             first_id=os.urandom(1)[0],  # no answer to an earlier host's request looks like ours
         )
-        gate, silence = TrustGate(self.guard), SilenceWatch(route.silence_s)
-        self._connection = _Connection(link, exchange, gate, silence)
+        gate, silence = TrustGate(self.authentication), SilenceWatch(route.silence_s)
+        self._connection = _Connection(link, client, gate, silence)
         return ConnectionEvent.CONNECTED
 
     async def _greet(self) -> ConnectionEvent:
         connection = self._connected()
-        connection.hello = await connection.exchange.greet()
+        connection.hello = await connection.client.greet()
         connection.pings = ClockPings()
         return ConnectionEvent.TRUSTED if connection.gate.is_open else ConnectionEvent.UNPROVED
 
     async def _prove(self) -> ConnectionEvent:
         connection = self._connected()
         assert connection.hello is not None, "greeting comes before proving"
-        for answer, received_s in await connection.gate.prove(
-            connection.exchange, connection.hello
-        ):
-            self._intake.take([*self.clock.restart_before(answer, received_s), answer])
+        for answer, received_s in await connection.gate.prove(connection.client, connection.hello):
+            self._queue.take([*self.clock.restart_before(answer, received_s), answer])
         return ConnectionEvent.TRUSTED
 
     async def _start(self) -> ConnectionEvent:
@@ -249,7 +248,7 @@ class LiveFeed:
         hello = self._session.hello
         knows_prompt = hello is not None and hello.protocol >= PROMPT_SINCE
         prompt_ms = self._prompt_ms if knows_prompt else 0
-        answer = await connection.exchange.ask(
+        answer = await connection.client.ask(
             Op.START, lambda number: start_request(number, boot_id, index, prompt_ms)
         )
         if answer.result == Result.STALE_BOOT_ID:
@@ -273,7 +272,7 @@ class LiveFeed:
                     await connection.attention.wait()
             except TimeoutError:
                 if clock is not None:
-                    await connection.pings.ping(connection.exchange, clock, self._route.name)
+                    await connection.pings.ping(connection.client, clock, self._route.name)
             connection.attention.clear()
             if self._session.next_index is None:
                 return ConnectionEvent.RESTARTED
@@ -290,13 +289,13 @@ class LiveFeed:
 
     async def _receive(self, connection: _Connection) -> ConnectionEvent:
         """Hand on what comes, no faster than the events are read, until the sensor ends."""
-        exchange, silence = connection.exchange, connection.silence
+        client, silence = connection.client, connection.silence
         while True:
-            if self._intake.full:
+            if self._queue.full:
                 # An answer may lie behind what has no room: read on while a request waits.
-                await until_first(self._intake.room(), exchange.asking())
+                await until_first(self._queue.room(), client.asking())
             silence.listening()
-            frames = await exchange.receive()
+            frames = await client.receive()
             silence.heard()
             if frames is None:
                 return ConnectionEvent.ENDED
@@ -305,7 +304,7 @@ class LiveFeed:
 
     def _accept(self, frames: list[Frame], connection: _Connection) -> None:
         items: list[Item] = []
-        received_s = connection.exchange.received_s
+        received_s = connection.client.received_s
         for frame in frames:
             if isinstance(frame, Answer) and frame.op not in HEEDED_OPS:
                 continue
@@ -319,7 +318,7 @@ class LiveFeed:
                 items += self._outage.restored()
             items.append(frame)
         before = self._session.next_index
-        self._intake.take(items)
+        self._queue.take(items)
         after = self._session.next_index
         if before is not None and after is not None and after > before:
             connection.advanced.set()
@@ -333,8 +332,8 @@ class LiveFeed:
     async def _hang_up(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._damaged_before += connection.exchange.decoder.counts.dropped
-            connection.exchange.abandon()
+            self._damaged_before += connection.client.decoder.counts.dropped
+            connection.client.abandon()
             await connection.link.close()
 
 

@@ -25,7 +25,7 @@ from legcurl.protocol.authentication import NONCE_BYTES, authorized_request, key
 from legcurl.protocol.frame import Answer, Frame, encode_request
 from legcurl.protocol.requests import Hello, Op
 from legcurl.station.key_ring import PairedSensor
-from legcurl.station.request_client import Exchange
+from legcurl.station.request_client import RequestClient
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Keys(Protocol):
         ...
 
 
-class Guard:
+class PeerAuthentication:
     """For one station. `target` is what its address calls the sensor; empty: any in range."""
 
     def __init__(self, name: str, keys: Keys, target: str = "") -> None:
@@ -55,7 +55,7 @@ class Guard:
         self._noted = False
         self._proved: str | None = None  # id of the sensor that last proved itself
 
-    async def check(self, exchange: Exchange, hello: Hello) -> None:
+    async def check(self, client: RequestClient, hello: Hello) -> None:
         """Return if the sensor has proved its identity, or if no paired sensor is expected.
 
         Raises WrongKeyError, ImpostorError, and what RequestClient.ask raises.
@@ -81,9 +81,7 @@ class Guard:
                 "by USB and run: legcurl pair serial:PORT"
             )
         nonce = os.urandom(NONCE_BYTES)
-        answer = await exchange.ask(
-            Op.PROVE, lambda number: encode_request(number, Op.PROVE, nonce)
-        )
+        answer = await client.ask(Op.PROVE, lambda number: encode_request(number, Op.PROVE, nonce))
         expected = proof(key, nonce, hello.boot_id, hello.sensor_id)
         if answer.result != 0 or not hmac.compare_digest(answer.payload, expected):
             raise ImpostorError(
@@ -92,15 +90,15 @@ class Guard:
             )
         self._proved = hello.sensor_id
 
-    async def granted(self, exchange: Exchange, hello: Hello, op: Op, payload: bytes) -> Answer:
+    async def granted(self, client: RequestClient, hello: Hello, op: Op, payload: bytes) -> Answer:
         """Send a request that changes the sensor. Raises RequestRefusedError without a key."""
         key = self.key_of(hello)
-        challenge = await exchange.granted(
+        challenge = await client.granted(
             Op.CHALLENGE, lambda number: encode_request(number, Op.CHALLENGE)
         )
         nonce = challenge.payload
         # Sent once: the first uses the nonce up, so a second would be refused.
-        return await exchange.granted(
+        return await client.granted(
             Op.AUTHORIZED,
             lambda number: authorized_request(number, op, payload, key, nonce),
             repeats=False,
@@ -141,9 +139,9 @@ class Guard:
 class TrustGate:
     """The gate of one connection: open if no proof is needed, else from the proof on."""
 
-    def __init__(self, guard: Guard | None) -> None:
-        self.is_open = guard is None
-        self._guard = guard
+    def __init__(self, authentication: PeerAuthentication | None) -> None:
+        self.is_open = authentication is None
+        self._authentication = authentication
         self._held: list[tuple[Answer, float]] = []  # answers to hello, and when they came
 
     def admits(self, frame: Frame, received_s: float) -> bool:
@@ -152,10 +150,10 @@ class TrustGate:
             self._held.append((frame, received_s))
         return self.is_open
 
-    async def prove(self, exchange: Exchange, hello: Hello) -> list[tuple[Answer, float]]:
+    async def prove(self, client: RequestClient, hello: Hello) -> list[tuple[Answer, float]]:
         """Have the sensor prove its identity; gives the hellos that waited. Raises as `check`."""
-        if self._guard is not None:
-            await self._guard.check(exchange, hello)
+        if self._authentication is not None:
+            await self._authentication.check(client, hello)
         self.is_open = True
         held, self._held = self._held, []
         return held

@@ -44,7 +44,7 @@ class NoAnswerError(LinkLostError):
     """A request was repeated for `patience_s`, and no answer came."""
 
 
-class Exchange:
+class RequestClient:
     """One conversation over one link."""
 
     def __init__(self, link: Link, *, name: str, patience_s: float, first_id: int = 0) -> None:
@@ -177,13 +177,13 @@ async def probe(route: Route) -> Hello:
     """Connect, say hello, and disconnect. Raises as `greet`."""
     link = await route.connect()
     try:
-        exchange = Exchange(link, name=route.name, patience_s=route.patience_s)
+        client = RequestClient(link, name=route.name, patience_s=route.patience_s)
 
         async def receive() -> None:
-            while await exchange.receive() is not None:
+            while await client.receive() is not None:
                 pass
 
-        hello = await until_first(exchange.greet(), receive())
+        hello = await until_first(client.greet(), receive())
         if hello is None:
             raise NotASensorError(f"{route.name} ended before it said who it is.")
         return hello

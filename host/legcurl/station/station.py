@@ -29,11 +29,11 @@ from legcurl.recording.file import Recording, RecordingHeader, RecordingWriter
 from legcurl.recording.replay import session_for
 from legcurl.session.annotations import WALL_UNKNOWN, ClockNote
 from legcurl.session.sensor_session import SensorSession
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.key_ring import KeyRing
 from legcurl.station.live_feed import Feed, LiveFeed
 from legcurl.station.open_route import route_to
-from legcurl.station.peer_authentication import CHANGES, Guard, Keys
+from legcurl.station.peer_authentication import CHANGES, Keys, PeerAuthentication
 from legcurl.station.replay_feed import ReplayFeed
 from legcurl.station.wall_clock import WallLine, WallTimes, host_boot
 
@@ -87,18 +87,23 @@ def open_station(
     if isinstance(address, ReplayAddress):
         recording = Recording(address.path)
         session = session_for(recording, calibration, on_samples=on_samples)
-        intake = Intake(session, recorder)
-        return Station(str(address), ReplayFeed(recording, address.pace, intake), intake)
-    intake = Intake(SensorSession(calibration, on_samples=on_samples), recorder)
+        queue = EventQueue(session, recorder)
+        return Station(str(address), ReplayFeed(recording, address.pace, queue), queue)
+    queue = EventQueue(SensorSession(calibration, on_samples=on_samples), recorder)
     route = route_to(address)
     target = address.target if isinstance(address, BleAddress) else ""
-    guard = Guard(str(address), KeyRing() if keys is None else keys, target)
+    authentication = PeerAuthentication(str(address), KeyRing() if keys is None else keys, target)
     feed = LiveFeed(
-        route, intake, history=history, prompt_ms=prompt_ms, guard=guard, journal=journal
+        route,
+        queue,
+        history=history,
+        prompt_ms=prompt_ms,
+        authentication=authentication,
+        journal=journal,
     )
-    station = Station(str(address), feed, intake)
+    station = Station(str(address), feed, queue)
     if journal is not None:
-        journal.clock, journal.learnt = station.clock_note, intake.session.learnt
+        journal.clock, journal.learnt = station.clock_note, queue.session.learnt
     return station
 
 
@@ -118,12 +123,12 @@ class StationCounts:
 class Station:
     """One sensor's events, and requests to it. Made by `open_station`."""
 
-    def __init__(self, name: str, feed: Feed, intake: Intake) -> None:
+    def __init__(self, name: str, feed: Feed, queue: EventQueue) -> None:
         self.name = name
-        self.session = intake.session
+        self.session = queue.session
         self._feed = feed
         self._live = feed if isinstance(feed, LiveFeed) else None  # a recording has no sensor
-        self._intake = intake
+        self._queue = queue
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._wall_times = WallTimes()
@@ -149,7 +154,7 @@ class Station:
 
         After the last event it raises the error that ended the feed, if one did.
         """
-        return _Events(self._intake, self._task, self._note)
+        return _Events(self._queue, self._task, self._note)
 
     async def stop(self) -> None:
         """Take nothing more; an open set ends here, interrupted, and so do the events."""
@@ -166,17 +171,18 @@ class Station:
         """
         if self._live is None:
             raise ConfigError(f"{self.name} is a recording: there is no sensor to ask.")
-        exchange, guard, hello = self._live.exchange, self._live.guard, self.hello
-        if exchange is None:
+        client, authentication, hello = self._live.client, self._live.authentication, self.hello
+        if client is None:
             raise LinkLostError(f"{self.name} is not connected at the moment: try again.")
-        if guard is not None and hello is not None and op in CHANGES:
-            return await guard.granted(exchange, hello, op, payload)
-        return await exchange.granted(op, lambda number: encode_request(number, op, payload))
+        if authentication is not None and hello is not None and op in CHANGES:
+            return await authentication.granted(client, hello, op, payload)
+        return await client.granted(op, lambda number: encode_request(number, op, payload))
 
     def require_leave(self) -> None:
         """Raise RequestRefusedError if a change of the sensor needs a key that is missing."""
-        if self._live is not None and self._live.guard is not None and self.hello is not None:
-            self._live.guard.key_of(self.hello)
+        authentication = None if self._live is None else self._live.authentication
+        if authentication is not None and self.hello is not None:
+            authentication.key_of(self.hello)
 
     async def statistics(self) -> Mapping[str, Any]:
         """The sensor's counters since its boot."""
@@ -264,7 +270,7 @@ class Station:
             try:
                 await self._feed.close()
             finally:
-                self._intake.close()
+                self._queue.close()
 
     async def _run(self) -> None:
         try:
@@ -273,16 +279,16 @@ class Station:
             if not self._stopping:
                 raise
         finally:
-            self._intake.finish()
+            self._queue.finish()
 
 
 class _Events:
     """The events of a station. No generator: one that is left in the middle must be closed."""
 
     def __init__(
-        self, intake: Intake, task: asyncio.Task[None] | None, note: Callable[[Event], None]
+        self, queue: EventQueue, task: asyncio.Task[None] | None, note: Callable[[Event], None]
     ) -> None:
-        self._intake = intake
+        self._queue = queue
         self._task = task
         self._note = note
 
@@ -290,7 +296,7 @@ class _Events:
         return self
 
     async def __anext__(self) -> Event:
-        event = await self._intake.get()
+        event = await self._queue.get()
         if event is not None:
             self._note(event)
             return event

@@ -18,7 +18,7 @@ from legcurl.links.ble.gatt import REQUESTS, SERVICE, uuid_of
 from legcurl.links.ble.link import PATIENCE_S, BleLink, BleRoute, look_around
 from legcurl.protocol.frame import Answer, Samples, encode_request
 from legcurl.protocol.requests import OLDEST, Op, Result, ping_request, read_ping, start_request
-from legcurl.station.request_client import Exchange, probe
+from legcurl.station.request_client import RequestClient, probe
 from surroundings import Surroundings
 from worlds import STRANGER, STREAM_100, STREAM_200
 
@@ -78,9 +78,9 @@ async def test_a_long_request_gets_through_whatever_the_system_says_of_its_size(
     for time in ("first", "again"):
         link = await route.connect()
         try:
-            exchange = Exchange(link, name="sensor", patience_s=PATIENCE_S)
+            client = RequestClient(link, name="sensor", patience_s=PATIENCE_S)
             began_s = monotonic()
-            answer = await _ask(exchange, Op.SETTINGS_PUT, bytes(LONG_BYTES))
+            answer = await _ask(client, Op.SETTINGS_PUT, bytes(LONG_BYTES))
             figures[f"{time}_s"] = round(monotonic() - began_s, 2)
         finally:
             await link.close()
@@ -109,21 +109,21 @@ async def test_half_a_minute_of_two_sensors_arrives_sample_by_sample(
         for world in worlds:
             address = BleAddress(await surroundings.start(world))
             links.append(await BleRoute(address).connect())
-        exchanges = [Exchange(link, name="sensor", patience_s=PATIENCE_S) for link in links]
+        clients = [RequestClient(link, name="sensor", patience_s=PATIENCE_S) for link in links]
         streams = await asyncio.gather(
             *(
-                _stream(exchange, STREAM_S * world.rate_hz)
-                for exchange, world in zip(exchanges, worlds, strict=True)
+                _stream(client, STREAM_S * world.rate_hz)
+                for client, world in zip(clients, worlds, strict=True)
             )
         )
     finally:
         for link in links:
             await link.close()
-    for world, exchange, (runs, round_trips_s) in zip(worlds, exchanges, streams, strict=True):
+    for world, client, (runs, round_trips_s) in zip(worlds, clients, streams, strict=True):
         samples, repeated = world.check(runs)
         assert samples >= STREAM_S * world.rate_hz
         assert repeated == 0
-        assert exchange.decoder.counts.dropped == 0
+        assert client.decoder.counts.dropped == 0
         pings = f"ping {median(round_trips_s) * 1e3:.0f} ms (max {max(round_trips_s) * 1e3:.0f})"
         figures[f"at {world.rate_hz} Hz"] = f"{samples} samples in {len(runs)} frames, {pings}"
 
@@ -140,24 +140,24 @@ async def test_an_adapter_that_is_off_is_said_to_be(
     assert hello.rate_hz == STREAM_100.rate_hz
 
 
-async def _stream(exchange: Exchange, samples: int) -> tuple[list[Samples], list[float]]:
+async def _stream(client: RequestClient, samples: int) -> tuple[list[Samples], list[float]]:
     """At least so many samples from the sensor's first on; and what pings meanwhile took, in s."""
     runs: list[Samples] = []
     round_trips_s: list[float] = []
 
     async def receive() -> None:
         while not runs or runs[-1].index < samples:
-            frames = await exchange.receive()
+            frames = await client.receive()
             assert frames is not None
             runs.extend(frame for frame in frames if isinstance(frame, Samples))
 
     async def ask() -> None:
-        await exchange.greet()
-        await exchange.granted(Op.START, lambda number: start_request(number, 0, OLDEST))
+        await client.greet()
+        await client.granted(Op.START, lambda number: start_request(number, 0, OLDEST))
         while True:
             sent_s = monotonic()
-            pong = await exchange.granted(Op.PING, lambda number: ping_request(number, 7))
-            round_trips_s.append(exchange.answered_s - sent_s)
+            pong = await client.granted(Op.PING, lambda number: ping_request(number, 7))
+            round_trips_s.append(client.answered_s - sent_s)
             assert read_ping(pong).token == 7
             await asyncio.sleep(PING_EVERY_S)
 
@@ -165,15 +165,15 @@ async def _stream(exchange: Exchange, samples: int) -> tuple[list[Samples], list
     return runs, round_trips_s
 
 
-async def _ask(exchange: Exchange, op: Op, payload: bytes) -> Answer:
+async def _ask(client: RequestClient, op: Op, payload: bytes) -> Answer:
     answers: list[Answer] = []
 
     async def receive() -> None:
-        while await exchange.receive() is not None:
+        while await client.receive() is not None:
             pass
 
     async def ask() -> None:
-        answers.append(await exchange.ask(op, lambda number: encode_request(number, op, payload)))
+        answers.append(await client.ask(op, lambda number: encode_request(number, op, payload)))
 
     await until_first(receive(), ask())
     (answer,) = answers

@@ -6,16 +6,16 @@ from random import Random
 
 import pytest
 from fake_sensor import FakeSensor, leg_curls
-from legcurl.links.ble.receive_buffer import Inbox
+from legcurl.links.ble.receive_buffer import ReceiveBuffer
 from legcurl.links.route import READ_BYTES
 from legcurl.protocol.frame import Answer, FrameDecoder
 
 ANGLES = leg_curls(count=2)
 
 
-def everything(inbox: Inbox) -> bytes:
+def everything(buffer: ReceiveBuffer) -> bytes:
     taken = bytearray()
-    while chunk := inbox.take(READ_BYTES):
+    while chunk := buffer.take(READ_BYTES):
         taken += chunk
     return bytes(taken)
 
@@ -27,10 +27,10 @@ def test_pieces_of_two_streams_come_out_as_the_frames_that_were_sent(seed: int) 
     sensor = FakeSensor(ANGLES)
     samples = sensor.packets()[2:]
     answers = [sensor.hello(number) for number in range(20)]
-    inbox = Inbox()
+    buffer = ReceiveBuffer()
     streams = {
-        inbox.push_samples: bytearray(b"".join(samples)),
-        inbox.push_answers: bytearray(b"".join(answers)),
+        buffer.push_samples: bytearray(b"".join(samples)),
+        buffer.push_answers: bytearray(b"".join(answers)),
     }
     decoder = FrameDecoder()
     frames = []
@@ -40,8 +40,8 @@ def test_pieces_of_two_streams_come_out_as_the_frames_that_were_sent(seed: int) 
         push(bytes(streams[push][:size]))
         del streams[push][:size]
         if random.random() < 0.3:
-            frames += decoder.push(inbox.take(READ_BYTES))
-    frames += decoder.push(everything(inbox))
+            frames += decoder.push(buffer.take(READ_BYTES))
+    frames += decoder.push(everything(buffer))
     assert decoder.counts.dropped == 0
     expected = FrameDecoder()
     assert [frame for frame in frames if isinstance(frame, Answer)] == expected.push(
@@ -53,79 +53,79 @@ def test_pieces_of_two_streams_come_out_as_the_frames_that_were_sent(seed: int) 
 
 
 def test_what_is_taken_in_parts_is_whole() -> None:
-    inbox = Inbox()
+    buffer = ReceiveBuffer()
     packets = b"".join(FakeSensor(ANGLES).packets()[2:])
-    inbox.push_samples(packets)
+    buffer.push_samples(packets)
     taken = bytearray()
-    while chunk := inbox.take(7):
+    while chunk := buffer.take(7):
         assert len(chunk) <= 7
         taken += chunk
     assert bytes(taken) == packets
 
 
 def test_a_packet_that_is_not_complete_is_kept_back() -> None:
-    inbox = Inbox()
-    inbox.push_samples(b"\x05sam")
-    inbox.push_answers(b"\x04ans\x00")
-    assert everything(inbox) == b"\x04ans\x00"
-    inbox.push_samples(b"p\x00")
-    assert everything(inbox) == b"\x05samp\x00"
+    buffer = ReceiveBuffer()
+    buffer.push_samples(b"\x05sam")
+    buffer.push_answers(b"\x04ans\x00")
+    assert everything(buffer) == b"\x04ans\x00"
+    buffer.push_samples(b"p\x00")
+    assert everything(buffer) == b"\x05samp\x00"
 
 
 def test_whole_packets_of_samples_are_left_out_of_a_full_inbox_and_counted() -> None:
     packets = FakeSensor(ANGLES).packets()[2:]
-    inbox = Inbox(limit=sum(map(len, packets[:10])))
+    buffer = ReceiveBuffer(limit=sum(map(len, packets[:10])))
     for packet in packets[:15]:
-        inbox.push_samples(packet)
-    assert inbox.full
-    assert inbox.left_out == 5
-    assert everything(inbox) == b"".join(packets[:10])
+        buffer.push_samples(packet)
+    assert buffer.full
+    assert buffer.left_out == 5
+    assert everything(buffer) == b"".join(packets[:10])
 
 
 def test_a_full_inbox_takes_samples_again_once_it_was_emptied() -> None:
     """Not before: every hole costs the host a question, so one stall makes one hole."""
     packets = FakeSensor(ANGLES).packets()[2:]
-    inbox = Inbox(limit=sum(map(len, packets[:10])))
+    buffer = ReceiveBuffer(limit=sum(map(len, packets[:10])))
     for packet in packets[:11]:
-        inbox.push_samples(packet)
-    inbox.take(100)
-    inbox.push_samples(packets[11])
-    assert inbox.left_out == 2
-    everything(inbox)
-    inbox.push_samples(packets[12])
-    assert everything(inbox) == packets[12]
-    assert inbox.left_out == 2
+        buffer.push_samples(packet)
+    buffer.take(100)
+    buffer.push_samples(packets[11])
+    assert buffer.left_out == 2
+    everything(buffer)
+    buffer.push_samples(packets[12])
+    assert everything(buffer) == packets[12]
+    assert buffer.left_out == 2
 
 
 def test_an_answer_finds_room_where_samples_do_not() -> None:
     sensor = FakeSensor(ANGLES)
     samples = b"".join(sensor.packets()[2:])
-    inbox = Inbox(limit=100)
-    inbox.push_samples(samples)
-    assert everything(inbox) == b""
-    inbox.push_samples(samples[:90])
-    inbox.push_answers(sensor.hello())
-    assert everything(inbox).endswith(sensor.hello())
+    buffer = ReceiveBuffer(limit=100)
+    buffer.push_samples(samples)
+    assert everything(buffer) == b""
+    buffer.push_samples(samples[:90])
+    buffer.push_answers(sensor.hello())
+    assert everything(buffer).endswith(sensor.hello())
 
 
 def test_a_stream_of_endless_answers_is_bounded() -> None:
-    inbox = Inbox()
+    buffer = ReceiveBuffer()
     hello = FakeSensor(ANGLES).hello()
     for _ in range(2000):
-        inbox.push_answers(hello)
-    held = everything(inbox)
+        buffer.push_answers(hello)
+    held = everything(buffer)
     assert len(held) < 200_000
-    assert held.count(0) + inbox.left_out == 2000
+    assert held.count(0) + buffer.left_out == 2000
 
 
 def test_a_stream_without_an_end_takes_no_more_than_a_packet() -> None:
     """The decoder says of it what it says of any oversized packet, once; the next one is whole."""
-    inbox = Inbox()
+    buffer = ReceiveBuffer()
     for _ in range(1000):
-        inbox.push_samples(b"\x55" * 244)
+        buffer.push_samples(b"\x55" * 244)
     hello = FakeSensor(ANGLES).hello()
-    inbox.push_samples(b"\x00" + hello)
-    held = everything(inbox)
+    buffer.push_samples(b"\x00" + hello)
+    held = everything(buffer)
     assert len(held) < 3000
     decoder = FrameDecoder()
     assert len(decoder.push(held)) == 1

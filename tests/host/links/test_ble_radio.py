@@ -28,11 +28,11 @@ from legcurl.protocol.requests import Op
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.runner import SimulatedSensor
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.key_ring import PairedSensor
 from legcurl.station.live_feed import LiveFeed
-from legcurl.station.peer_authentication import Guard
-from legcurl.station.request_client import Exchange
+from legcurl.station.peer_authentication import PeerAuthentication
+from legcurl.station.request_client import RequestClient
 from legcurl.station.station import Station, open_station
 
 PACE = 12.0
@@ -90,10 +90,12 @@ class Host:
     def __init__(self, way: BleRoute, ring: Ring | None = None, pace: float = PACE) -> None:
         self.times_us: list[int] = []
         session = SensorSession(on_samples=lambda t_us, _: self.times_us.extend(t_us))
-        intake = Intake(session)
+        queue = EventQueue(session)
         way_of_the_world = SimulatedPace(way, pace)
-        guard = Guard(way.name, ring or Ring())
-        self.station = Station(way.name, LiveFeed(way_of_the_world, intake, guard=guard), intake)
+        authentication = PeerAuthentication(way.name, ring or Ring())
+        self.station = Station(
+            way.name, LiveFeed(way_of_the_world, queue, authentication=authentication), queue
+        )
 
     def is_whole(self) -> bool:
         """Whether no sample is lacking and none came twice."""
@@ -137,16 +139,16 @@ async def over_the_cable(sensor: SimulatedSensor, op: Op, payload: bytes = b"") 
     """Ask by the sensor's USB port."""
     link = await SerialRoute(SerialAddress(sensor.port)).connect()
     try:
-        exchange = Exchange(link, name="usb", patience_s=10.0)
+        client = RequestClient(link, name="usb", patience_s=10.0)
         answers: list[Answer] = []
 
         async def receive() -> None:
-            while await exchange.receive() is not None:
+            while await client.receive() is not None:
                 pass
 
         async def ask() -> None:
             answers.append(
-                await exchange.granted(op, lambda number: encode_request(number, op, payload))
+                await client.granted(op, lambda number: encode_request(number, op, payload))
             )
 
         await until_first(receive(), ask())

@@ -16,9 +16,9 @@ from fake_sensor import FakeSensor, decoded, leg_curls, lines, told
 from legcurl.events import Event, LinkChanged
 from legcurl.links.address import BleAddress
 from legcurl.links.ble.link import BleRoute
-from legcurl.links.ble.receive_buffer import Inbox
+from legcurl.links.ble.receive_buffer import ReceiveBuffer
 from legcurl.session.sensor_session import SensorSession
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import LiveFeed
 from legcurl.station.station import Station
 from live_sensor import START, LiveSensor
@@ -46,8 +46,8 @@ def leg_curl(**how: int) -> Peripheral:
 def station_on(bluetooth: FakeBluetooth, *, waiting: int = 1000) -> Station:
     address = BleAddress("Leg curl 1")
     route = BleRoute(address, scanner=bluetooth.scanner, client=bluetooth.client)
-    intake = Intake(SensorSession(), limit=waiting)
-    return Station(route.name, LiveFeed(route, intake), intake)
+    queue = EventQueue(SensorSession(), limit=waiting)
+    return Station(route.name, LiveFeed(route, queue), queue)
 
 
 async def until_all_came(station: Station) -> None:
@@ -146,13 +146,13 @@ async def test_a_reader_who_stalls_costs_neither_samples_nor_the_link(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What does not fit is left out, counted, and asked for again when somebody reads."""
-    boxes: list[Inbox] = []
+    boxes: list[ReceiveBuffer] = []
 
-    def small() -> Inbox:
-        boxes.append(Inbox(limit=1000))
+    def small() -> ReceiveBuffer:
+        boxes.append(ReceiveBuffer(limit=1000))
         return boxes[-1]
 
-    monkeypatch.setattr("legcurl.links.ble.link.Inbox", small)
+    monkeypatch.setattr("legcurl.links.ble.link.ReceiveBuffer", small)
     peripheral = leg_curl()
     station = station_on(FakeBluetooth(peripheral), waiting=10)
     async with asyncio.timeout(PATIENCE_S), station:
@@ -186,8 +186,8 @@ async def test_two_stations_on_two_sensors_of_one_adapter_do_not_disturb_each_ot
     def station(number: int) -> Station:
         address = BleAddress(f"Leg curl {number}")
         route = BleRoute(address, scanner=bluetooth.scanner, client=bluetooth.client)
-        intake = Intake(SensorSession())
-        return Station(route.name, LiveFeed(route, intake), intake)
+        queue = EventQueue(SensorSession())
+        return Station(route.name, LiveFeed(route, queue), queue)
 
     one, two = await asyncio.gather(*(all_events(station(number)) for number in (1, 2)))
     assert lines(one) == lines(two) == UNBROKEN

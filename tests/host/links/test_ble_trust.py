@@ -16,9 +16,9 @@ from legcurl.links.ble.link import BleRoute
 from legcurl.protocol.authentication import key_id, proof, request_mac
 from legcurl.session.sensor_session import SensorSession
 from legcurl.station import key_ring
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import LiveFeed
-from legcurl.station.peer_authentication import Guard
+from legcurl.station.peer_authentication import PeerAuthentication
 from legcurl.station.station import Station
 from live_sensor import HELLO, START, LiveSensor, LoopbackRoute
 
@@ -109,9 +109,9 @@ def leg_curl(sensor: LiveSensor) -> Peripheral:
 def station_on(bluetooth: FakeBluetooth, ring: Ring, target: str = "Leg curl 1") -> Station:
     address = BleAddress(target)
     route = BleRoute(address, scanner=bluetooth.scanner, client=bluetooth.client)
-    intake = Intake(SensorSession())
-    guard = Guard(route.name, ring, target)
-    return Station(route.name, LiveFeed(route, intake, guard=guard), intake)
+    queue = EventQueue(SensorSession())
+    authentication = PeerAuthentication(route.name, ring, target)
+    return Station(route.name, LiveFeed(route, queue, authentication=authentication), queue)
 
 
 async def events_until(station: Station, enough: Callable[[], bool]) -> list[Event]:
@@ -288,9 +288,11 @@ async def test_an_authorized_request_is_sent_once(monkeypatch: pytest.MonkeyPatc
 async def test_over_a_cable_nobody_is_asked_to_prove_anything() -> None:
     sensor = PairedSensor(FakeSensor(ANGLES))
     route = LoopbackRoute(sensor, wired=True)
-    intake = Intake(SensorSession())
-    guard = Guard(route.name, Ring(**{SENSOR_ID: OTHER_KEY}))
-    async with Station(route.name, LiveFeed(route, intake, guard=guard), intake) as station:
+    queue = EventQueue(SensorSession())
+    authentication = PeerAuthentication(route.name, Ring(**{SENSOR_ID: OTHER_KEY}))
+    async with Station(
+        route.name, LiveFeed(route, queue, authentication=authentication), queue
+    ) as station:
         with pytest.raises(RequestRefusedError, match="authorized only"):
             await station.change_settings(name="as the cable's own fake says")
     assert PROVE not in [op for op, _ in sensor.requests]

@@ -16,10 +16,10 @@ from legcurl.station.connection_state import (
     State,
     state_after,
 )
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.key_ring import PairedSensor
 from legcurl.station.live_feed import STEPS, LiveFeed
-from legcurl.station.peer_authentication import Guard
+from legcurl.station.peer_authentication import PeerAuthentication
 from live_sensor import STALE, START, Connection, LiveSensor, LoopbackRoute
 
 ANGLES = leg_curls(count=2)
@@ -104,11 +104,13 @@ class Watched:
         self,
         sensor: LiveSensor,
         *plan: Connection,
-        guard: Guard | None = None,
+        authentication: PeerAuthentication | None = None,
         silence_s: float = 60.0,
     ) -> None:
-        route = LoopbackRoute(sensor, *plan, silence_s=silence_s, wired=guard is None)
-        feed = LiveFeed(route, Intake(SensorSession(), limit=10**6), guard=guard)
+        route = LoopbackRoute(sensor, *plan, silence_s=silence_s, wired=authentication is None)
+        feed = LiveFeed(
+            route, EventQueue(SensorSession(), limit=10**6), authentication=authentication
+        )
         try:
             await feed.run()
         finally:
@@ -173,7 +175,7 @@ async def test_a_stale_boot_id_is_greeted_on_the_same_link(watched: Watched) -> 
 
 async def test_a_sensor_over_the_air_proves_its_identity_first(watched: Watched) -> None:
     sensor = LiveSensor(FakeSensor(ANGLES))
-    await watched.run(sensor, guard=Guard("loop:", NoKeys()))
+    await watched.run(sensor, authentication=PeerAuthentication("loop:", NoKeys()))
     assert watched.path == ["CONNECTED", "UNPROVED", *STARTED, "ENDED"]
 
 

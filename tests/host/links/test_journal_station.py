@@ -14,7 +14,7 @@ from legcurl.errors import PortBusyError, PortNotFoundError
 from legcurl.events import Event, LinkChanged, Progress, SamplesMissing, SetEnded, SetStarted
 from legcurl.recording.journal import ASIDE, Journal
 from legcurl.session.sensor_session import RESTART_GUESS_US, SensorSession
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import NOT_RUNNING, LiveFeed
 from legcurl.station.station import Station
 from live_sensor import Connection, LiveSensor, LoopbackRoute, running_from
@@ -47,9 +47,9 @@ def station_on(route: LoopbackRoute, folder: Path, journal: Journal | None = Non
     """A station as a program that has just started makes it."""
     journal = journal or Journal(folder)
     _opened.append(journal)
-    intake = Intake(SensorSession(), lambda: journal)
-    station = Station(route.name, LiveFeed(route, intake, journal=journal), intake)
-    journal.clock, journal.learnt = station.clock_note, intake.session.learnt
+    queue = EventQueue(SensorSession(), lambda: journal)
+    station = Station(route.name, LiveFeed(route, queue, journal=journal), queue)
+    journal.clock, journal.learnt = station.clock_note, queue.session.learnt
     return station
 
 

@@ -6,7 +6,7 @@ import pytest
 from fake_sensor import FakeSensor, leg_curls
 from legcurl.gym.gym import prompt_ms_for
 from legcurl.session.sensor_session import SensorSession
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import PROMPT_MS, LiveFeed
 from legcurl.station.station import Station
 from live_sensor import START, LiveSensor, LoopbackRoute
@@ -17,9 +17,9 @@ PLAIN_BYTES = 12  # of a start without prompt_ms
 async def start_payload(*, prompt_ms: int, minor: int, wired: bool, pace: float | None) -> bytes:
     """What the first start asks for."""
     sensor = LiveSensor(FakeSensor(leg_curls(count=1)), protocol=[1, minor])
-    intake = Intake(SensorSession())
+    queue = EventQueue(SensorSession())
     route = LoopbackRoute(sensor, wired=wired, pace=pace)
-    async with Station("loop:", LiveFeed(route, intake, prompt_ms=prompt_ms), intake):
+    async with Station("loop:", LiveFeed(route, queue, prompt_ms=prompt_ms), queue):
         return next(payload for op, payload in sensor.requests if op == START)
 
 

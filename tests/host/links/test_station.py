@@ -20,7 +20,7 @@ from legcurl.errors import (
 )
 from legcurl.events import Event, Progress, SensorSeen, SetEnded
 from legcurl.session.sensor_session import SensorSession
-from legcurl.station.event_queue import EVENTS_WAITING, Intake
+from legcurl.station.event_queue import EVENTS_WAITING, EventQueue
 from legcurl.station.live_feed import LiveFeed
 from legcurl.station.station import Station, open_station
 from live_sensor import (
@@ -38,8 +38,8 @@ ANGLES = leg_curls(count=2)
 
 
 def station_on(route: LoopbackRoute, *, history: bool = True) -> Station:
-    intake = Intake(SensorSession())
-    return Station(route.name, LiveFeed(route, intake, history=history), intake)
+    queue = EventQueue(SensorSession())
+    return Station(route.name, LiveFeed(route, queue, history=history), queue)
 
 
 async def all_events(station: Station) -> list[Event]:
@@ -148,10 +148,10 @@ async def test_the_sensor_can_be_asked_while_it_streams() -> None:
 async def test_a_slow_reader_holds_the_sensor_back() -> None:
     """What nobody reads stays in the sensor's log; memory is bounded."""
     sensor = LiveSensor(FakeSensor(leg_curls(count=30)))
-    intake = Intake(SensorSession())
-    feed = LiveFeed(LoopbackRoute(sensor, Connection(ends=False)), intake)
-    async with Station("loop:", feed, intake):
-        while not intake.full:
+    queue = EventQueue(SensorSession())
+    feed = LiveFeed(LoopbackRoute(sensor, Connection(ends=False)), queue)
+    async with Station("loop:", feed, queue):
+        while not queue.full:
             await asyncio.sleep(0.01)
         cursor = sensor.log.cursor
         assert cursor is not None

@@ -18,7 +18,7 @@ from legcurl.errors import (
 )
 from legcurl.events import Event, LinkChanged, SamplesMissing, SensorSeen, SetEnded
 from legcurl.session.sensor_session import Item, SensorSession
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import LiveFeed
 from legcurl.station.station import Station
 from live_sensor import (
@@ -45,8 +45,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def station_on(route: LoopbackRoute) -> Station:
-    intake = Intake(SensorSession())
-    return Station(route.name, LiveFeed(route, intake), intake)
+    queue = EventQueue(SensorSession())
+    return Station(route.name, LiveFeed(route, queue), queue)
 
 
 async def all_events(route: LoopbackRoute) -> list[Event]:
@@ -260,15 +260,15 @@ async def test_a_restart_that_keeps_its_boot_id_replays_to_the_same_events() -> 
 
     sensor = LiveSensor(FakeSensor(ANGLES[:2500]))
     route = LoopbackRoute(sensor, Connection(cut_after=3000), Connection())
-    intake = Intake(Keeping())
+    queue = EventQueue(Keeping())
     events: list[Event] = []
-    async with Station(route.name, LiveFeed(route, intake), intake) as station:
+    async with Station(route.name, LiveFeed(route, queue), queue) as station:
         async for event in station.events():
             events.append(event)
             if isinstance(event, LinkChanged) and event.state == "lost":
                 sensor.log = FakeSensor(leg_curls(count=1, idle_s=0.0)[:1200], time_us=100_000)
     assert [event.reason for event in events if isinstance(event, SamplesMissing)] == ["reboot"]
-    assert intake.session.next_index == 1200, "all of the new log came"
+    assert queue.session.next_index == 1200, "all of the new log came"
     assert lines(told(items)) == lines(events)
 
 

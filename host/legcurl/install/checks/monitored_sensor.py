@@ -24,17 +24,17 @@ from legcurl.protocol.frame import Answer, Gap, Samples
 from legcurl.protocol.requests import Op, Result, read_hello, read_json, read_ping, read_start
 from legcurl.session.annotations import LinkNote
 from legcurl.session.sensor_session import Item, SensorSession
-from legcurl.station.event_queue import Intake
+from legcurl.station.event_queue import EventQueue
 from legcurl.station.key_ring import KeyRing
 from legcurl.station.live_feed import LiveFeed
 from legcurl.station.open_route import route_to
-from legcurl.station.peer_authentication import Guard
+from legcurl.station.peer_authentication import PeerAuthentication
 from legcurl.station.station import Station
 
 if TYPE_CHECKING:
     from legcurl.links.address import Address
     from legcurl.protocol.requests import Hello
-    from legcurl.station.request_client import Exchange
+    from legcurl.station.request_client import RequestClient
 
 GONE_S = 20.0
 """Without a byte for so long, in s, somebody at the machine should be told rather than kept."""
@@ -56,13 +56,13 @@ class SensorVisit:
         self.heard_s = 0.0  # host's monotonic time at which a frame last came
         self.longest_silence_s = 0.0
         self._route = route_to(address)
-        intake = _Overlooked(SensorSession(progress_s=None), self._see)
+        queue = _Overlooked(SensorSession(progress_s=None), self._see)
         target = address.target if isinstance(address, BleAddress) else ""
-        guard = Guard(self._route.name, KeyRing(), target)
-        self._feed = LiveFeed(self._route, intake, history=False, guard=guard)
-        self._station = Station(self._route.name, self._feed, intake)
+        authentication = PeerAuthentication(self._route.name, KeyRing(), target)
+        self._feed = LiveFeed(self._route, queue, history=False, authentication=authentication)
+        self._station = Station(self._route.name, self._feed, queue)
         self._reader: asyncio.Task[None] | None = None
-        self._exchanges: list[tuple[Exchange, int]] = []  # and what it had dropped by its start
+        self._clients: list[tuple[RequestClient, int]] = []  # and what it had dropped by its start
         self._lost = 0
 
     async def __aenter__(self) -> Self:
@@ -114,8 +114,8 @@ class SensorVisit:
     def link(self) -> LinkFigures:
         """What became of the packets so far."""
         frames = damaged = 0
-        for exchange, before in self._exchanges:
-            counts = exchange.decoder.counts
+        for client, before in self._clients:
+            counts = client.decoder.counts
             frames += counts.frames
             damaged += counts.dropped - counts.unknown_type - before
         return LinkFigures(frames, max(damaged, 0), self._lost)
@@ -196,10 +196,10 @@ class SensorVisit:
                 self.magnet.referenced_by = hello.referenced_by
         if answer.op != Op.START:
             return
-        exchange = self._feed.exchange
-        if exchange is not None and all(exchange is not known for known, _ in self._exchanges):
-            counts = exchange.decoder.counts
-            self._exchanges.append((exchange, counts.dropped - counts.unknown_type))
+        client = self._feed.client
+        if client is not None and all(client is not known for known, _ in self._clients):
+            counts = client.decoder.counts
+            self._clients.append((client, counts.dropped - counts.unknown_type))
         with suppress(FrameError):  # the session counts it
             start = read_start(answer)
             restarts = self.stream.figures.restarts
@@ -211,8 +211,8 @@ class SensorVisit:
         self.heard_s = monotonic()
 
 
-class _Overlooked(Intake):
-    """An intake that shows each item to somebody before it takes it."""
+class _Overlooked(EventQueue):
+    """A queue that shows each item to the visit before it takes it."""
 
     def __init__(self, session: SensorSession, see: Callable[[Item], None]) -> None:
         super().__init__(session)

@@ -68,7 +68,7 @@ from legcurl.links.route import READ_BYTES, Link
 from legcurl.links.serial import SerialRoute
 from legcurl.protocol.frame import encode_request
 from legcurl.protocol.requests import Hello, Op
-from legcurl.station.request_client import Exchange, NoAnswerError, probe
+from legcurl.station.request_client import NoAnswerError, RequestClient, probe
 
 MAINTENANCE_SINCE = (1, 1)  # protocol version
 PROMPT = b"\r\n>>> "  # the byte 0x02 in a hello is what MicroPython answers with it
@@ -182,19 +182,19 @@ async def _ask_for_prompt(port: str) -> bool:
     """The same, once; LinkLostError if the port goes away meanwhile."""
     route = SerialRoute(SerialAddress(port))
     link = await route.connect()
-    exchange = Exchange(_PromptSpotter(link), name=port, patience_s=route.patience_s)
+    client = RequestClient(_PromptSpotter(link), name=port, patience_s=route.patience_s)
 
     left: list[Hello] = []
 
     async def ask() -> None:
-        hello = await exchange.greet()
+        hello = await client.greet()
         # An older one cannot be asked. It listens to Ctrl-C for a moment after a restart.
         op = Op.MAINTENANCE if hello.protocol >= MAINTENANCE_SINCE else Op.REBOOT
-        await exchange.granted(op, lambda number: encode_request(number, op))
+        await client.granted(op, lambda number: encode_request(number, op))
         left.append(hello)
 
     async def receive() -> None:
-        while await exchange.receive() is not None:
+        while await client.receive() is not None:
             pass
 
     try:

@@ -35,7 +35,7 @@ from legcurl.errors import (
 from legcurl.links.address import BleAddress
 from legcurl.links.ble.gatt import ANSWERS, REQUESTS, SAMPLES, SERVICE, Sighting, is_address
 from legcurl.links.ble.lock import lock_sensor
-from legcurl.links.ble.receive_buffer import Inbox
+from legcurl.links.ble.receive_buffer import ReceiveBuffer
 from legcurl.links.route import READ_BYTES, SILENCE_S
 
 try:
@@ -240,7 +240,7 @@ class BleLink:
         self._lock = lock
         self._client: BleakClient | None = None
         self._requests: BleakGATTCharacteristic | None = None
-        self._inbox = Inbox()
+        self._buffer = ReceiveBuffer()
         self._stalled = False
         self._arrived = asyncio.Event()
         self._gone = asyncio.Event()
@@ -250,7 +250,7 @@ class BleLink:
     @property
     def left_out(self) -> int:
         """Packets dropped because the buffer was full; the host asks for them again."""
-        return self._inbox.left_out
+        return self._buffer.left_out
 
     @property
     def lost(self) -> bool:
@@ -282,8 +282,8 @@ class BleLink:
         """Wait for bytes; see Link. What came before a connection was lost is given first."""
         await asyncio.sleep(0)  # reading a full buffer would keep other tasks from running
         while True:
-            if chunk := self._inbox.take(READ_BYTES):
-                self._stalled = self._inbox.full
+            if chunk := self._buffer.take(READ_BYTES):
+                self._stalled = self._buffer.full
                 return chunk
             self._check()
             self._arrived.clear()
@@ -304,7 +304,7 @@ class BleLink:
     async def close(self) -> None:
         """Disconnect, even if the connection was lost; see Link."""
         self._end("closed")
-        self._inbox = Inbox()
+        self._buffer = ReceiveBuffer()
         client, self._client = self._client, None
         try:
             if client is not None:
@@ -330,13 +330,13 @@ class BleLink:
         self._half_sent = False
 
     def _hear_answers(self, _from: BleakGATTCharacteristic, piece: bytearray) -> None:
-        self._inbox.push_answers(piece)
+        self._buffer.push_answers(piece)
         self._arrived.set()
 
     def _hear_samples(self, _from: BleakGATTCharacteristic, piece: bytearray) -> None:
-        self._inbox.push_samples(piece)
+        self._buffer.push_samples(piece)
         self._arrived.set()
-        if self._inbox.full and not self._stalled:
+        if self._buffer.full and not self._stalled:
             self._stalled = True
             log.warning(
                 "%s: its samples are not read, and the buffer is full. The rest stays in its log "

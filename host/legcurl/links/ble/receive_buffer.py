@@ -18,7 +18,7 @@ SAMPLES_BYTES = 65_536  # six minutes at 100 Hz: as much as a Pico's log, so mor
 ANSWERS_BYTES = 32_768  # a host has one open request: only a faulty sensor sends so much
 
 
-class Inbox:
+class ReceiveBuffer:
     """What came and has not been read."""
 
     def __init__(self, limit: int = SAMPLES_BYTES) -> None:
