@@ -77,18 +77,12 @@ def check_every_sample(sensor: SimulatedSensor, received: list[Samples | Gap]) -
 async def ask_by_cable(sensor: SimulatedSensor, op: Op, payload: bytes = b"") -> bytes:
     link = await SerialRoute(SerialAddress(sensor.port)).connect()
     client = RequestClient(link, name="cable", patience_s=10.0)
-    answers = []
-
-    async def ask() -> None:
-        answers.append(await client.granted(op, lambda n: encode_request(n, op, payload)))
-
-    async def receive() -> None:
-        while await client.receive() is not None:
-            pass
-
-    await until_first(receive(), ask())
+    answer = await until_first(
+        client.discard_frames(), client.granted(op, lambda n: encode_request(n, op, payload))
+    )
     await link.close()
-    return answers[0].payload
+    assert answer is not None
+    return answer.payload
 
 
 async def test_the_advertisement_says_what_it_is_and_that_it_is_free() -> None:

@@ -72,6 +72,11 @@ class RequestClient:
         frames = self.decoder.push(chunk)
         return [frame for frame in frames if not isinstance(frame, Answer) or self._take(frame)]
 
+    async def discard_frames(self) -> None:
+        """Receive for the sake of answers alone, until the sensor ends."""
+        while await self.receive() is not None:
+            pass
+
     async def ask(
         self, op: Op, request: Request, *, patience_s: float | None = None, repeats: bool = True
     ) -> Answer:
@@ -178,12 +183,7 @@ async def probe(route: Route) -> Hello:
     link = await route.connect()
     try:
         client = RequestClient(link, name=route.name, patience_s=route.patience_s)
-
-        async def receive() -> None:
-            while await client.receive() is not None:
-                pass
-
-        hello = await until_first(client.greet(), receive())
+        hello = await until_first(client.discard_frames(), client.greet())
         if hello is None:
             raise NotASensorError(f"{route.name} ended before it said who it is.")
         return hello

@@ -166,15 +166,9 @@ async def _stream(client: RequestClient, samples: int) -> tuple[list[Samples], l
 
 
 async def _ask(client: RequestClient, op: Op, payload: bytes) -> Answer:
-    answers: list[Answer] = []
-
-    async def receive() -> None:
-        while await client.receive() is not None:
-            pass
-
-    async def ask() -> None:
-        answers.append(await client.ask(op, lambda number: encode_request(number, op, payload)))
-
-    await until_first(receive(), ask())
-    (answer,) = answers
+    answer = await until_first(
+        client.discard_frames(),
+        client.ask(op, lambda number: encode_request(number, op, payload)),
+    )
+    assert answer is not None
     return answer

@@ -140,19 +140,12 @@ async def over_the_cable(sensor: SimulatedSensor, op: Op, payload: bytes = b"") 
     link = await SerialRoute(SerialAddress(sensor.port)).connect()
     try:
         client = RequestClient(link, name="usb", patience_s=10.0)
-        answers: list[Answer] = []
-
-        async def receive() -> None:
-            while await client.receive() is not None:
-                pass
-
-        async def ask() -> None:
-            answers.append(
-                await client.granted(op, lambda number: encode_request(number, op, payload))
-            )
-
-        await until_first(receive(), ask())
-        return answers[0]
+        answer = await until_first(
+            client.discard_frames(),
+            client.granted(op, lambda number: encode_request(number, op, payload)),
+        )
+        assert answer is not None
+        return answer
     finally:
         await link.close()
 

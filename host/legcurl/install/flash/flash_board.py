@@ -184,28 +184,21 @@ async def _ask_for_prompt(port: str) -> bool:
     link = await route.connect()
     client = RequestClient(_PromptSpotter(link), name=port, patience_s=route.patience_s)
 
-    left: list[Hello] = []
-
-    async def ask() -> None:
+    async def ask() -> bool:
         hello = await client.greet()
         # An older one cannot be asked. It listens to Ctrl-C for a moment after a restart.
         op = Op.MAINTENANCE if hello.protocol >= MAINTENANCE_SINCE else Op.REBOOT
         await client.granted(op, lambda number: encode_request(number, op))
-        left.append(hello)
-
-    async def receive() -> None:
-        while await client.receive() is not None:
-            pass
+        return True
 
     try:
-        await until_first(receive(), ask())
+        return bool(await until_first(client.discard_frames(), ask()))
     except (ProtocolVersionError, RequestRefusedError):
         raise
     except (SensorError, NoAnswerError):
         return False  # a stranger, a prompt, or nobody: Ctrl-C will tell
     finally:
         await link.close()
-    return bool(left)
 
 
 class _PromptSpotter:
