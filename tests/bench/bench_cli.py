@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "cli"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 from legcurl.gym.machine_state import ViewState
 from legcurl.presentation.terminal.screen import Canvas, draw

@@ -27,6 +27,7 @@ from time import perf_counter
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "firmware"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.links.sim_address import parse_address

@@ -46,6 +46,7 @@ from statistics import median, quantiles
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "mqtt"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 import legcurl.station.station
 from bench_station_memory import resident_kb

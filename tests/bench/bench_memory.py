@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "firmware"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 from legcurl.install.boards.board_file import all_boards
 from memory import heap_on_vm, measure, plain_firmware, seconds_to_fill

@@ -21,6 +21,7 @@ from time import perf_counter
 
 TESTS = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "host" / name) for name in ("store", "web", "cli", "mqtt")]
+sys.path.insert(0, str(TESTS / "shared"))
 
 from brokers import Mosquitto  # noqa: E402 - beside tests/host/mqtt
 from gyms import gym  # noqa: E402

@@ -27,6 +27,7 @@ from statistics import median, quantiles
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 from browsing import browsing, until
 from legcurl.gym.machine import MachineSetup

@@ -25,6 +25,7 @@ from pathlib import Path
 from time import perf_counter
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 import psycopg
 from legcurl.events import SetResult

@@ -7,8 +7,11 @@ page does and not otherwise. A palette keeps them small.
 from __future__ import annotations
 
 import io
+import sys
 import tempfile
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 from browsing import browsing, tablet
 from legcurl.gym.machine_state import ViewState

@@ -17,7 +17,6 @@ import os
 import random
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +25,8 @@ from legcurl.install.boards.board_file import BoardFile
 from legcurl.install.flash.firmware_build import PACKAGE, compile_module
 from legcurl.protocol.frame import Boot, FrameDecoder, Samples, encode_request
 from legcurl.simulator.runner import START_VM
-from sensor_process import SETTINGS_PUT, Moment, start_request, world
+from limits import LIMIT_S
+from sensor_process import SETTINGS_PUT, Moment, feed, start_request, world
 
 HERE = Path(__file__).parent
 SIMULATION_KB = 256  # what the shims and their garbage may take beside the firmware
@@ -119,13 +119,12 @@ def measure(
         },
     )
     os.close(encoder_end)
-    feeding = (world_end, shaken_world(seconds))
-    threading.Thread(target=_feed, args=feeding, daemon=True).start()
+    feed(world_end, shaken_world(seconds))
     logged, last_words = _listen(process)
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
-    code = process.wait(20)
+    code = process.wait(LIMIT_S)
     crash = flash / "crash.log"
     assert not crash.exists(), crash.read_text()
     assert code == 0, last_words
@@ -162,11 +161,3 @@ def _listen(process: subprocess.Popen[bytes]) -> tuple[int, str]:
             elif isinstance(frame, Samples):
                 logged += len(frame.wire) - NOT_LOGGED
     return logged, heard.decode(errors="replace")
-
-
-def _feed(world_end: int, stream: bytes) -> None:
-    try:
-        with os.fdopen(world_end, "wb") as pipe:
-            pipe.write(stream)
-    except BrokenPipeError:
-        pass  # the firmware ended before its world did: the test says why

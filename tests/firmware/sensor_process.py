@@ -1,7 +1,8 @@
 """A sensor process, as the simulator's runner starts one, with a world drawn by the test.
 
 `run_to_the_end` plays a whole world at full speed over pipes and gives every byte that came out.
-`LiveSensor` is one behind a pseudo-terminal, for tests that talk to it.
+`LiveSensor` is one behind a pseudo-terminal, for tests that talk to it; its world goes on until the
+test is over, however slow the computer is.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ import time
 import tty
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 
 from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.protocol.frame import Answer, Boot, Frame, FrameDecoder, Gap, Samples, encode_request
 from legcurl.simulator.runner import Engine
+from limits import LIMIT_S, wait_until
 
 WORLD_RATE_HZ = 500
 MAGNET_FOUND = 0x20
 BUS_FAILS, POWER_CYCLE, HOST_STALLS, CORRUPT_BYTE, DROP_BYTE = 0x01, 0x02, 0x04, 0x08, 0x10
 
 HELLO, START, STATISTICS, SETTINGS_PUT, REBOOT = 0x01, 0x02, 0x05, 0x07, 0x0B
-ANSWER_TIMEOUT_S = 10
+RECORD_BYTES = 4
+PIPE_BYTES = 65_536  # that the world may be ahead of the sensor
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,10 @@ def run_to_the_end(
     """
     with tempfile.TemporaryDirectory() as flash:
         inward, outward = os.pipe(), os.pipe()
-        process = _spawn(
-            engine, stream, flash, inward[0], outward[1], "fast", seed, heap, board, encoder
+        process, world_end = _spawn(
+            engine, flash, inward[0], outward[1], "fast", seed, heap, board, encoder
         )
+        feed(world_end, stream)
         received = bytearray()
         decoder = FrameDecoder()
         try:
@@ -80,7 +85,7 @@ def run_to_the_end(
                 for frame in decoder.push(chunk):
                     if isinstance(frame, Boot):
                         os.write(inward[1], requests + start_request())
-            code = process.wait(ANSWER_TIMEOUT_S)
+            code = process.wait(LIMIT_S)
         finally:
             process.kill()
             process.wait()
@@ -111,7 +116,10 @@ def samples_of(frames: Iterable[Frame]) -> list[tuple[int, int, int, int]]:
 
 
 class LiveSensor:
-    """A sensor on a pseudo-terminal, and its host. `typed` waits there when the sensor starts."""
+    """A sensor on a pseudo-terminal, and its host. `typed` waits there when the sensor starts.
+
+    After its last record the world stands still; with `ends`, it ends there, and the sensor too.
+    """
 
     def __init__(
         self,
@@ -122,13 +130,13 @@ class LiveSensor:
         pace: str = "1",
         seed: int = 7,
         typed: bytes = b"",
+        ends: bool = False,
     ) -> None:
         self.master, self.slave = os.openpty()
         tty.setraw(self.slave)
         os.write(self.slave, typed)
-        self.process = _spawn(
+        self.process, world_end = _spawn(
             engine,
-            stream,
             str(flash),
             os.dup(self.master),
             os.dup(self.master),
@@ -138,6 +146,7 @@ class LiveSensor:
             "pico_w",
             None,
         )
+        self._feed = feed(world_end, stream, for_ever=not ends)
         self.decoder = FrameDecoder()
         self.frames: list[Frame] = []
         self._next_id = 10
@@ -155,11 +164,20 @@ class LiveSensor:
 
     def write(self, content: bytes) -> None:
         """Write as a host does that must not be kept waiting for long."""
-        deadline = time.monotonic() + ANSWER_TIMEOUT_S
+        deadline_s = time.monotonic() + LIMIT_S
         while content:
-            assert time.monotonic() < deadline, "the sensor reads nothing"
+            assert time.monotonic() < deadline_s, "the sensor reads nothing"
             if select.select([], [self.slave], [], 0.1)[1]:
                 content = content[os.write(self.slave, content[:256]) :]
+
+    def wait_until_full(self) -> None:
+        """Until the terminal takes no more from the sensor."""
+        wait_until(lambda: not select.select([], [self.master], [], 0)[1])
+
+    def let_pass(self, world_s: float) -> None:
+        """Wait until the sensor has lived through so much more of its world, at least."""
+        at_least = self._feed.written + PIPE_BYTES + round(world_s * WORLD_RATE_HZ * RECORD_BYTES)
+        wait_until(lambda: self._feed.written >= at_least)
 
     def read(self, seconds: float) -> list[Frame]:
         """Read for so long; the frames that came."""
@@ -171,7 +189,7 @@ class LiveSensor:
         number = self._next_id
         self.write(encode_request(number, op, payload))
         came = self._read_until(
-            lambda frame: isinstance(frame, Answer) and frame.id == number, ANSWER_TIMEOUT_S
+            lambda frame: isinstance(frame, Answer) and frame.id == number, LIMIT_S
         )
         assert came, "no answer came"
         answer = came[-1]
@@ -184,15 +202,24 @@ class LiveSensor:
 
     def read_until(self, wanted: Callable[[Frame], bool]) -> list[Frame]:
         """Read until such a frame has come."""
-        came = self._read_until(wanted, ANSWER_TIMEOUT_S)
+        came = self._read_until(wanted, LIMIT_S)
         assert came, "nothing came"
         assert wanted(came[-1]), "what was waited for did not come"
         return came
 
+    def read_until_boot(self, number: int) -> Boot:
+        """Read until the sensor has started so many times since `frames` was empty; the last."""
+
+        def boots() -> list[Boot]:
+            return [frame for frame in self.frames if isinstance(frame, Boot)]
+
+        self.read_until(lambda _: len(boots()) >= number)
+        return boots()[number - 1]
+
     def _read_until(self, wanted: Callable[[Frame], bool], seconds: float) -> list[Frame]:
         came: list[Frame] = []
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
+        deadline_s = time.monotonic() + seconds
+        while (left := deadline_s - time.monotonic()) > 0:
             if not select.select([self.slave], [], [], left)[0]:
                 break
             new = self.decoder.push(os.read(self.slave, 4096))
@@ -215,9 +242,42 @@ class LiveSensor:
         return heard
 
 
+class WorldFeed(threading.Thread):
+    """The world process: writes records as fast as they are read, the last one again and again."""
+
+    def __init__(self, world_end: int, stream: bytes, for_ever: bool) -> None:
+        super().__init__(daemon=True)
+        self.written = 0  # bytes
+        self._world_end = world_end
+        self._stream = stream
+        self._for_ever = for_ever
+
+    def run(self) -> None:
+        try:
+            with os.fdopen(self._world_end, "wb", buffering=0) as pipe:
+                for at in range(0, len(self._stream), PIPE_BYTES):
+                    self._write(pipe, self._stream[at : at + PIPE_BYTES])
+                while self._for_ever:
+                    self._write(pipe, self._stream[-RECORD_BYTES:] * WORLD_RATE_HZ)
+        except BrokenPipeError:
+            pass  # the sensor was killed by its test
+
+    def _write(self, pipe: RawIOBase, content: bytes) -> None:
+        while content:
+            count = pipe.write(content) or 0
+            self.written += count
+            content = content[count:]
+
+
+def feed(world_end: int, stream: bytes, *, for_ever: bool = False) -> WorldFeed:
+    """Let a sensor have its world, as fast as it takes it."""
+    started = WorldFeed(world_end, stream, for_ever)
+    started.start()
+    return started
+
+
 def _spawn(
     engine: Engine,
-    stream: bytes,
     flash: str,
     stdin: int,
     stdout: int,
@@ -226,7 +286,8 @@ def _spawn(
     heap: str | None,
     board: str,
     encoder: str | None,
-) -> subprocess.Popen[bytes]:
+) -> tuple[subprocess.Popen[bytes], int]:
+    """The sensor's process, and the end of a pipe for its world."""
     world_end, encoder_end = os.pipe()[::-1]
     try:
         process = subprocess.Popen(
@@ -253,14 +314,4 @@ def _spawn(
     finally:
         for fd in (stdin, stdout, encoder_end):
             os.close(fd)
-    threading.Thread(target=_feed, args=(world_end, stream), daemon=True).start()
-    return process
-
-
-def _feed(world_end: int, stream: bytes) -> None:
-    """The world process: writes as fast as it is read, and ends."""
-    try:
-        with os.fdopen(world_end, "wb") as pipe:
-            pipe.write(stream)
-    except BrokenPipeError:
-        pass  # the sensor was killed by its test
+    return process, world_end

@@ -12,24 +12,38 @@ import sensor_process
 from legcurl.firmware_files import firmware_directory
 from legcurl.protocol.frame import Boot, Samples
 from legcurl.simulator.runner import Engine
-from sensor_process import HELLO, REBOOT, SETTINGS_PUT, STATISTICS, LiveSensor, Moment, world
+from limits import LIMIT_S
+from sensor_process import (
+    HELLO,
+    REBOOT,
+    SETTINGS_PUT,
+    STATISTICS,
+    LiveSensor,
+    Moment,
+    start_request,
+    world,
+)
 
 KEY_PUT, MAINTENANCE, CRASH_LOG = 0x10, 0x11, 0x12
 PROMPT = b">>> "
 DIES_AT = 300  # samples: three seconds
-STILL = world(600, lambda t_s: Moment(round(t_s * 1000) % 65536))
+STILL = world(60, lambda t_s: Moment(round(t_s * 1000) % 65536))
 
 
-@pytest.fixture
-def mortal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Firmware whose main loop dies of an exception after so many samples."""
+@pytest.fixture(params=[1])
+def mortal(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Firmware whose main loop dies of an exception after so many samples, in its first lives."""
     firmware = tmp_path / "firmware"
     shutil.copytree(firmware_directory(), firmware, ignore=shutil.ignore_patterns("__pycache__"))
     loop = firmware / "sensor" / "loop.py"
     before = "            self._health.tick()\n"
     text = loop.read_text()
     assert text.count(before) == 1
-    dying = f"            if counters.samples >= {DIES_AT}:\n                {{}}['the end']\n"
+    dying = f"""\
+            from simclock import clock
+            if counters.samples >= {DIES_AT} and clock.boots < {request.param}:
+                {{}}['the end']
+"""
     loop.write_text(text.replace(before, before + dying))
     monkeypatch.setattr(sensor_process, "firmware_directory", lambda: firmware)
     return firmware
@@ -44,13 +58,13 @@ def test_a_sensor_that_dies_says_of_what_and_starts_again(
 ) -> None:
     flash = tmp_path / "flash"
     flash.mkdir()
-    with LiveSensor(engine, STILL, flash, pace="8") as sensor:
-        first = hello_of(sensor)
-        sensor.start()
-        sensor.read_until(lambda frame: isinstance(frame, Samples) and frame.index >= 200)
-        sensor.read_until(lambda frame: isinstance(frame, Boot))
+    with LiveSensor(engine, STILL, flash, pace="8", typed=start_request()) as sensor:
+        second = sensor.read_until_boot(2)
+        first, *heard = sensor.frames[: sensor.frames.index(second)]
+        assert isinstance(first, Boot)
+        assert any(isinstance(frame, Samples) and frame.index >= 200 for frame in heard)
         again = hello_of(sensor)
-        assert again["boot_id"] != first["boot_id"]
+        assert again["boot_id"] != first.boot_id
         assert again["boot_reason"] == "watchdog"  # as rp2 does it
         told = sensor.ask(CRASH_LOG)
         assert told.result == 0
@@ -63,13 +77,14 @@ def test_a_sensor_that_dies_says_of_what_and_starts_again(
     assert (flash / "crash.log").stat().st_size <= 4096
 
 
+@pytest.mark.parametrize("mortal", [9], indirect=True)
 def test_a_firmware_that_does_nothing_but_crash_is_given_up(
     engine: Engine, tmp_path: Path, mortal: Path
 ) -> None:
     flash = tmp_path / "flash"
     flash.mkdir()
     with LiveSensor(engine, STILL, flash, pace="60") as sensor:
-        assert sensor.process.wait(20) == 1
+        assert sensor.process.wait(LIMIT_S) == 1
         assert sensor.process.stderr is not None
         assert "KeyError" in sensor.process.stderr.read().decode()
     assert "times in a row: 3" in (flash / "crash.log").read_text()
@@ -92,7 +107,7 @@ def test_maintenance_ends_at_the_prompt_once(engine: Engine, tmp_path: Path) -> 
         assert sensor.ask(MAINTENANCE).result == 0
         assert (tmp_path / "maintenance").exists()
         raw_until(sensor, PROMPT)
-        assert sensor.process.wait(10) == 0
+        assert sensor.process.wait(LIMIT_S) == 0
     assert not (tmp_path / "maintenance").exists()
     with LiveSensor(engine, STILL, tmp_path, pace="8") as sensor:
         hello = hello_of(sensor)
@@ -108,4 +123,4 @@ def test_a_ctrl_c_that_waits_at_the_start_ends_at_the_prompt(
     with LiveSensor(engine, STILL, tmp_path, pace="8", typed=b"\r\x03") as sensor:
         heard = raw_until(sensor, PROMPT)
         assert b"\x12" not in heard  # no BOOT: the sensor never started
-        assert sensor.process.wait(10) == 0
+        assert sensor.process.wait(LIMIT_S) == 0

@@ -12,7 +12,7 @@ from legcurl.protocol.requests import Op, Result, read_hello
 from legcurl.simulator.runner import Engine
 from sensor_process import LiveSensor, Moment, world
 
-STILL = world(120, lambda _: Moment())
+STILL = world(1, lambda _: Moment())
 NEW_NAME = '{"name": "Röhre 7"}'.encode()
 
 
