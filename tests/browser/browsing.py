@@ -9,14 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from timings import LIMIT_S
 
-PATIENCE_MS = 15_000  # on a computer that is busy with other tests
+PATIENCE_MS = 1000 * LIMIT_S
 POLL_MS = 30
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -85,20 +86,12 @@ def frames(page: Page) -> None:
     )
 
 
-def wait_for(true: Callable[[], bool]) -> None:
-    """Wait until something outside of the page has come true."""
-    deadline_s = time.monotonic() + PATIENCE_MS / 1000
-    while not true():
-        assert time.monotonic() < deadline_s, "it did not come true"
-        time.sleep(POLL_MS / 1000)
-
-
 def until(page: Page, expression: str, argument: object = None) -> None:
     """Wait until an expression is true of the page.
 
     Playwright's own `wait_for_function` evaluates text inside the page, which our policy forbids.
     """
-    deadline_s = time.monotonic() + PATIENCE_MS / 1000
+    deadline_s = time.monotonic() + LIMIT_S
     while not page.evaluate(expression, argument):
         assert time.monotonic() < deadline_s, f"it did not come true: {expression}"
         page.wait_for_timeout(POLL_MS)

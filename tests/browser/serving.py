@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from timings import LIMIT_S
+
 LEGCURL = Path(sys.executable).parent / "legcurl"
-ENDING_TAKES_S = 10.0
 
 
 class Serving:
@@ -59,7 +60,7 @@ class Serving:
     def _end(self, how: signal.Signals) -> None:
         if self.process.poll() is None:
             self.process.send_signal(how)
-        self.process.communicate(timeout=ENDING_TAKES_S)
+        self.process.communicate(timeout=LIMIT_S)
 
 
 class SimulatedSensor:
@@ -85,7 +86,7 @@ class SimulatedSensor:
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=ENDING_TAKES_S)
+        self.process.communicate(timeout=LIMIT_S)
 
 
 def free_port() -> int:

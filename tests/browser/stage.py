@@ -30,8 +30,8 @@ from legcurl.store import Store, open_store
 from legcurl.web.app import create_app
 from legcurl.web.authentication import Access
 from legcurl.web.server import listen, serve
+from timings import LIMIT_S
 
-READY_S = 10.0
 FRAME = 25  # samples that come at once, as from a sensor at 100 Hz
 PROGRESS_S = 0.1
 _T = TypeVar("_T")
@@ -120,9 +120,9 @@ class Stage:
         """Do something with the store."""
         return self._in_loop(self.service.keeper.ask(work))
 
-    def do(self, coroutine: Coroutine[Any, Any, _T], within_s: float = READY_S) -> _T:
+    def do(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run something of the service in its own loop."""
-        return self._in_loop(coroutine, within_s)
+        return self._in_loop(coroutine)
 
     async def _play(self, name: str, played: Take, until: Moment) -> None:
         machine: Machine = self.service.gym.machines[name]
@@ -141,9 +141,9 @@ class Stage:
             raise LookupError(f"{name}: the take has no such moment")
         self._played[name] = at
 
-    def _in_loop(self, coroutine: Any, within_s: float = READY_S) -> Any:
+    def _in_loop(self, coroutine: Any) -> Any:
         future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        return future.result(within_s)
+        return future.result(LIMIT_S)
 
 
 @contextmanager
@@ -164,7 +164,7 @@ def staged(
             yield Stage(service, f"http://127.0.0.1:{door.getsockname()[1]}/", loop)
         finally:
             loop.call_soon_threadsafe(serving.cancel)
-            thread.join(READY_S)
+            thread.join(LIMIT_S)
 
 
 def _run(loop: asyncio.AbstractEventLoop, serving: asyncio.Task[None]) -> None:
@@ -172,7 +172,7 @@ def _run(loop: asyncio.AbstractEventLoop, serving: asyncio.Task[None]) -> None:
     loop.run_until_complete(asyncio.gather(serving, return_exceptions=True))
     left = asyncio.all_tasks(loop)  # requests that were cancelled, and now let go of what they had
     if left:
-        loop.run_until_complete(asyncio.wait(left, timeout=READY_S / 2))
+        loop.run_until_complete(asyncio.wait(left, timeout=LIMIT_S))
     loop.run_until_complete(loop.shutdown_asyncgens())
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()

@@ -4,12 +4,13 @@ import csv
 import io
 
 import pytest
-from browsing import until, wait_for
+from browsing import until
 from legcurl.presentation.coach_feedback import praise
 from legcurl.store import SetQuery
 from playwright.sync_api import Page, expect
 from stage import Stage
 from states import EARLY, QUITS
+from timings import wait_until
 
 
 def after(state) -> bool:
@@ -126,14 +127,14 @@ def test_a_note_is_kept_though_the_next_lifter_begins_while_it_is_written(
     page.get_by_label("Note").press_sequentially("went up too fa")
     stage.play("machine-1", QUITS, lambda state: state.stage == "during")
     expect(page.locator(".after-set")).to_have_count(0)
-    wait_for(lambda: note_of(stage, a_set) == "went up too fa")
+    wait_until(lambda: note_of(stage, a_set) == "went up too fa")
 
 
 def test_a_note_is_kept_when_the_page_is_left(stage: Stage, page: Page, a_set: str):
     page.get_by_label("Note").press_sequentially("felt well")
     page.get_by_role("link", name="Room").click()
     expect(page.locator(".tile")).to_have_count(3)
-    wait_for(lambda: note_of(stage, a_set) == "felt well")
+    wait_until(lambda: note_of(stage, a_set) == "felt well")
 
 
 def test_a_slow_finger_gets_its_button_after_a_note(page: Page, a_set: str):

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,13 +15,13 @@ from typing import Any
 
 from legcurl.events import plain
 from legcurl.store import SetQuery, open_store
+from timings import LIMIT_S, wait_until
 
 LEGCURL = str(Path(sys.executable).parent / "legcurl")
 HURRIED = Path(__file__).with_name("hurried.py")
 # A set of a minute and a half takes eleven seconds; and what a sensor's log holds takes more than a
 # minute, so that a computer that is busy has started the service some times before it is over.
 PACE = 8
-PATIENCE_S = 90.0  # for all sets to be stored, on a computer that is busy
 
 
 @cache
@@ -33,7 +32,7 @@ def undisturbed(sim: str) -> dict[str, Any]:
         capture_output=True,
         text=True,
         check=True,
-        timeout=PATIENCE_S,
+        timeout=LIMIT_S,
     )
     (ended,) = [
         event["set"]
@@ -111,7 +110,7 @@ class ServiceProcess:
         """Until it is over, by whomever; minus the signal's number if it was killed."""
         assert self._process is not None
         assert self._process.stdout is not None
-        code = self._process.wait(PATIENCE_S)
+        code = self._process.wait(LIMIT_S)
         self._process.stdout.close()
         return code
 
@@ -127,6 +126,4 @@ class ServiceProcess:
             return {one.id: one.started for one in store.find_sets(SetQuery(limit=100)).sets}
 
     def wait_for_sets(self, count: int) -> None:
-        until_s = time.monotonic() + PATIENCE_S
-        while len(self.sets()) < count and time.monotonic() < until_s:
-            time.sleep(0.2)
+        wait_until(lambda: len(self.sets()) >= count, self.sets, poll_s=0.2)

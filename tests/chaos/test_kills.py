@@ -16,8 +16,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from killing import PACE, PATIENCE_S, ServiceProcess, sensors, undisturbed
+from killing import PACE, ServiceProcess, sensors, undisturbed
 from legcurl.store import open_store
+from timings import wait_until
 
 ALL = os.environ.get("LEGCURL_CHAOS") == "all"
 MACHINES = 4  # side by side, so that each kill meets as many sets at other moments of theirs
@@ -30,7 +31,6 @@ STARTED_WITHIN_S = 3.0
 LIFTERS = ("steady", "early", "sloppy", "quits")
 
 
-@pytest.mark.timeout(2 * PATIENCE_S)
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_a_service_that_is_killed_in_mid_set_stores_the_same_sets(seed: int, tmp_path: Path):
     rng = Random(f"kills/{seed}")
@@ -78,7 +78,6 @@ def test_sets_that_waited_for_the_disk_when_the_service_was_killed_are_stored(tm
     assert {machine: one for _, machine, one in stored} == expected
 
 
-@pytest.mark.timeout(3 * PATIENCE_S)
 def test_a_service_that_dies_while_it_stores_has_stored_the_set_once_and_when_it_was(
     tmp_path: Path,
 ):
@@ -120,15 +119,12 @@ def wait_until_over(journals: Path, ends_s: dict[str, float]) -> None:
     from legcurl.recording.journal import Journal
     from legcurl.session.annotations import ClockNote
 
-    until_s = time.monotonic() + PATIENCE_S
-    for folder, end_s in zip(sorted(ends_s), ends_s.values(), strict=True):
+    def reached_s(folder: str) -> float:
         number = int(folder.split()[-1]) + 1
-        while time.monotonic() < until_s:
-            notes = [
-                item.t_us
-                for item in Journal(journals / f"machine-{number}").items()
-                if isinstance(item, ClockNote)
-            ]
-            if notes and notes[-1] > (end_s + 25.0) * 1e6:
-                break
-            time.sleep(0.2)
+        items = Journal(journals / f"machine-{number}").items()
+        return max((item.t_us / 1e6 for item in items if isinstance(item, ClockNote)), default=0.0)
+
+    wait_until(
+        lambda: all(reached_s(folder) > end_s + 25.0 for folder, end_s in ends_s.items()),
+        poll_s=0.2,
+    )

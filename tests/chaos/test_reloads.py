@@ -24,7 +24,8 @@ from typing import Any
 import pytest
 from legcurl.events import plain
 from legcurl.store import SetQuery, open_store
-from test_kills import ALL, LIFTERS, MACHINES, PATIENCE_S, sensors, undisturbed
+from test_kills import ALL, LIFTERS, MACHINES, sensors, undisturbed
+from timings import LIMIT_S, wait_until
 
 LEGCURL = str(Path(sys.executable).parent / "legcurl")
 ROUNDS = 20 if ALL else 1
@@ -73,7 +74,7 @@ def edited(entries: list[Entry], rng: Random, in_set: set[str]) -> list[Entry]:
 
 def in_set(url: str) -> set[str]:
     """The machines on which somebody lifts, as the service knows it."""
-    with urllib.request.urlopen(f"{url}api/stations", timeout=PATIENCE_S) as answer:
+    with urllib.request.urlopen(f"{url}api/stations", timeout=LIMIT_S) as answer:
         return {one["id"] for one in json.load(answer) if one["stage"] == "during"}
 
 
@@ -82,7 +83,6 @@ def stored(database: Path) -> list[Any]:
         return list(store.find_sets(SetQuery(limit=100)).sets)
 
 
-@pytest.mark.timeout(3 * PATIENCE_S)
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_a_file_that_is_edited_in_mid_set_changes_no_set(seed: int, tmp_path: Path):
     rng = Random(f"reloads/{seed}")
@@ -123,14 +123,12 @@ def test_a_file_that_is_edited_in_mid_set_changes_no_set(seed: int, tmp_path: Pa
             entries = [replace(one, is_there=True) for one in entries]
             write("\n".join(map(str, entries)))
             service.send_signal(signal.SIGHUP)
-            until_s = time.monotonic() + PATIENCE_S
-            while len(stored(database)) < MACHINES and time.monotonic() < until_s:
-                time.sleep(0.2)
+            wait_until(lambda: len(stored(database)) >= MACHINES, poll_s=0.2)
             time.sleep(1.0)  # in which one of them would be told a second time
             service.send_signal(signal.SIGTERM)
             assert service.stderr is not None
             said = service.stderr.read()
-            assert service.wait(PATIENCE_S) == 143, said
+            assert service.wait(LIMIT_S) == 143, said
     sets = stored(database)
     assert {one.machine.id: plain(one.original) for one in sets} == expected, said
     assert len(sets) == MACHINES, "and none of them twice"

@@ -12,6 +12,7 @@ import pytest
 from legcurl import errors
 from legcurl.cli.app import legcurl
 from pictures import README, ROOT, with_pictures
+from timings import LIMIT_S
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 BIN = Path(sys.executable).parent
@@ -107,7 +108,7 @@ def test_every_command_of_a_tour_succeeds(block: Block, tmp_path: Path):
         env={**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=LIMIT_S,
     )
     assert done.returncode == 0, f"{block}: {done.stderr}\n{done.stdout}"
 
@@ -119,7 +120,7 @@ def test_every_piece_of_python_runs(block: Block, tmp_path: Path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
     )
     assert done.returncode == 0, f"{block}: {done.stderr}"
 

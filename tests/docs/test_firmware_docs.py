@@ -9,6 +9,7 @@ from pathlib import Path
 from legcurl.install.boards.board_file import all_boards
 from legcurl.simulator.runner import find_engine
 from pictures import ROOT
+from timings import LIMIT_S
 
 DOCUMENT = (ROOT / "docs" / "firmware.md").read_text()
 CHECK = """
@@ -58,7 +59,7 @@ def test_the_example_of_a_driver_does_what_the_interface_asks(tmp_path: Path):
         compile(example[1], "potentiometer.py", "exec")
         return
     done = subprocess.run(
-        [*engine.command, "check.py"], cwd=tmp_path, capture_output=True, text=True, timeout=30
+        [*engine.command, "check.py"], cwd=tmp_path, capture_output=True, text=True, timeout=LIMIT_S
     )
     assert done.stdout == "fine\n", done.stdout + done.stderr
 

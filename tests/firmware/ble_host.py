@@ -19,12 +19,12 @@ from legcurl.protocol.requests import Op, Result, start_request
 from legcurl.session.log_assembler import LogAssembler
 from legcurl.simulator.radio import Central
 from legcurl.simulator.runner import Engine, SimulatedSensor
+from timings import LIMIT_S
 
 SERVICE, SAMPLES, REQUESTS, ANSWERS, INFO = (
     f"4c65{number:04x}-6763-4572-8c00-a7d3c5e91b42" for number in range(1, 6)
 )
 COMPANY = 0xFFFF
-ANSWER_S = 20.0
 LONGEST_VALUE = 512  # of an attribute
 
 
@@ -53,7 +53,7 @@ class BleHost:
         """Frames that were no frames."""
         return sum(decoder.counts.dropped for decoder in self._decoders.values())
 
-    async def connect(self, address: str, timeout_s: float = 10.0) -> BleHost:
+    async def connect(self, address: str, timeout_s: float = LIMIT_S) -> BleHost:
         device = await BleakScanner.find_device_by_address(
             address, timeout=timeout_s, backend=self.central.scanner_backend
         )
@@ -76,7 +76,7 @@ class BleHost:
         """The answer to a request, which goes in pieces of the MTU."""
         self._request_id = (self._request_id + 1) % 256
         await self.send(encode_request(self._request_id, op, payload))
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(LIMIT_S):
             while True:
                 answer = await self._answers.get()
                 if answer.id == self._request_id:
@@ -97,11 +97,11 @@ class BleHost:
         """Stream from where the log that was received ends."""
         self._request_id = (self._request_id + 1) % 256
         await self.send(start_request(self._request_id, boot_id, self.log.expected or 0))
-        async with asyncio.timeout(ANSWER_S):
+        async with asyncio.timeout(LIMIT_S):
             answer = await self._answers.get()
         assert answer.result == Result.OK
 
-    async def samples_until(self, index: int, timeout_s: float = 30.0) -> None:
+    async def samples_until(self, index: int, timeout_s: float = LIMIT_S) -> None:
         """Wait until the log is known up to `index`."""
         async with asyncio.timeout(timeout_s):
             while (self.log.expected or 0) < index:
@@ -153,7 +153,7 @@ async def advertised(
         if device.address == address:
             heard.put_nowait(advertisement)
 
-    async with BleakScanner(hear, backend=scanner), asyncio.timeout(10.0):
+    async with BleakScanner(hear, backend=scanner), asyncio.timeout(LIMIT_S):
         while not until(advertisement := await heard.get()):
             pass
         return advertisement

@@ -21,9 +21,9 @@ from pathlib import Path
 import pytest
 from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.simulator.runner import Engine, find_engine
+from timings import LIMIT_S
 
 HERE = Path(__file__).parent
-FILE_TIMEOUT_S = 100
 # What stands for a board here is the VM itself.
 ONLY_ON_VM = ["test_flash.py", "test_flash_command.py", "test_memory.py"]
 # The tests remember all that ever happened, which no board could.
@@ -130,7 +130,7 @@ def run_on_board(engine: Engine, path: Path) -> dict[str, str]:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=FILE_TIMEOUT_S,
+            timeout=LIMIT_S,
             env={**os.environ, "LEGCURL_VECTORS": str(HERE.parent / "vectors")},
         )
     if done.returncode != 0:

@@ -25,8 +25,8 @@ from legcurl.install.boards.board_file import BoardFile
 from legcurl.install.flash.firmware_build import PACKAGE, compile_module
 from legcurl.protocol.frame import Boot, FrameDecoder, Samples, encode_request
 from legcurl.simulator.runner import START_VM
-from limits import LIMIT_S
 from sensor_process import SETTINGS_PUT, Moment, feed, start_request, world
+from timings import LIMIT_S
 
 HERE = Path(__file__).parent
 SIMULATION_KB = 256  # what the shims and their garbage may take beside the firmware

@@ -23,7 +23,7 @@ from pathlib import Path
 from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.protocol.frame import Answer, Boot, Frame, FrameDecoder, Gap, Samples, encode_request
 from legcurl.simulator.runner import Engine
-from limits import LIMIT_S, wait_until
+from timings import LIMIT_S, wait_until
 
 WORLD_RATE_HZ = 500
 MAGNET_FOUND = 0x20

@@ -36,6 +36,7 @@ from legcurl.install.flash.firmware_build import (
     compile_module,
 )
 from legcurl.simulator.runner import START_VM
+from timings import LIMIT_S
 
 ROM = Path(__file__).with_name("board_rom.py")
 BLOCK = 4096
@@ -327,7 +328,7 @@ class SimulatedBoard:
             self._command(what, *more),
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=LIMIT_S,
             check=False,
             env={**os.environ, "MICROPYPATH": f"{ROM.parent}:.frozen"},
         )

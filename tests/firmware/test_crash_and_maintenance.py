@@ -12,7 +12,6 @@ import sensor_process
 from legcurl.firmware_files import firmware_directory
 from legcurl.protocol.frame import Boot, Samples
 from legcurl.simulator.runner import Engine
-from limits import LIMIT_S
 from sensor_process import (
     HELLO,
     REBOOT,
@@ -23,6 +22,7 @@ from sensor_process import (
     start_request,
     world,
 )
+from timings import LIMIT_S
 
 KEY_PUT, MAINTENANCE, CRASH_LOG = 0x10, 0x11, 0x12
 PROMPT = b">>> "

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,12 +36,12 @@ from legcurl.links.address import SerialAddress
 from legcurl.links.serial import SerialRoute
 from legcurl.station.request_client import probe
 from simulated_board import Micropython, SimulatedBoard
+from timings import LIMIT_S
 
 PICO = load_board("pico")
 SETTINGS = {"settings.json": b"mine", "calibration.json": b"mine too", "key.json": b"secret"}
 FOREIGN = b"import time\nwhile True:\n    time.sleep_ms(10)\n"
 NOBODY = 65_534
-LONG_S = 60.0
 SOME_BYTES = 40_000  # of about 110 kB that go to the board as text: in the middle of the copy
 
 
@@ -274,13 +273,13 @@ def test_a_board_that_is_refused_goes_on_with_what_it_did(pico):
         put_on(pico)
         with pytest.raises(ConfigError, match="does not fit"):
             put_on(pico, Wish(load_board("esp32")))
-        sensor = asyncio.run(hello_within(pico.port, LONG_S))
+        sensor = asyncio.run(hello_of(pico.port))
         assert sensor.board == "pico"
 
 
-async def hello_within(port: str, seconds: float):
+async def hello_of(port: str):
     """The hello of a sensor that starts."""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(LIMIT_S):
         while True:
             try:
                 return await probe(SerialRoute(SerialAddress(port)))
@@ -348,7 +347,7 @@ def test_a_port_that_is_not_there_is_told(tmp_path: Path, monkeypatch):
 
 
 def test_a_board_that_restarts_just_now_is_waited_for(pico, monkeypatch):
-    monkeypatch.setattr(flashing, "RETURN_S", LONG_S)
+    monkeypatch.setattr(flashing, "RETURN_S", LIMIT_S)
 
     class PlugsIn(Person):
         def step(self, what: str) -> None:
@@ -363,7 +362,7 @@ def test_a_board_that_restarts_just_now_is_waited_for(pico, monkeypatch):
 
 def test_a_sensor_that_restarts_while_it_is_asked_is_asked_again(pico, monkeypatch):
     """Its port goes away in mid-question, as after a reset: it is a sensor for all that."""
-    monkeypatch.setattr(flashing, "RETURN_S", LONG_S)
+    monkeypatch.setattr(flashing, "RETURN_S", LIMIT_S)
     with pico:
         put_on(pico)
         pico.unplug_after(1)
@@ -414,10 +413,6 @@ def test_a_simulated_board_refuses_native_code_of_another_chip(tmp_path: Path, m
     simulated = SimulatedBoard(tmp_path, PICO)
     other = {file.path: file.content for file in build_files(load_board("esp32"))}
     simulated.put({**other, "board.json": PICO.on_sensor()})
-    with simulated:
-        deadline = time.monotonic() + 5
-        said = b""
-        with serial.Serial(simulated.port, timeout=0.2) as port:
-            while b">>>" not in said and time.monotonic() < deadline:
-                said += port.read(400)
+    with simulated, serial.Serial(simulated.port, timeout=LIMIT_S) as port:
+        said = port.read_until(b">>>")
     assert b"incompatible .mpy file: sensor/frame.mpy" in said

@@ -18,10 +18,10 @@ from legcurl.install.flash import port_detection
 from legcurl.install.flash.firmware_build import build_files
 from serial.tools import list_ports
 from simulated_board import SimulatedBoard
+from timings import LIMIT_S
 
 LEGCURL = str(Path(sys.executable).parent / "legcurl")
 PICO = load_board("pico")
-PATIENCE_S = 60
 
 
 @dataclass
@@ -53,7 +53,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=LIMIT_S,
         check=False,
     )
 
@@ -139,7 +139,7 @@ def test_a_person_at_a_terminal_is_asked_and_sees_how_far_it_is(tmp_path: Path):
         os.close(persons)
         seen = b""
         answered = False
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + LIMIT_S
         while time.monotonic() < deadline:
             if not select.select([terminal], [], [], 1)[0]:
                 continue
@@ -150,7 +150,7 @@ def test_a_person_at_a_terminal_is_asked_and_sees_how_far_it_is(tmp_path: Path):
             if not answered and b"[y/N]" in seen:
                 answered = True
                 os.write(terminal, b"y\n")
-        code = process.wait(PATIENCE_S)
+        code = process.wait(LIMIT_S)
         os.close(terminal)
     assert code == 0, seen
     assert answered
@@ -188,7 +188,7 @@ def test_a_sensor_that_comes_back_under_another_number_is_found_again(
 def test_the_only_board_is_waited_for_while_it_restarts(
     plugged_in, tmp_path: Path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(port_detection, "RETURN_S", PATIENCE_S)
+    monkeypatch.setattr(port_detection, "RETURN_S", LIMIT_S)
     looked = 0
 
     def comports() -> list[UsbDevice]:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.protocol.frame import FrameDecoder, Gap, Samples
 from legcurl.simulator.runner import Engine
+from timings import LIMIT_S
 
 U64 = 2**64 - 1
 RATES_HZ = (20, 400)
@@ -52,7 +53,7 @@ class EncoderService:
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
-        self._process.wait(10)
+        self._process.wait(LIMIT_S)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ import pytest
 from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.simulator.runner import Engine, find_engine
 from pioemu import State, emulate
+from timings import LIMIT_S
 
 HERE = Path(__file__).parent
 GRAY = (0b00, 0b01, 0b11, 0b10)  # B and A after 0, 1, 2, 3 edges upwards: A leads
@@ -43,7 +44,7 @@ def listing(engine: Engine) -> Listing:
         ],
         check=True,
         capture_output=True,
-        timeout=20,
+        timeout=LIMIT_S,
     )
     return Listing(**json.loads(done.stdout))
 

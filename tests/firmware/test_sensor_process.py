@@ -15,7 +15,6 @@ import pytest
 from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.protocol.frame import Boot, Samples, encode_request
 from legcurl.simulator.runner import Engine, find_engine
-from limits import LIMIT_S
 from sensor_process import (
     BUS_FAILS,
     CORRUPT_BYTE,
@@ -34,6 +33,7 @@ from sensor_process import (
     start_request,
     world,
 )
+from timings import LIMIT_S
 
 PERIOD_US = 10_000
 

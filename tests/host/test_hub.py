@@ -19,6 +19,7 @@ from legcurl.gym.event_bus import (
     Viewer,
 )
 from legcurl.gym.machine_state import ViewState
+from timings import LIMIT_S
 
 
 def pictures(number: int) -> list[Event]:
@@ -135,7 +136,7 @@ async def test_a_stuck_viewer_delays_nobody_and_costs_a_bounded_queue() -> None:
         got.extend([event async for event in reader])
 
     hub.attach("store", keep)
-    async with asyncio.timeout(60.0):
+    async with asyncio.timeout(LIMIT_S):
         await hub.run(Station(events).events())
     assert got == events
     left: list[Event | Resync[ViewState]] = []

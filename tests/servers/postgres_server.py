@@ -21,11 +21,11 @@ from time import monotonic, sleep
 
 import psycopg
 from psycopg import sql
+from timings import LIMIT_S
 
 USER = "legcurl"
 PASSWORD = "to/be@escaped:9"
 PASSWORD_IN_URL = "to%2Fbe%40escaped%3A9"
-START_S = 60.0
 TRIES = 5  # of a port, in case that another process takes it first
 _HOLD = '"$@" & server=$!; read -r _; kill -INT $server; wait $server'
 _QUICK = {
@@ -94,7 +94,7 @@ class PostgresServer:
             return
         assert self._holder.stdin is not None
         self._holder.stdin.close()
-        self._holder.wait(START_S)
+        self._holder.wait(LIMIT_S)
         self._holder = None
 
     def url(self, database: str = "postgres") -> str:
@@ -118,7 +118,7 @@ class PostgresServer:
             connection.execute(statement)
 
     def _answers(self, port: int) -> bool:
-        until = monotonic() + START_S
+        until = monotonic() + LIMIT_S
         assert self._holder is not None
         ended = self._folder / "cluster" / "postmaster.pid"
         seen = False

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 import pytest
 from legcurl.cli.serve import serve
+from timings import LIMIT_S
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "host" / "deploy"
@@ -41,7 +42,7 @@ def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
         ["systemd-analyze", *map(str, arguments)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_S,
         check=False,
         env={**os.environ, "SYSTEMD_COLORS": "0"},
     )

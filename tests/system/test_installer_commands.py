@@ -23,9 +23,9 @@ from legcurl.protocol.requests import Op, read_json
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.simulator.world import World
 from legcurl.station.key_ring import KeyRing
+from timings import LIMIT_S
 
 LEGCURL = Path(sys.executable).parent / "legcurl"
-PATIENCE_S = 100.0
 RATE_HZ = 100  # of a sensor that was not told another one
 FRAME_SAMPLES = 25  # the most in a frame of that sensor
 
@@ -57,7 +57,7 @@ def legcurl(*arguments: str, keys: Path | None = None) -> subprocess.CompletedPr
         [str(LEGCURL), *arguments],
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=LIMIT_S,
         check=False,
         env=environment,
     )

@@ -10,7 +10,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic, sleep
 
 import pytest
 from legcurl.errors import SensorError
@@ -23,6 +22,7 @@ from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import LiveFeed
 from legcurl.station.station import Station, open_station
+from timings import LIMIT_S, wait_until
 
 IsAlive = Callable[[int], bool]
 
@@ -61,15 +61,6 @@ def simulated(address: str) -> tuple[Station, SimulatedSensor]:
     route = SimulatedRoute(parsed)
     queue = EventQueue(SensorSession())
     return Station(route.name, LiveFeed(route, queue), queue), route.sensor
-
-
-def gone_within(seconds: float, is_alive: IsAlive, *pids: int) -> bool:
-    deadline_s = monotonic() + seconds
-    while monotonic() < deadline_s:
-        if not any(is_alive(pid) for pid in pids):
-            return True
-        sleep(0.02)
-    return False
 
 
 @pytest.mark.parametrize("link", ["serial", "tcp"])
@@ -134,8 +125,8 @@ def test_no_orphan_survives_its_parent(
         assert all(is_alive(pid) for pid in pids)
         host.send_signal(number)
         host.stdout.close()
-        host.wait(10)
-    assert gone_within(5.0, is_alive, *pids)
+        host.wait(LIMIT_S)
+    wait_until(lambda: not any(map(is_alive, pids)))
 
 
 async def test_a_host_that_is_killed_in_mid_set_is_replaced_by_another() -> None:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -15,13 +16,21 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from timings import LIMIT_S, wait_until
+
 LEGCURL = Path(sys.executable).parent / "legcurl"
-PATIENCE_S = 30.0
-ENDING_TAKES_S = 5.0
+PATIENT_LEGCURL = Path(__file__).resolve().parents[2] / "shared" / "patient_legcurl.py"
 
 
 def command(*arguments: str | Path) -> list[str]:
-    return [str(LEGCURL), *map(str, arguments)]
+    """A command line; of a service, that of one which may take its time to end."""
+    program = [sys.executable, PATIENT_LEGCURL] if arguments[:1] == ("serve",) else [LEGCURL]
+    return [*map(str, program), *map(str, arguments)]
+
+
+def heed_ctrl_c() -> None:
+    """Whoever started the tests in the background of a shell had SIGINT ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -30,7 +39,7 @@ def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProce
         command(*arguments),
         capture_output=True,
         text=True,
-        timeout=PATIENCE_S,
+        timeout=LIMIT_S,
         check=False,
         env={**os.environ, **environment},
     )
@@ -54,6 +63,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            preexec_fn=heed_ctrl_c,
             env=dict([*os.environ.items(), self._mark]),
         )
 
@@ -80,7 +90,7 @@ class Running:
 
     def end(self) -> int:
         """Wait for its end; give the exit code."""
-        return self.process.wait(PATIENCE_S)
+        return self.process.wait(LIMIT_S)
 
     def complaints(self) -> str:
         """What it wrote to stderr, once it has ended."""
@@ -88,7 +98,7 @@ class Running:
         return self.process.stderr.read()
 
     def leftovers(self) -> list[int]:
-        """Its processes that have not ended within a short while."""
+        """Its processes that do not end."""
         return _leftovers(self._mark)
 
 
@@ -114,10 +124,8 @@ def _marked(mark: tuple[str, str]) -> list[int]:
 
 
 def _leftovers(mark: tuple[str, str]) -> list[int]:
-    until = time.monotonic() + ENDING_TAKES_S
-    while (found := _marked(mark)) and time.monotonic() < until:
-        time.sleep(0.05)
-    return found
+    wait_until(lambda: not _marked(mark), lambda: _marked(mark))
+    return []
 
 
 class Terminal:
@@ -148,6 +156,7 @@ class Terminal:
         )
 
     def _own_terminal(self) -> None:
+        heed_ctrl_c()
         fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
 
     def __enter__(self) -> Terminal:
@@ -166,7 +175,7 @@ class Terminal:
 
     def until(self, wanted: bytes) -> bytes:
         """Read until these bytes have come; give everything seen so far."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + LIMIT_S
         while wanted not in self.seen:
             assert time.monotonic() < deadline, f"{wanted!r} never came: {self.seen[-2000:]!r}"
             assert self._read(1.0) or self.process.poll() is None, f"ended: {self.seen[-2000:]!r}"
@@ -186,7 +195,7 @@ class Terminal:
 
     def end(self) -> int:
         """Read until the command has ended; give its exit code."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + LIMIT_S
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"it does not end: {self.seen[-2000:]!r}"
             self._read(0.1)
@@ -195,7 +204,7 @@ class Terminal:
         return self.process.returncode
 
     def leftovers(self) -> list[int]:
-        """Its processes that have not ended within a short while."""
+        """Its processes that do not end."""
         return _leftovers(self._mark)
 
     def _read(self, wait_s: float) -> bool:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import socket
-import time
 import urllib.request
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from legcurl import logs
 from legcurl.gym.gym import Gym
 from legcurl.gym.machine import MachineSetup
 from running import Running, run
+from timings import LIMIT_S
 
 PIN, TOKEN = "2468-coach-pin", "token-of-a-monitor"
 NOBODY = "tcp:127.0.0.1:9"  # the discard port, where nobody listens
@@ -69,7 +69,7 @@ async def test_whatever_is_logged_on_the_way_to_a_machine_names_it(
     monkeypatch.setattr("legcurl.gym.machine.open_station", fails)
     with logs.json_lines("warning"):
         async with Gym([MachineSetup("curl-7", "", NOBODY)]):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(LIMIT_S):
                 await said.wait()
                 await asyncio.sleep(0)
         logging.getLogger("legcurl").warning("of no machine")
@@ -118,14 +118,13 @@ def test_a_service_that_logs_json_writes_nothing_else_to_stderr(
             json.dumps({"pin": PIN}).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(login, timeout=20) as answer:
+        with urllib.request.urlopen(login, timeout=LIMIT_S) as answer:
             assert answer.status == 200
         monitor = urllib.request.Request(
             f"{url}metrics", headers={"Authorization": f"Bearer {TOKEN}"}
         )
-        with urllib.request.urlopen(monitor, timeout=20) as answer:
+        with urllib.request.urlopen(monitor, timeout=LIMIT_S) as answer:
             assert b"legcurl_stations 1.0" in answer.read()
-        time.sleep(0.2)
         service.send(15)
         assert service.end() == 143
         text = service.complaints()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 from running import command, run
+from timings import LIMIT_S
 
 ENOUGH_INK = 0.05  # of all pixels: a panel's curve and shades cover far more
 
@@ -112,7 +113,7 @@ def test_json_goes_to_stdout_and_the_picture_into_its_file(trace: Path, tmp_path
 def test_a_reader_that_takes_one_line_does_not_cost_the_picture(trace: Path, tmp_path: Path):
     picture = tmp_path / "set.svg"
     script = f"{command()[0]} analyze {trace} --plot {picture} | head -n 0"
-    subprocess.run(["bash", "-c", script], check=True, timeout=30)
+    subprocess.run(["bash", "-c", script], check=True, timeout=LIMIT_S)
     assert "Muscle Success" in words_of(picture)
 
 

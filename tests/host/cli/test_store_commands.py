@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from running import Running, run
+from timings import wait_until
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "store"))
 
@@ -99,10 +99,7 @@ def test_a_re_analysis_that_is_ended_goes_on_where_it_was(url: str) -> None:
         for number in range(10, 40):
             store.add_set(new_set(number, detection="0.1"))
     with Running("reanalyze", "--store", url) as first:
-        deadline = time.monotonic() + 30
-        while waiting(url) > 33:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_until(lambda: waiting(url) <= 33)
         first.send(signal.SIGINT)
         assert first.end() == 130
         assert first.complaints() == ""

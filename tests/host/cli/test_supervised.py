@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from legcurl.service.systemd import STATUS_MAX, Notifier
 from running import command
+from timings import LIMIT_S
 
 SIM = "sim:?seed=5&sets=10"
-PATIENCE_S = 60.0
 
 
 class Systemd:
@@ -29,7 +29,7 @@ class Systemd:
 
     def until(self, word: str) -> list[str]:
         """Hear until a word was said; give all that came with it."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + LIMIT_S
         while not (self.heard and word in self.heard[-1]):
             self._socket.settimeout(max(deadline - time.monotonic(), 0.001))
             self.heard.append(self._socket.recv(4096).decode().split("\n"))
@@ -80,7 +80,7 @@ def test_a_service_says_that_it_is_ready_alive_reloading_and_ending(
             systemd.until("READY=1")
             service.terminate()
             systemd.until("STOPPING=1")
-            assert service.wait(PATIENCE_S) == 143
+            assert service.wait(LIMIT_S) == 143
             _, complaints = service.communicate()
             assert complaints == ""
         finally:

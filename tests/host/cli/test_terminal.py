@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from running import Terminal
+from timings import LIMIT_S
 
 ENTER_SCREEN, LEAVE_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"
 HIDE_CURSOR, SHOW_CURSOR = b"\x1b[?25l", b"\x1b[?25h"
@@ -68,7 +69,7 @@ def test_a_closed_window_ends_it_and_leaves_no_process():
     with Terminal("watch", "sim:?seed=523") as terminal:
         terminal.until(b"link up")
         terminal.hang_up()
-        assert terminal.process.wait(10) in (129, 141)
+        assert terminal.process.wait(LIMIT_S) in (129, 141)
         assert terminal.leftovers() == []
 
 

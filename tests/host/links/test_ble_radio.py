@@ -34,11 +34,11 @@ from legcurl.station.live_feed import LiveFeed
 from legcurl.station.peer_authentication import PeerAuthentication
 from legcurl.station.request_client import RequestClient
 from legcurl.station.station import Station, open_station
+from timings import LIMIT_S
 
 PACE = 12.0
 SET = SimOptions(seed=7, lifter="early", pace=PACE, link="ble")
 PERIOD_US = 10_000
-PATIENCE_S = 60.0
 
 
 class Ring:
@@ -115,7 +115,7 @@ class SimulatedPace:
 async def one_set(station: Station, on_event: Callable[[Event], None] | None = None) -> list[Event]:
     """Its events up to the end of the first set that is certain."""
     events: list[Event] = []
-    async with asyncio.timeout(PATIENCE_S), station:
+    async with asyncio.timeout(LIMIT_S), station:
         async for event in station.events():
             events.append(event)
             if on_event is not None:
@@ -191,7 +191,7 @@ async def test_a_host_that_is_restarted_in_mid_set_finds_the_whole_set() -> None
     async with a_gym() as gym:
         sensor, computer = await gym.sensor(SET), await gym.computer()
         first = Host(route(sensor, computer))
-        async with asyncio.timeout(PATIENCE_S), first.station:
+        async with asyncio.timeout(LIMIT_S), first.station:
             async for event in first.station.events():
                 if isinstance(event, RepEnded):
                     break
@@ -212,7 +212,7 @@ async def test_a_sensor_that_restarts_in_mid_set_is_followed() -> None:
         sensor = await gym.sensor(replace(SET, pace=pace, fault=("reboot",)))
         host = Host(route(sensor, await gym.computer()), pace=pace)
         events: list[Event] = []
-        async with asyncio.timeout(PATIENCE_S), host.station:
+        async with asyncio.timeout(LIMIT_S), host.station:
             async for event in host.station.events():
                 events.append(event)
                 if isinstance(event, RepEnded) and only(SamplesMissing, events):
@@ -289,13 +289,13 @@ async def test_a_sensor_proves_itself_and_is_changed_with_its_key() -> None:
         way = route(sensor, await gym.computer())
         ring = Ring()
         host = Host(way, ring)
-        async with asyncio.timeout(PATIENCE_S), host.station as station:
+        async with asyncio.timeout(LIMIT_S), host.station as station:
             assert station.hello is not None
             with pytest.raises(RequestRefusedError, match="legcurl pair"):
                 await station.change_settings(name="Mine now")
             ring.keys[station.hello.sensor_id] = key
             assert (await station.change_settings(name="Leg curl 3"))["name"] == "Leg curl 3"
-        async with asyncio.timeout(PATIENCE_S), Host(way, ring).station as station:
+        async with asyncio.timeout(LIMIT_S), Host(way, ring).station as station:
             assert station.hello is not None
             assert station.hello.name == "Leg curl 3"
 
@@ -303,17 +303,17 @@ async def test_a_sensor_proves_itself_and_is_changed_with_its_key() -> None:
 async def test_a_sensor_with_another_key_is_refused_and_named() -> None:
     async with a_gym() as gym:
         sensor, computer = await gym.sensor(SET), await gym.computer()
-        async with asyncio.timeout(PATIENCE_S), Host(route(sensor, computer)).station as station:
+        async with asyncio.timeout(LIMIT_S), Host(route(sensor, computer)).station as station:
             assert station.hello is not None
             sensor_id = station.hello.sensor_id
         ring = Ring(**{sensor_id: new_key()})
         host = Host(route(sensor, computer), ring)
         with pytest.raises(WrongKeyError, match=f"{sensor_id}.*no key"):
-            async with asyncio.timeout(PATIENCE_S), host.station:
+            async with asyncio.timeout(LIMIT_S), host.station:
                 pass
         await over_the_cable(sensor, Op.KEY_PUT, new_key())
         host = Host(route(sensor, computer), ring)
         with pytest.raises(WrongKeyError, match=f"{sensor_id}.*says it has the key"):
-            async with asyncio.timeout(PATIENCE_S), host.station:
+            async with asyncio.timeout(LIMIT_S), host.station:
                 pass
         assert host.station.hello is None, "nothing of it was used"

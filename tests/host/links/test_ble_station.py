@@ -22,10 +22,10 @@ from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import LiveFeed
 from legcurl.station.station import Station
 from live_sensor import START, LiveSensor
+from timings import LIMIT_S
 
 ANGLES = leg_curls(count=4)
 UNBROKEN = lines(told(decoded(FakeSensor(ANGLES).packets())))
-PATIENCE_S = 90.0  # with what hangs; a set takes seconds, or ten times that on a busy computer
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ async def until_all_came(station: Station) -> None:
 
 
 async def all_events(station: Station) -> list[Event]:
-    async with asyncio.timeout(PATIENCE_S), station:
+    async with asyncio.timeout(LIMIT_S), station:
         stopping = asyncio.create_task(until_all_came(station))
         events = [event async for event in station.events()]
         await stopping
@@ -155,7 +155,7 @@ async def test_a_reader_who_stalls_costs_neither_samples_nor_the_link(
     monkeypatch.setattr("legcurl.links.ble.link.ReceiveBuffer", small)
     peripheral = leg_curl()
     station = station_on(FakeBluetooth(peripheral), waiting=10)
-    async with asyncio.timeout(PATIENCE_S), station:
+    async with asyncio.timeout(LIMIT_S), station:
         events: list[Event] = []
         stalls = 0
         stopping = asyncio.create_task(until_all_came(station))

@@ -21,6 +21,7 @@ from legcurl.station.live_feed import LiveFeed
 from legcurl.station.peer_authentication import PeerAuthentication
 from legcurl.station.station import Station
 from live_sensor import HELLO, START, LiveSensor, LoopbackRoute
+from timings import LIMIT_S
 
 ANGLES = leg_curls(count=2)
 SENSOR_ID = "e66058388317812f"
@@ -120,7 +121,7 @@ async def events_until(station: Station, enough: Callable[[], bool]) -> list[Eve
             await asyncio.sleep(0.01)
         await station.stop()
 
-    async with asyncio.timeout(60.0), station:
+    async with asyncio.timeout(LIMIT_S), station:
         stopping = asyncio.create_task(stop_then())
         events = [event async for event in station.events()]
         await stopping

@@ -7,7 +7,6 @@ import contextlib
 import json
 import socket
 import subprocess
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,8 +21,8 @@ import jsonschema
 from legcurl import mqtt
 from legcurl.config.model import MqttConfig, Secret
 from legcurl.mqtt.connection import Connection, Received, Session
+from timings import LIMIT_S, until, wait_until
 
-PATIENCE_S = 30.0
 SCHEMA = json.loads((Path(mqtt.__file__).parent / "schema.json").read_text())
 
 
@@ -91,19 +90,20 @@ class Mosquitto:
                 stdout=log,
                 stderr=log,
             )
-        deadline = time.monotonic() + PATIENCE_S
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
-                return
-            assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
-            assert time.monotonic() < deadline, "Mosquitto does not start"
-            time.sleep(0.02)
+        wait_until(self._answers, lambda: "Mosquitto does not start")
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+            return True
+        return False
 
     def stop(self) -> None:
         """End it in good order: it keeps its sessions."""
         if self._process is not None:
             self._process.terminate()
-            self._process.wait(PATIENCE_S)
+            self._process.wait(LIMIT_S)
             self._process = None
 
 
@@ -142,8 +142,8 @@ class Ear:
             await asyncio.gather(self._task, return_exceptions=True)
             await self._connection.close()
 
-    async def until(self, true: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
-        await until(true, lambda: f"heard {len(self.heard)}: {self.topics()[-20:]}", patience_s)
+    async def until(self, true: Callable[[], object]) -> None:
+        await until(true, lambda: f"heard {len(self.heard)}: {self.topics()[-20:]}")
 
     def topics(self) -> list[str]:
         return [message.topic for message in self.heard]
@@ -177,17 +177,6 @@ def validator(kind: str) -> Any:
     draft.check_schema(SCHEMA)
     schema = {"$ref": f"#/$defs/{kind}", "$defs": SCHEMA["$defs"]}
     return draft(schema, format_checker=draft.FORMAT_CHECKER)
-
-
-async def until(
-    true: Callable[[], object],
-    otherwise: Callable[[], object] = lambda: "it never came to that",
-    patience_s: float = PATIENCE_S,
-) -> None:
-    deadline = time.monotonic() + patience_s
-    while not true():
-        assert time.monotonic() < deadline, otherwise()
-        await asyncio.sleep(0.01)
 
 
 def free_port() -> int:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from brokers import PATIENCE_S, until
 from legcurl.config.model import MqttConfig
 from legcurl.gym.machine import Machine, MachineSetup
 from legcurl.mqtt.messages import GymName
@@ -17,6 +16,7 @@ from legcurl.service.service import Service
 from legcurl.store import Store, open_store
 from legcurl.web.authentication import Access
 from room import StillGym
+from timings import LIMIT_S, until
 
 GYM = GymName("north", "North gym")
 
@@ -36,7 +36,7 @@ class PublishingGym:
         """Until nothing waits any more, neither for the disk nor for the broker."""
         await until(lambda: self.service.keeper.pending == 0)
         await self.publisher._reps.settle()
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(LIMIT_S):
             while await self.service.keeper.ask(lambda store: store.within(_count)):
                 await asyncio.sleep(0.05)
 

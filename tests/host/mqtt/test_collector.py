@@ -16,7 +16,7 @@ from random import Random
 
 import pytest
 import sqlalchemy as sa
-from brokers import Mosquitto, no_broker, until
+from brokers import Mosquitto, no_broker
 from gyms import gym
 from legcurl.config.model import MqttConfig, Secret
 from legcurl.errors import BrokerRefusedError
@@ -28,6 +28,7 @@ from legcurl.mqtt.messages import GymName
 from legcurl.store import SetQuery, Store, open_store, tables
 from legcurl.store.replication import outbox
 from made_sets import new_set
+from timings import LIMIT_S, until
 
 LEGCURL = Path(sys.executable).parent / "legcurl"
 
@@ -377,7 +378,7 @@ class Collecting:
     def end(self, number: int = signal.SIGKILL) -> None:
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(30)
+            self.process.wait(LIMIT_S)
             self.process = None
 
 
@@ -411,7 +412,7 @@ async def kill_collectors(
             lambda: rows(center, tables.sets) == sets, lambda: rows(center, tables.sets), 60
         )
         wanted = {1: sets - len(changed), 2: len(changed)}
-        await until(lambda: revisions(center) == wanted, lambda: revisions(center), 60)
+        await until(lambda: revisions(center) == wanted, lambda: revisions(center))
         assert rows(center, tables.reps) == sets * len(new_set(lifter="early", seed=6).result.reps)
         assert rows(center, tables.traces) == sets
     finally:

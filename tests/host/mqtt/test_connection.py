@@ -14,6 +14,7 @@ from legcurl.config.model import MqttConfig, Secret
 from legcurl.errors import BrokerError, BrokerRefusedError, ConfigError
 from legcurl.mqtt import connection
 from legcurl.mqtt.connection import NO_SUBSCRIBERS, PACKET_TOO_LARGE, Connection, Will
+from timings import until
 
 PASSWORD = "correct horse"
 

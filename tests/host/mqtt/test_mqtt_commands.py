@@ -14,6 +14,7 @@ from legcurl.config import Secret
 from legcurl.store import SetQuery, open_store
 from made_sets import FIRST, new_set
 from running import Running, run
+from timings import until
 
 
 def serving(folder: Path, broker: str, *more: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from brokers import Ear, Mosquitto, no_broker, read, until
+from brokers import Ear, Mosquitto, no_broker, read
 from gyms import gym
 from legcurl.config.model import Secret
 from legcurl.events import LinkChanged, SensorTrouble, SetEnded
@@ -22,6 +22,7 @@ from legcurl.store.replication import outbox
 from legcurl.store.replication.outbox import Announcement
 from made_sets import new_set
 from played import play, play_set, play_until
+from timings import until
 
 SET = "sim:?seed=5&pace=fast"
 TWO_SETS = "sim:?seed=5&sets=2&pace=fast"

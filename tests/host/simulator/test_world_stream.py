@@ -21,6 +21,7 @@ from legcurl.simulator.world import (
     STREAM_VERSION,
     World,
 )
+from timings import LIMIT_S
 
 MAGNET_SEEN, MAGNET_WEAK, MAGNET_STRONG = 0x20, 0x10, 0x08
 BUS_ERROR, POWER_CYCLE, HOST_STALL, CORRUPT, DROP = 0x01, 0x02, 0x04, 0x08, 0x10
@@ -55,7 +56,7 @@ def test_the_same_seed_is_the_same_stream_in_any_process():
             [sys.executable, "-m", "legcurl.simulator.world", EARLY + "&seed=11"],
             check=True,
             capture_output=True,
-            timeout=60,
+            timeout=LIMIT_S,
             env={"PYTHONHASHSEED": "12345"},
         ).stdout
     ).hexdigest()
@@ -206,7 +207,7 @@ def test_a_reader_that_leaves_ends_the_program_quietly():
         assert program.stdout.read(4) == MAGIC
         program.stdout.close()
         assert program.stderr.read() == b""
-        assert program.wait(timeout=30) == 0
+        assert program.wait(timeout=LIMIT_S) == 0
 
 
 def test_an_address_that_cannot_be_meant_is_one_line_and_exit_code_2():
@@ -214,7 +215,7 @@ def test_an_address_that_cannot_be_meant_is_one_line_and_exit_code_2():
         [sys.executable, "-m", "legcurl.simulator.world", "sim:?lifter=arnold"],
         check=False,
         capture_output=True,
-        timeout=30,
+        timeout=LIMIT_S,
     )
     assert done.returncode == ConfigError.exit_code
     assert done.stderr.count(b"\n") == 1

@@ -13,6 +13,7 @@ from legcurl.errors import StoreError
 from legcurl.store.database import url_of
 from legcurl.store.locations import file_of
 from legcurl.store.service_lock import claim
+from timings import LIMIT_S
 
 HOLDS = """
 import sys
@@ -50,7 +51,7 @@ def test_the_second_is_told_the_process_of_the_first(url, holder):
 
 def test_whatever_ends_the_first_the_next_has_the_store(url, holder):
     holder.send_signal(signal.SIGKILL)
-    holder.wait(30)
+    holder.wait(LIMIT_S)
     for _ in range(200):  # a server notices the end of its client within milliseconds
         try:
             with claim(url, "legcurl serve"):

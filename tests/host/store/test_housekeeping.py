@@ -12,8 +12,7 @@ from legcurl.service.maintenance import keep_house
 from legcurl.store import SetQuery
 from legcurl.store.maintenance.retention import Retention
 from made_sets import new_set
-
-PATIENCE_S = 20.0
+from timings import until
 
 
 class Held:
@@ -37,12 +36,6 @@ def quick(monkeypatch):
     """Minutes and days are milliseconds here."""
     for name in ("CLAIM_S", "FIRST_PRUNE_S", "PRUNE_S"):
         monkeypatch.setattr(maintenance, name, 0.005)
-
-
-async def until(true) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 async def test_old_sets_go_by_the_rule_and_a_lost_claim_is_said_once(store, caplog):

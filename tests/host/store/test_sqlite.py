@@ -15,6 +15,7 @@ from legcurl.errors import StoreError
 from legcurl.store import SetQuery, database, open_store
 from legcurl.store.maintenance.verify import verify
 from made_sets import new_set
+from timings import LIMIT_S
 
 
 @pytest.fixture
@@ -169,7 +170,9 @@ open_store(sys.argv[1])
 
 
 def test_an_upgrade_that_was_broken_off_begins_anew(sqlite_url):
-    ended = subprocess.run([sys.executable, "-c", BREAKS_OFF, sqlite_url], check=False, timeout=60)
+    ended = subprocess.run(
+        [sys.executable, "-c", BREAKS_OFF, sqlite_url], check=False, timeout=LIMIT_S
+    )
     assert ended.returncode == 9
     with open_store(sqlite_url) as store:
         assert store.add_set(new_set()) == "set-0000"

@@ -13,8 +13,8 @@ from typing import Any, Self
 from legcurl.service.service import Service
 from legcurl.web.app import create_app
 from legcurl.web.server import listen, serve
+from timings import LIMIT_S
 
-PATIENCE_S = 20.0
 LIMIT = 65536  # bytes that a page reads ahead
 
 
@@ -102,7 +102,7 @@ class Page:
 
     async def next(self) -> Message:
         """The next message. EOFError after the last."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(LIMIT_S):
             while not self._waiting:
                 size = int((await self._reader.readline()).strip() or b"0", 16)
                 if size == 0:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +18,8 @@ from legcurl.simulator.runner import SimulatedSensor
 from legcurl.simulator.world import World
 from legcurl.store import SetQuery, open_store
 from legcurl.web.authentication import Access
+from timings import until
 
-PATIENCE_S = 60.0
 QUICK = SimOptions(seed=11, lifter="early", sets=4, pace=20.0)
 
 
@@ -29,12 +27,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

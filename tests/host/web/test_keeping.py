@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,10 +18,10 @@ from legcurl.store import Client, Expected, SetQuery, Store, StoredSet
 from legcurl.store.records import NewSet, entered
 from played import SENSOR, boot_of, play, play_set, play_until, take
 from room import Room, room
+from timings import until
 
 SET = "sim:?seed=5&pace=fast"
 TWO_SETS = "sim:?seed=5&sets=2&pace=fast"
-PATIENCE_S = 20.0
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +39,6 @@ async def here(tmp_path: Path):
 
 def machine_of(here: Room, number: int = 1) -> Machine:
     return here.service.gym.machines[f"machine-{number}"]
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():
-            await asyncio.sleep(0.002)
 
 
 async def stored_sets(here: Room, count: int = 1) -> tuple[StoredSet, ...]:

@@ -18,6 +18,7 @@ from legcurl.web.event_stream import QUEUE, Broadcast
 from legcurl.web.machine_json import MOVING
 from room import NAMES, StillGym, room
 from served import Message, Page, messages_in, served
+from timings import until
 
 MACHINES = ("curl-1", "curl-2")
 LATE_S = 0.25  # nobody may be told later than this, nearly always: the computer has other work too
@@ -339,9 +340,7 @@ async def test_fifty_pages_are_told_the_same(service: Service) -> None:
             while message.payload["phase"] != "hold":
                 message = await page.until("machine")
         await asyncio.gather(*(page.__aexit__() for page in pages))
-        async with asyncio.timeout(5):
-            while service.broadcast.viewers:
-                await asyncio.sleep(0.01)
+        await until(lambda: not service.broadcast.viewers)
 
 
 async def test_more_pages_than_there_is_room_for_are_asked_to_come_again(

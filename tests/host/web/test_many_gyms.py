@@ -12,6 +12,7 @@ from made_sets import FIRST, new_set
 from postgres_server import postgres_server
 from room import room
 from running import Running, run
+from timings import LIMIT_S
 
 GYMS = [Gym("north", "North Street"), Gym("south", "South Bank")]
 
@@ -85,14 +86,14 @@ def test_a_service_without_machines_shows_the_sets_of_all_gyms() -> None:
                 assert asked(page, "api/stations") == []
                 assert len(asked(page, "api/sets?gym=north")["sets"]) == 5
                 assert len(asked(page, f"api/clients/{client.id}/history")["sets"]) == 1
-                assert b"legcurl" in urllib.request.urlopen(page, timeout=20).read()
+                assert b"legcurl" in urllib.request.urlopen(page, timeout=LIMIT_S).read()
                 service.send(2)
                 assert service.end() == 130
                 assert service.complaints() == ""
 
 
 def asked(page: str, path: str):
-    with urllib.request.urlopen(f"{page}{path}", timeout=20) as answer:
+    with urllib.request.urlopen(f"{page}{path}", timeout=LIMIT_S) as answer:
         return json.load(answer)
 
 

@@ -13,6 +13,7 @@ from legcurl.store import StoredSet, open_store
 from legcurl.web import chart_worker
 from legcurl.web.chart_worker import Painter, PainterBusyError, PainterFailedError
 from made_sets import measured, new_set
+from timings import LIMIT_S, until
 
 PNG = b"\x89PNG"
 TRACE, _ = measured()
@@ -28,6 +29,14 @@ def stored(tmp_path: Path) -> StoredSet:
 def pid_of(painter: Painter) -> int:
     assert painter._process is not None
     return painter._process.pid
+
+
+async def wish_in_vain(painter: Painter, stored: StoredSet) -> asyncio.Task[bytes]:
+    """Wish for a picture of the process that draws, which is stopped before it is done."""
+    os.kill(pid_of(painter), signal.SIGSTOP)
+    wish = asyncio.create_task(painter.paint(stored, TRACE))
+    await until(painter._turn.locked)
+    return wish
 
 
 def is_alive(pid: int) -> bool:
@@ -61,8 +70,7 @@ async def test_a_process_that_died_is_said_once_and_started_again(stored: Stored
     async with Painter() as painter:
         await painter.paint(stored, None)
         pid = pid_of(painter)
-        wish = asyncio.create_task(painter.paint(stored, TRACE))
-        await asyncio.sleep(0.05)
+        wish = await wish_in_vain(painter, stored)
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(PainterFailedError, match="has failed"):
             await wish
@@ -86,8 +94,7 @@ async def test_a_set_that_cannot_be_drawn_is_no_harm_to_the_next(
 async def test_who_goes_away_does_not_leave_a_picture_to_the_next(stored: StoredSet) -> None:
     async with Painter() as painter:
         with_curve = await painter.paint(stored, TRACE)
-        wish = asyncio.create_task(painter.paint(stored, TRACE))
-        await asyncio.sleep(0.05)
+        wish = await wish_in_vain(painter, stored)
         wish.cancel()
         await asyncio.gather(wish, return_exceptions=True)
         assert await painter.paint(stored, None) != with_curve
@@ -114,6 +121,6 @@ async def test_when_nobody_wants_pictures_the_process_ends(
         await painter.paint(stored, None)
         process = painter._process
         assert process is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(LIMIT_S):
             assert await process.wait() == 0
         assert (await painter.paint(stored, None)).startswith(PNG)

@@ -23,8 +23,8 @@ from legcurl.simulator.runner import SimulatedSensor
 from legcurl.web.event_stream import Broadcast
 from played import play_set
 from room import room
+from timings import LIMIT_S, until
 
-PATIENCE_S = 60.0
 SIM = "lifter=early&seed=7&pace=16"
 
 
@@ -54,7 +54,7 @@ class Witness:
 
     async def sees(self, machine: str, kind: type) -> Any:
         """The first event of a kind, as soon as there is one."""
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(LIMIT_S):
             while not self.of(machine, kind):
                 self._news.clear()
                 await self._news.wait()
@@ -117,17 +117,17 @@ async def test_another_range_waits_until_the_set_is_over(tmp_path: Path):
         assert machine.setup.calibration is None
         ended = await witness.sees("one", SetEnded)
         assert ended.set.outcome == "muscle_success"
-        async with asyncio.timeout(PATIENCE_S):
-            while machine.setup.calibration != calibration or machine.station in (None, station):
-                await asyncio.sleep(0.02)
+        await until(
+            lambda: (
+                machine.setup.calibration == calibration and machine.station not in (None, station)
+            )
+        )
 
 
 async def test_another_address_holds_at_once_where_nobody_lifts(tmp_path: Path):
     witness = Witness()
     async with sensors(SIM) as (one,), Gym([setup("one")], [witness], tmp_path) as gym:
-        async with asyncio.timeout(PATIENCE_S):
-            while gym.machines["one"].state.link != "lost":
-                await asyncio.sleep(0.02)
+        await until(lambda: gym.machines["one"].state.link == "lost")
         await gym.apply([setup("one", one)])
         await witness.sees("one", SetEnded)
 
@@ -211,7 +211,7 @@ async def test_a_set_under_way_is_stored_under_the_new_name(tmp_path: Path):
         gym = here.service.gym
         first.become(renamed)
         play_set(first, "sim:?lifter=early&seed=5&pace=fast")
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(LIMIT_S):
             while not (found := (await here.get("/api/sets")).json()["sets"]):
                 await asyncio.sleep(0.02)
         assert found[0]["machine"] == {"id": first.setup.id, "name": "New name"}
@@ -219,7 +219,7 @@ async def test_a_set_under_way_is_stored_under_the_new_name(tmp_path: Path):
 
 
 async def hear(stream: AsyncIterator[bytes]) -> list[tuple[str, Any]]:
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(LIMIT_S):
         text = await anext(stream)
     return [
         (block.split("event: ")[1].split("\n")[0], json.loads(block.split("data: ")[1]))

@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 from running import Running, Terminal
+from timings import LIMIT_S, wait_until
 
-PATIENCE_S = 90.0
 # A set of a minute and a half, at eight times the pace.
 LEFT = ("left", "Left", "sim:?lifter=early&seed=7&pace=8&sets=9")
 RIGHT = ("right", "Right", "sim:?lifter=early&seed=8&pace=8&sets=9")
@@ -67,27 +67,30 @@ class Served:
             self.process.process.wait()
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self._url}{path}", timeout=30) as answer:
+        with urllib.request.urlopen(f"{self._url}{path}", timeout=LIMIT_S) as answer:
             return json.load(answer)
 
     def events(self) -> Any:
         """What a page is told, as a stream."""
-        return urllib.request.urlopen(f"{self._url}api/events", timeout=PATIENCE_S)
+        return urllib.request.urlopen(f"{self._url}api/events", timeout=LIMIT_S)
 
     def machines(self) -> dict[str, Any]:
         return {one["id"]: one for one in self.get("api/stations")}
 
     def until(self, holds: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
         """The machines, as soon as something holds of them."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not holds(machines := self.machines()):
-            assert time.monotonic() < deadline, machines
-            time.sleep(0.1)
+        machines: dict[str, Any] = {}
+
+        def hold() -> object:
+            machines.update(self.machines())
+            return holds(machines)
+
+        wait_until(hold, lambda: machines, poll_s=0.1)
         return machines
 
     def told(self, words: str) -> str:
         """The line on stderr that has these words, as soon as it comes."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + LIMIT_S
         lines = []
         while True:
             try:
@@ -173,7 +176,7 @@ def test_on_a_terminal_it_reloads_while_that_is_there_and_ends_with_it(tmp_path:
 
         assert terminal.process.poll() is None
         terminal.hang_up()
-        assert terminal.process.wait(PATIENCE_S) == 129
+        assert terminal.process.wait(LIMIT_S) == 129
         assert terminal.leftovers() == []
 
 

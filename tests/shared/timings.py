@@ -20,7 +20,7 @@ def nothing_more() -> str:
 
 def wait_until(
     true: Callable[[], object],
-    otherwise: Callable[[], str] = nothing_more,
+    otherwise: Callable[[], object] = nothing_more,
     poll_s: float = POLL_S,
 ) -> None:
     """Wait until `true()` holds; if it never does, `otherwise()` says what is the case instead."""
@@ -30,7 +30,7 @@ def wait_until(
 
 async def until(
     true: Callable[[], object],
-    otherwise: Callable[[], str] = nothing_more,
+    otherwise: Callable[[], object] = nothing_more,
     poll_s: float = POLL_S,
 ) -> None:
     """As `wait_until`, in an event loop."""
@@ -38,7 +38,7 @@ async def until(
         await asyncio.sleep(poll_s)
 
 
-def _looks_in_vain(true: Callable[[], object], otherwise: Callable[[], str]) -> Iterator[None]:
+def _looks_in_vain(true: Callable[[], object], otherwise: Callable[[], object]) -> Iterator[None]:
     deadline_s = time.monotonic() + LIMIT_S
     while not true():
         assert time.monotonic() < deadline_s, otherwise()
