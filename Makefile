@@ -2,7 +2,8 @@
 #   make run     three simulated machines on the coach's page, the first also in the terminal,
 #                PORT=8081 on another port; LINK=ble or LINK=tcp or ARGS=ADDRESS: one set, by that way,
 #                in the terminal alone
-#   make test    all tests, the firmware on the real MicroPython VM included
+#   make test    each rule once, in a few minutes, the firmware on the real MicroPython VM included
+#   make test-all  every test: many seeds and long ones too (20 minutes)
 #   make test-chaos  every run of the equivalence suite on every kind of link, and a gym of sensors (half an hour)
 #   make test-bluez  the Bluetooth link against the real BlueZ and kernel, in a QEMU guest (as root)
 #   make check   format, lint, types (host, and firmware with the MicroPython stubs)
@@ -28,7 +29,7 @@ DEMO := --station 'Steady=sim:?lifter=steady&seed=7&sets=1000' \
 ACCURACY ?=
 BLUEZ ?=
 
-.PHONY: run test test-chaos test-bluez check types format bench bench-accuracy docs screenshots clean setup
+.PHONY: run test test-all test-chaos test-bluez check types format bench bench-accuracy docs screenshots clean setup
 
 # python3.11 where there is one, else any python3: the project supports 3.11 and later.
 PY := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
@@ -52,11 +53,15 @@ else
 	$(BIN)/legcurl watch '$(ARGS)' || test $$? -eq 130
 endif
 
+test: SELECTION := -m 'not long'
+test: test-all
+
 # The browser apart: Playwright keeps an event loop running in its process, where no other may.
-test: $(STAMP)
-	tests/debian-packages mosquitto=mosquitto postgres=postgresql systemd-analyze=systemd
-	$(BIN)/python -m pytest -n 2 --ignore=tests/browser
-	$(BIN)/python -m pytest -n 2 tests/browser
+test-all: $(STAMP)
+	tests/debian-packages chromium=chromium mosquitto=mosquitto postgres=postgresql \
+	  systemd-analyze=systemd
+	$(BIN)/python -m pytest -n 2 $(SELECTION) --ignore=tests/browser
+	$(BIN)/python -m pytest -n 2 $(SELECTION) tests/browser
 
 test-chaos: $(STAMP)
 	tests/debian-packages mosquitto=mosquitto

@@ -7,6 +7,7 @@ from led_lever import Led, Watched, frames, installers_frames
 from legcurl.install.calibrate.range_survey import POSE_WAY_DEG, RangeSurvey, rests_of
 from legcurl.links.sim_address import parse_address
 from legcurl.simulator.world import World
+from selection import first_short
 
 HAND_DEG = (
     3.0  # what a hand leaves between where it should be and where it rests, on a stiff machine
@@ -40,7 +41,7 @@ def test_each_round_is_legs_straight_and_then_full_flexion():
     assert flexed - extended == pytest.approx(95.0, abs=0.1)
 
 
-@pytest.mark.parametrize("seed", range(1, 9))
+@pytest.mark.parametrize("seed", first_short(range(1, 9), 2))
 def test_an_installers_hand_is_followed_to_the_true_ends(seed: int):
     world = World(parse_address(f"sim:?lifter=installer&pace=fast&seed={seed}"))
     watched = Watched().watch(installers_frames(seed))

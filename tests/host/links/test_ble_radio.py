@@ -34,6 +34,7 @@ from legcurl.station.live_feed import LiveFeed
 from legcurl.station.peer_authentication import PeerAuthentication
 from legcurl.station.request_client import RequestClient
 from legcurl.station.station import Station, open_station
+from selection import first_short
 from timings import LIMIT_S
 
 PACE = 12.0
@@ -151,7 +152,8 @@ async def over_the_cable(sensor: SimulatedSensor, op: Op, payload: bytes = b"") 
 
 
 @pytest.mark.parametrize(
-    "radio", ["", "&mtu=23", "&interval_ms=7.5&loss=0.2", "&interval_ms=100", "&no_memory=0.3"]
+    "radio",
+    first_short(["", "&mtu=23", "&interval_ms=7.5&loss=0.2", "&interval_ms=100", "&no_memory=0.3"]),
 )
 async def test_a_set_by_radio_is_byte_for_byte_that_of_a_cable(radio: str) -> None:
     events = []
@@ -240,6 +242,7 @@ async def test_a_second_host_is_told_that_the_sensor_is_in_use(
         await link.close()
 
 
+@pytest.mark.long
 async def test_three_sensors_share_one_adapter() -> None:
     async with a_gym() as gym:
         settings = [replace(SET, seed=seed) for seed in (7, 8, 9)]

@@ -27,6 +27,7 @@ from legcurl.events import (
 )
 from legcurl.motion import Calibration, SetTracker, analyze
 from lever import Lever, to_failure
+from selection import first_short
 
 
 def events_of(lever: Lever, calibration: Calibration | None = None, **seen) -> list[MotionEvent]:
@@ -113,7 +114,7 @@ def test_a_swing_on_arrival_does_not_end_the_live_hold():
         assert max(shown) == pytest.approx(rep.hold_s, abs=0.3)
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13, 14])
+@pytest.mark.parametrize("seed", first_short([11, 12, 13, 14]))
 def test_the_live_hold_agrees_with_the_measured_one(seed: int):
     made = make_set("steady", seed)
     tracker = SetTracker(progress_s=0.1)
@@ -176,7 +177,7 @@ def test_a_test_of_the_weight_taken_for_a_rep_is_corrected_aloud():
     assert kinds(events, SetEnded)[0].set.completed_reps == 2
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", first_short(range(40), 10))
 def test_the_finished_set_is_what_the_events_said(seed: int):
     said: list[RepResult] = []
     ended = 0

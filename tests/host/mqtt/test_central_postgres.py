@@ -41,6 +41,7 @@ def documents(count: int, revisions: int) -> list[SetDocument]:
     ]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 async def test_collectors_into_postgres_may_be_killed(mosquitto: Mosquitto, postgres: str) -> None:
     with open_store(postgres) as center:

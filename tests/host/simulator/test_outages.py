@@ -7,6 +7,7 @@ from legcurl.links.sim_address import SimOptions, parse_address
 from legcurl.simulator.fault_schedule import LINK_DOWN
 from legcurl.simulator.outage_schedule import AFTER_SET_S, BEFORE_SET_S, LONGEST_S, SHARE_OF_SET
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
+from selection import first_short
 
 LONG_SET = "sim:?pace=fast&load=0.25&seed=5"
 
@@ -23,7 +24,7 @@ def link_downs(world: World) -> list[tuple[float, float]]:
     return list(zip(edges[::2], edges[1::2], strict=True))
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", first_short([1, 2, 3]))
 @pytest.mark.parametrize("count", [1, 3, 8])
 def test_outages_are_as_many_as_asked_and_take_up_to_a_fifth_of_the_set(seed, count):
     world = world_of(f"sim:?pace=fast&seed={seed}&outages={count}")
