@@ -1,6 +1,7 @@
-"""The links' tests share the wire's fake sensor and reference codec."""
+"""The links' tests share the wire's fake sensor and reference codec, and the radio's time."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "wire"))
+HOST = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(HOST / "wire"), str(HOST / "radio")]

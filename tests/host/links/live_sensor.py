@@ -18,6 +18,7 @@ from fake_sensor import FakeSensor
 from legcurl.errors import LinkError, LinkLostError
 from legcurl.protocol.cobs import cobs_decode
 from legcurl.protocol.frame import PacketSplitter
+from timings import LIMIT_S
 
 HELLO, START, STOP, PING, STATISTICS, IDENTIFY = 1, 2, 3, 4, 5, 10
 # A sensor that has said all waits so long for one more request, and for so many turns of the loop:
@@ -150,8 +151,8 @@ class LoopbackRoute:
         sensor: LiveSensor,
         *plan: Connection,
         seed: int = 1,
-        silence_s: float = 0.3,
-        patience_s: float = 2.0,
+        silence_s: float = LIMIT_S,
+        patience_s: float = LIMIT_S,
         pace: float | None = None,
         wired: bool = True,
     ) -> None:

@@ -21,6 +21,7 @@ from legcurl.errors import (
 )
 from legcurl.links.address import SerialAddress
 from legcurl.links.serial import SerialLink, SerialRoute
+from timings import LIMIT_S
 
 NOBODY = 65_534
 OURS = {os.getegid(), *os.getgroups()}
@@ -148,7 +149,7 @@ async def test_closing_does_not_wait_for_a_full_port(cable: Cable) -> None:
     link = await link_to(cable)
     writing = asyncio.create_task(link.write(bytes(1_000_000)))
     await asyncio.sleep(0.01)
-    async with asyncio.timeout(0.5):
+    async with asyncio.timeout(LIMIT_S):
         await link.close()
     with pytest.raises(LinkLostError):
         await writing
@@ -233,7 +234,7 @@ async def test_opening_that_is_cancelled_leaves_the_port_free(cable: Cable) -> N
         await asyncio.sleep(0)
         opening.cancel()
         await asyncio.gather(opening, return_exceptions=True)
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(LIMIT_S):
         while True:
             try:
                 link = await link_to(cable)

@@ -18,7 +18,7 @@ from legcurl.errors import (
     RequestRefusedError,
     StoreError,
 )
-from legcurl.events import Event, Progress, SensorSeen, SetEnded
+from legcurl.events import Event, LinkChanged, Progress, SensorSeen, SetEnded
 from legcurl.session.sensor_session import SensorSession
 from legcurl.station.event_queue import EVENTS_WAITING, EventQueue
 from legcurl.station.live_feed import LiveFeed
@@ -33,6 +33,8 @@ from live_sensor import (
     LiveSensor,
     LoopbackRoute,
 )
+from timings import LIMIT_S
+from virtual_time import in_virtual_time
 
 ANGLES = leg_curls(count=2)
 
@@ -197,6 +199,7 @@ async def test_stop_ends_the_events_with_an_interrupted_set() -> None:
     assert lines(events) == lines(told(decoded(FakeSensor(middle_of_a_set).packets())))
 
 
+@in_virtual_time
 async def test_wall_time_follows_from_pings() -> None:
     """The sensor's clock runs on the loop's time, 100 s ahead of zero."""
     sensor = LiveSensor(FakeSensor(ANGLES))
@@ -249,7 +252,9 @@ async def test_a_request_without_a_link_says_so() -> None:
     away = LinkError("loop: away")
     plan = (Connection(cut_after=2000), Connection(refused=away))
     async with station_on(LoopbackRoute(LiveSensor(FakeSensor(ANGLES)), *plan)) as station:
-        await asyncio.sleep(0.3)
+        async for event in station.events():
+            if isinstance(event, LinkChanged) and event.state == "lost":
+                break
         with pytest.raises(LinkLostError, match="not connected"):
             await station.statistics()
 
@@ -258,8 +263,8 @@ async def test_a_request_under_way_when_the_link_breaks_fails_at_once() -> None:
     sensor = LiveSensor(FakeSensor(ANGLES))
     sensor.deaf_to = {STATISTICS: 1000}
     plan = (Connection(cut_after=3000), Connection(refused=LinkError("loop: away")))
-    async with station_on(LoopbackRoute(sensor, *plan, patience_s=60.0)) as station:
-        async with asyncio.timeout(30.0):  # less than its patience
+    async with station_on(LoopbackRoute(sensor, *plan, patience_s=2 * LIMIT_S)) as station:
+        async with asyncio.timeout(LIMIT_S):  # less than its patience
             with pytest.raises(LinkLostError, match="before it answered"):
                 await station.statistics()
 

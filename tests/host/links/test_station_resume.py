@@ -32,6 +32,8 @@ from live_sensor import (
     LoopbackRoute,
 )
 from selection import first_short
+from timings import LIMIT_S
+from virtual_time import in_virtual_time
 
 ANGLES = leg_curls(count=4)
 UNBROKEN = lines(told(decoded(FakeSensor(ANGLES).packets())))
@@ -87,11 +89,12 @@ async def test_a_port_that_stays_away_is_waited_for() -> None:
     assert without_link(events) == UNBROKEN
 
 
+@in_virtual_time
 async def test_a_silent_link_is_greeted_before_it_is_given_up() -> None:
     """Opening a port restarts some boards: the open one gets another chance."""
     sensor = LiveSensor(FakeSensor(ANGLES))
     sensor.stalls_at = 3000
-    route = LoopbackRoute(sensor)
+    route = LoopbackRoute(sensor, silence_s=0.3)
     events = await all_events(route)
     assert link_states(events) == ["lost", "restored"]
     assert without_link(events) == UNBROKEN
@@ -99,19 +102,21 @@ async def test_a_silent_link_is_greeted_before_it_is_given_up() -> None:
     assert route.connections == 1
 
 
+@in_virtual_time
 async def test_lost_answers_to_start_hold_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Samples that fit again say that the sensor has heard."""
-    monkeypatch.setattr("legcurl.station.request_client.REPEAT_S", 60.0)
+    monkeypatch.setattr("legcurl.station.request_client.REPEAT_S", 2 * LIMIT_S)
     sensor = LiveSensor(FakeSensor(ANGLES))
     sensor.swallows_starts = True
     sensor.loses = {500, 1500, 3000}
-    async with asyncio.timeout(45.0):  # less than a repetition
-        events = await all_events(LoopbackRoute(sensor))
+    async with asyncio.timeout(LIMIT_S):  # less than a repetition
+        events = await all_events(LoopbackRoute(sensor, silence_s=0.3))
     assert without_link(events) == UNBROKEN
     starts = [int.from_bytes(payload[4:], "little") for op, payload in sensor.requests if op == 2]
     assert starts == [0, 500, 1500, 3000]
 
 
+@in_virtual_time
 async def test_a_link_that_falls_silent_for_good_is_made_anew() -> None:
     plan = (Connection(mute_after=3000), Connection())
     route = LoopbackRoute(LiveSensor(FakeSensor(ANGLES)), *plan, silence_s=0.3, patience_s=0.1)
@@ -122,12 +127,14 @@ async def test_a_link_that_falls_silent_for_good_is_made_anew() -> None:
 
 
 @pytest.mark.parametrize("seed", first_short(range(8)))
+@in_virtual_time
 async def test_damaged_bytes_are_asked_for_again(seed: int) -> None:
     route = LoopbackRoute(LiveSensor(FakeSensor(ANGLES)), Connection(damage=0.15), seed=seed)
     assert without_link(await all_events(route)) == UNBROKEN
 
 
 @pytest.mark.parametrize("seed", first_short(range(8)))
+@in_virtual_time
 async def test_any_mixture_of_troubles_gives_the_same_set(seed: int) -> None:
     random = Random(seed)
     plan = [
@@ -189,6 +196,7 @@ async def test_a_sensor_that_restarts_is_followed_into_its_new_log() -> None:
     assert link_states(events) == [], "the link never broke"
 
 
+@in_virtual_time
 async def test_a_restart_while_the_link_was_away_is_measured_with_our_clock() -> None:
     """The set goes on: the hole has the length that the host's clock gives it."""
     loop = asyncio.get_running_loop()
@@ -218,6 +226,7 @@ async def test_a_restart_while_the_link_was_away_is_measured_with_our_clock() ->
     assert not any(isinstance(event, SetEnded) for event in events), "the set stays open"
 
 
+@in_virtual_time
 async def test_a_restart_that_keeps_its_boot_id_is_followed_into_its_new_log() -> None:
     """Its clock is behind where it must be: that says it as well as a new id would."""
     loop = asyncio.get_running_loop()
