@@ -35,6 +35,7 @@ from legcurl.links.ble.gatt import ANSWERS, REQUESTS, SAMPLES
 from legcurl.links.ble.link import BleLink, BleRoute
 from legcurl.links.ble.lock import lock_sensor
 from live_sensor import LiveSensor
+from virtual_time import in_virtual_time
 
 ANGLES = leg_curls(count=1)
 Reason = BleakBluetoothNotAvailableReason
@@ -126,6 +127,7 @@ def unavailable(reason: Reason) -> Callable[[], BleakBluetoothNotAvailableError]
         (lambda: BleakError("something new"), AdapterError, "something new"),
     ],
 )
+@in_virtual_time
 async def test_bluetooth_that_cannot_be_used_says_why_and_what_helps(
     trouble: Callable[[], Exception], kind: type[AdapterError], words: str
 ) -> None:
@@ -138,6 +140,7 @@ async def test_bluetooth_that_cannot_be_used_says_why_and_what_helps(
     assert caught.value.exit_code == (4 if kind is AdapterPermissionError else 3)
 
 
+@in_virtual_time
 async def test_an_adapter_that_is_not_there_is_named() -> None:
     bluetooth = FakeBluetooth(leg_curl())
     bluetooth.scan_fails = [BleakError("adapter 'hci7' not found")]
@@ -145,6 +148,7 @@ async def test_an_adapter_that_is_not_there_is_named() -> None:
         await route(bluetooth, adapter="hci7").connect()
 
 
+@in_virtual_time
 async def test_elsewhere_than_on_linux_the_remedies_are_that_systems(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -155,6 +159,7 @@ async def test_elsewhere_than_on_linux_the_remedies_are_that_systems(
         assert "bluetoothctl" not in str(error)
 
 
+@in_virtual_time
 async def test_an_adapter_that_is_switched_on_again_is_found_by_the_next_attempt() -> None:
     bluetooth = FakeBluetooth(leg_curl())
     bluetooth.scan_fails = [unavailable(Reason.POWERED_OFF)()]
@@ -177,6 +182,7 @@ def test_without_bleak_the_extra_is_named() -> None:
     assert len(ended.stderr.splitlines()) == 1
 
 
+@in_virtual_time
 async def test_a_sensor_that_is_not_there_is_told_with_what_was_heard_instead() -> None:
     bluetooth = FakeBluetooth(leg_curl("Leg curl 2", rssi=-71), leg_curl("", "E6:00", rssi=-90))
     with pytest.raises(SensorNotFoundError) as caught:
@@ -185,6 +191,7 @@ async def test_a_sensor_that_is_not_there_is_told_with_what_was_heard_instead() 
     assert "no name (E6:00, -90 dBm)" in str(caught.value)
 
 
+@in_virtual_time
 async def test_a_gym_without_sensors_is_told_so() -> None:
     with pytest.raises(SensorNotFoundError, match="no legcurl sensor at all"):
         await connected(FakeBluetooth())
@@ -197,6 +204,7 @@ async def test_a_gym_without_sensors_is_told_so() -> None:
         *("8317812f", "812F", "e66058388317812f", ""),
     ],
 )
+@in_virtual_time
 async def test_a_sensor_is_found_by_name_address_or_the_end_of_its_id(target: str) -> None:
     others = [leg_curl("Leg curl 2", "E6:60:58:38:83:18", id_tail="00000002")]
     bluetooth = FakeBluetooth(leg_curl(), *(others if target else []))
@@ -206,18 +214,21 @@ async def test_a_sensor_is_found_by_name_address_or_the_end_of_its_id(target: st
     assert bluetooth.peripherals[0].central is None
 
 
+@in_virtual_time
 async def test_a_long_name_is_found_though_its_end_is_not_advertised() -> None:
     bluetooth = FakeBluetooth(leg_curl("Beinbeuger liegend, zweite R"))
     link = await connected(bluetooth, "Beinbeuger liegend, zweite Reihe")
     await link.close()
 
 
+@in_virtual_time
 async def test_a_short_name_is_not_taken_for_the_beginning_of_a_long_one() -> None:
     with pytest.raises(SensorNotFoundError):
         await connected(FakeBluetooth(leg_curl("Leg curl 1")), "Leg curl 12")
 
 
 @pytest.mark.parametrize("target", ["Leg curl", ""])
+@in_virtual_time
 async def test_two_sensors_that_are_both_meant_are_listed(target: str) -> None:
     bluetooth = FakeBluetooth(
         leg_curl("Leg curl", "E6:01", id_tail="00000001"),
@@ -230,6 +241,7 @@ async def test_two_sensors_that_are_both_meant_are_listed(target: str) -> None:
     assert not any(peripheral.connections for peripheral in bluetooth.peripherals)
 
 
+@in_virtual_time
 async def test_later_connections_go_to_the_sensor_that_was_meant_at_first() -> None:
     """Though another is in range by then, and though the first is not."""
     first = leg_curl("Leg curl", "E6:01", id_tail="00000001")
@@ -245,6 +257,7 @@ async def test_later_connections_go_to_the_sensor_that_was_meant_at_first() -> N
     assert (first.connections, other.connections) == (2, 0)
 
 
+@in_virtual_time
 async def test_a_sensor_in_use_is_waited_for_a_moment() -> None:
     """Its host may be this one, which has lost it without the sensor knowing yet."""
     sensor = leg_curl(in_use=True)
@@ -254,6 +267,7 @@ async def test_a_sensor_in_use_is_waited_for_a_moment() -> None:
     await link.close()
 
 
+@in_virtual_time
 async def test_a_sensor_of_another_host_is_left_alone() -> None:
     bluetooth = FakeBluetooth(leg_curl(in_use=True))
     with pytest.raises(SensorInUseError, match="another host"):
@@ -261,6 +275,7 @@ async def test_a_sensor_of_another_host_is_left_alone() -> None:
     assert bluetooth.most_connecting == 0
 
 
+@in_virtual_time
 async def test_a_second_legcurl_on_this_computer_is_told_so(
     monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
@@ -286,6 +301,7 @@ async def test_a_second_legcurl_on_this_computer_is_told_so(
     lock_sensor("E6:60:58:38:83:17", name="Leg curl").release()
 
 
+@in_virtual_time
 async def test_a_sensor_out_of_range_is_told_with_its_strength() -> None:
     sensor = leg_curl(rssi=-93, connect_fails=[BleakError("failed"), BleakError("failed again")])
     bluetooth = FakeBluetooth(sensor)
@@ -293,12 +309,14 @@ async def test_a_sensor_out_of_range_is_told_with_its_strength() -> None:
         await connected(bluetooth)
 
 
+@in_virtual_time
 async def test_a_connection_that_fails_once_is_tried_again() -> None:
     bluetooth = FakeBluetooth(leg_curl(connect_fails=[BleakError("le-connection-abort-by-local")]))
     link = await connected(bluetooth)
     await link.close()
 
 
+@in_virtual_time
 async def test_an_adapter_that_goes_while_connecting_is_named() -> None:
     fails = [BleakDBusError("org.bluez.Error.NotReady", ["Resource Not Ready"]) for _ in range(2)]
     bluetooth = FakeBluetooth(leg_curl(connect_fails=list(fails)))
@@ -306,12 +324,14 @@ async def test_an_adapter_that_goes_while_connecting_is_named() -> None:
         await connected(bluetooth)
 
 
+@in_virtual_time
 async def test_a_connection_that_hangs_is_given_up() -> None:
     bluetooth = FakeBluetooth(leg_curl(connect_hangs=True))
     with pytest.raises(SensorUnreachableError, match="no answer in time"):
         await connected(bluetooth)
 
 
+@in_virtual_time
 async def test_a_sensor_that_ends_the_connection_at_once_is_told_so() -> None:
     """As one does that took another host in the same moment."""
     bluetooth = FakeBluetooth(leg_curl(drops_at_once=True))
@@ -322,6 +342,7 @@ async def test_a_sensor_that_ends_the_connection_at_once_is_told_so() -> None:
 @pytest.mark.parametrize(
     ("table", "words"), [((), "our service"), ((ANSWERS, REQUESTS), "our characteristics")]
 )
+@in_virtual_time
 async def test_a_table_without_our_service_is_told(table: tuple[str, ...], words: str) -> None:
     bluetooth = FakeBluetooth(leg_curl(table=table))
     with pytest.raises(ServiceMissingError, match=words):
@@ -329,6 +350,7 @@ async def test_a_table_without_our_service_is_told(table: tuple[str, ...], words
     assert bluetooth.peripherals[0].central is None
 
 
+@in_virtual_time
 async def test_a_table_that_was_only_remembered_is_read_again() -> None:
     sensor = leg_curl(table=())
     bluetooth = FakeBluetooth(sensor)
@@ -346,6 +368,7 @@ async def test_a_table_that_was_only_remembered_is_read_again() -> None:
     await link.close()
 
 
+@in_virtual_time
 async def test_a_lost_connection_is_told_to_who_reads_and_to_who_writes() -> None:
     bluetooth = FakeBluetooth(leg_curl())
     link = await connected(bluetooth)
@@ -357,6 +380,7 @@ async def test_a_lost_connection_is_told_to_who_reads_and_to_who_writes() -> Non
     await link.close()
 
 
+@in_virtual_time
 async def test_every_lost_connection_is_followed_by_a_disconnect() -> None:
     """Without it BlueZ delivers every notification of the next connection twice."""
     bluetooth = FakeBluetooth(leg_curl())
@@ -368,6 +392,7 @@ async def test_every_lost_connection_is_followed_by_a_disconnect() -> None:
     await link.close()
 
 
+@in_virtual_time
 async def test_a_write_that_hangs_ends_the_link_in_time() -> None:
     bluetooth = FakeBluetooth(leg_curl())
     link = await connected(bluetooth)
@@ -378,6 +403,7 @@ async def test_a_write_that_hangs_ends_the_link_in_time() -> None:
     assert bluetooth.peripherals[0].central is None
 
 
+@in_virtual_time
 async def test_a_write_ends_with_the_connection() -> None:
     """BlueZ would fail it half a minute later."""
     bluetooth = FakeBluetooth(leg_curl())
@@ -389,6 +415,7 @@ async def test_a_write_ends_with_the_connection() -> None:
     await link.close()
 
 
+@in_virtual_time
 async def test_a_request_that_was_given_up_half_way_does_not_spoil_the_next() -> None:
     bluetooth = FakeBluetooth(leg_curl(mtu=23))
     link = await connected(bluetooth)
@@ -404,6 +431,7 @@ async def test_a_request_that_was_given_up_half_way_does_not_spoil_the_next() ->
     await link.close()
 
 
+@in_virtual_time
 async def test_a_scan_that_will_not_stop_costs_nothing() -> None:
     bluetooth = FakeBluetooth(leg_curl())
     bluetooth.stop_fails = [BleakDBusError("org.bluez.Error.InProgress", ["in progress"])]

@@ -24,6 +24,7 @@ from legcurl.station.station import Station
 from live_sensor import START, LiveSensor
 from selection import first_short
 from timings import LIMIT_S
+from virtual_time import in_virtual_time
 
 ANGLES = leg_curls(count=4)
 UNBROKEN = lines(told(decoded(FakeSensor(ANGLES).packets())))
@@ -81,6 +82,7 @@ def starts(peripheral: Peripheral) -> list[int]:
 
 
 @pytest.mark.parametrize("mtu", [23, 64, 253, 517])
+@in_virtual_time
 async def test_any_mtu_gives_the_same_set(mtu: int) -> None:
     peripheral = leg_curl(mtu=mtu)
     events = await all_events(station_on(FakeBluetooth(peripheral)))
@@ -89,6 +91,7 @@ async def test_any_mtu_gives_the_same_set(mtu: int) -> None:
 
 
 @pytest.mark.parametrize("seed", first_short(range(4)))
+@in_virtual_time
 async def test_drops_in_mid_stream_cost_nothing_and_repeat_nothing(seed: int) -> None:
     random = Random(seed)
     peripheral = leg_curl()
@@ -120,6 +123,7 @@ async def test_drops_in_mid_stream_cost_nothing_and_repeat_nothing(seed: int) ->
     assert bluetooth.disconnects == peripheral.connections, "every connection is taken leave of"
 
 
+@in_virtual_time
 async def test_an_adapter_that_is_unplugged_and_back_is_waited_for() -> None:
     peripheral = leg_curl()
     bluetooth = FakeBluetooth(peripheral)
@@ -143,6 +147,7 @@ async def test_an_adapter_that_is_unplugged_and_back_is_waited_for() -> None:
     assert not bluetooth.scan_fails
 
 
+@in_virtual_time
 async def test_a_reader_who_stalls_costs_neither_samples_nor_the_link(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -177,6 +182,7 @@ async def test_a_reader_who_stalls_costs_neither_samples_nor_the_link(
     assert 2 <= caplog.text.count("samples are not read") < 10, "each stall is said once"
 
 
+@in_virtual_time
 async def test_two_stations_on_two_sensors_of_one_adapter_do_not_disturb_each_other() -> None:
     sensors = [
         Peripheral(f"Leg curl {n}", f"E6:0{n}", f"0000000{n}", LiveSensor(FakeSensor(ANGLES)))

@@ -22,6 +22,7 @@ from legcurl.station.peer_authentication import PeerAuthentication
 from legcurl.station.station import Station
 from live_sensor import HELLO, START, LiveSensor, LoopbackRoute
 from timings import LIMIT_S
+from virtual_time import in_virtual_time
 
 ANGLES = leg_curls(count=2)
 SENSOR_ID = "e66058388317812f"
@@ -128,6 +129,7 @@ async def events_until(station: Station, enough: Callable[[], bool]) -> list[Eve
     return events
 
 
+@in_virtual_time
 async def test_a_paired_sensor_proves_itself_before_anything_of_it_counts() -> None:
     sensor = PairedSensor(FakeSensor(ANGLES))
     station = station_on(FakeBluetooth(leg_curl(sensor)), Ring(**{SENSOR_ID: KEY}))
@@ -136,6 +138,7 @@ async def test_a_paired_sensor_proves_itself_before_anything_of_it_counts() -> N
     assert lines(events) == lines(told(decoded(FakeSensor(ANGLES).packets())))
 
 
+@in_virtual_time
 async def test_no_two_proofs_are_asked_for_with_the_same_nonce() -> None:
     sensor = PairedSensor(FakeSensor(ANGLES))
     bluetooth = FakeBluetooth(leg_curl(sensor))
@@ -145,6 +148,7 @@ async def test_no_two_proofs_are_asked_for_with_the_same_nonce() -> None:
     assert len(set(sensor.proofs)) == 3
 
 
+@in_virtual_time
 async def test_an_impostor_that_replays_a_proof_is_refused_and_named() -> None:
     overheard = [proof(KEY, bytes(16), 77, SENSOR_ID)]
     sensor = Impostor(FakeSensor(ANGLES), overheard)
@@ -157,6 +161,7 @@ async def test_an_impostor_that_replays_a_proof_is_refused_and_named() -> None:
     assert START not in [op for op, _ in sensor.requests]
 
 
+@in_virtual_time
 async def test_an_impostor_that_refuses_to_prove_itself_is_refused() -> None:
     sensor = PairedSensor(FakeSensor(ANGLES))
     sensor.refuses = {PROVE: [NOT_ALLOWED]}
@@ -166,6 +171,7 @@ async def test_an_impostor_that_refuses_to_prove_itself_is_refused() -> None:
 
 
 @pytest.mark.parametrize("key", [None, OTHER_KEY], ids=["none", "another"])
+@in_virtual_time
 async def test_a_sensor_with_another_key_or_none_is_refused_and_named(key: bytes | None) -> None:
     log = FakeSensor(ANGLES)
     sensor = LiveSensor(log) if key is None else PairedSensor(log, key)
@@ -180,6 +186,7 @@ async def test_a_sensor_with_another_key_or_none_is_refused_and_named(key: bytes
 
 
 @pytest.mark.parametrize("target", ["Leg curl 1", "leg CURL 1", SENSOR_ID, SENSOR_ID[-4:]])
+@in_virtual_time
 async def test_who_comes_under_an_id_without_a_key_is_no_paired_sensor(target: str) -> None:
     """It answers to the name, and as its id says one that is not on the ring."""
     stranger = LiveSensor(FakeSensor(ANGLES, sensor_id="0123456789abcdef"))
@@ -194,6 +201,7 @@ async def test_who_comes_under_an_id_without_a_key_is_no_paired_sensor(target: s
     assert START not in [op for op, _ in stranger.requests]
 
 
+@in_virtual_time
 async def test_a_sensor_that_nobody_has_paired_is_read_beside_one_that_is() -> None:
     neighbour = LiveSensor(FakeSensor(ANGLES, sensor_id="0123456789abcdef"))
     ring = Ring(**{SENSOR_ID: KEY})
@@ -202,6 +210,7 @@ async def test_a_sensor_that_nobody_has_paired_is_read_beside_one_that_is() -> N
         assert station.hello is not None
 
 
+@in_virtual_time
 async def test_a_board_that_was_replaced_is_taken_once_it_is_paired() -> None:
     ring = Ring(**{SENSOR_ID: KEY})
     board = PairedSensor(FakeSensor(ANGLES, sensor_id="0123456789abcdef"), OTHER_KEY)
@@ -215,6 +224,7 @@ async def test_a_board_that_was_replaced_is_taken_once_it_is_paired() -> None:
 
 
 @pytest.mark.parametrize("claims", [SENSOR_ID, "0123456789abcdef"], ids=["its id", "another"])
+@in_virtual_time
 async def test_an_impostor_in_mid_set_is_waited_out(claims: str) -> None:
     """It cannot end, spoil or restart the set: that goes on when the true sensor is back."""
     true = PairedSensor(FakeSensor(ANGLES))
@@ -243,6 +253,7 @@ async def test_an_impostor_in_mid_set_is_waited_out(claims: str) -> None:
     assert START not in [op for op, _ in impostor.requests]
 
 
+@in_virtual_time
 async def test_a_sensor_whose_key_nobody_has_here_is_read_and_that_is_said(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -254,6 +265,7 @@ async def test_a_sensor_whose_key_nobody_has_here_is_read_and_that_is_said(
     assert PROVE not in [op for op, _ in sensor.requests]
 
 
+@in_virtual_time
 async def test_changes_go_with_the_key_and_not_without() -> None:
     sensor = PairedSensor(FakeSensor(ANGLES))
     bluetooth = FakeBluetooth(leg_curl(sensor))
@@ -269,6 +281,7 @@ async def test_changes_go_with_the_key_and_not_without() -> None:
     assert sensor.changed == [b'{"name": "Leg curl 2"}', b'{"rate_hz": 200}']
 
 
+@in_virtual_time
 async def test_an_authorized_request_is_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its nonce is used up: a repetition would be refused in its place."""
     monkeypatch.setattr("legcurl.station.request_client.REPEAT_S", 0.05)
@@ -286,6 +299,7 @@ async def test_an_authorized_request_is_sent_once(monkeypatch: pytest.MonkeyPatc
     assert [op for op, _ in sensor.requests].count(AUTHORIZED) == 1
 
 
+@in_virtual_time
 async def test_over_a_cable_nobody_is_asked_to_prove_anything() -> None:
     sensor = PairedSensor(FakeSensor(ANGLES))
     route = LoopbackRoute(sensor, wired=True)

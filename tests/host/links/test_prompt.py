@@ -10,6 +10,7 @@ from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import PROMPT_MS, LiveFeed
 from legcurl.station.station import Station
 from live_sensor import START, LiveSensor, LoopbackRoute
+from virtual_time import in_virtual_time
 
 PLAIN_BYTES = 12  # of a start without prompt_ms
 
@@ -23,6 +24,7 @@ async def start_payload(*, prompt_ms: int, minor: int, wired: bool, pace: float 
         return next(payload for op, payload in sensor.requests if op == START)
 
 
+@in_virtual_time
 async def test_who_looks_on_asks_for_young_samples() -> None:
     payload = await start_payload(prompt_ms=PROMPT_MS, minor=1, wired=True, pace=1.0)
     assert payload[PLAIN_BYTES:] == bytes((PROMPT_MS,))
@@ -33,6 +35,7 @@ async def test_who_looks_on_asks_for_young_samples() -> None:
     [{"prompt_ms": 0}, {"minor": 0}, {"wired": False}, {"pace": None}],
     ids=["recording", "older sensor", "by radio", "fast world"],
 )
+@in_virtual_time
 async def test_nobody_else_does(otherwise: dict[str, object]) -> None:
     asked: dict[str, object] = {"prompt_ms": PROMPT_MS, "minor": 1, "wired": True, "pace": 1.0}
     payload = await start_payload(**(asked | otherwise))  # type: ignore[arg-type]
