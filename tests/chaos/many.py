@@ -17,6 +17,7 @@ How long a station was not served, while its sensor had data, is bounded from th
 nobody can see a byte arrive without being served:
 
 - `away_s`, the longest time between two reads of its link: it was busy, or nobody took its events;
+  meanwhile this process computed for `away_busy_s`, which does not depend on who else computes;
 - `Report.late_s`, the longest time by which the event loop was late: who reads is served then.
   Of it, `Report.busy_s` at most is of our own making; the rest, the computer was elsewhere;
 - `down_s`, the longest time from a link that was lost to the first sample that came after it.
@@ -127,6 +128,7 @@ class Seen:
     reached_s: float = 0.0  # time of the sensor
     took_s: float = 0.0  # time of ours, from the first sample to the end
     away_s: float = 0.0
+    away_busy_s: float = 0.0
     down_s: float = 0.0
     quiet_s: float = 0.0
     _said: Any = field(default_factory=_digest)
@@ -208,9 +210,9 @@ class Report:
         return max(self.marks_kb[1:], default=0) - self.marks_kb[0] if self.marks_kb else 0
 
     @property
-    def unserved_s(self) -> float:
-        """The longest that any station with a link can have waited for this process."""
-        return self.late_s + max(seen.away_s for seen in self.seen)
+    def unserved_busy_s(self) -> float:
+        """The most that this process computed while a station with a link waited for it."""
+        return self.busy_s + max(seen.away_busy_s for seen in self.seen)
 
     def as_text(self) -> str:
         """The figures, for a person."""
@@ -393,12 +395,15 @@ class _MeteredLink:
         self._link = link
         self._seen = seen
         self._since_s: float | None = None  # the last read, which has ended
+        self._since_busy_s = 0.0
         self.write, self.close = link.write, link.close
 
     async def read(self) -> bytes:
         if self._since_s is not None:
             self._seen.away_s = max(self._seen.away_s, monotonic() - self._since_s)
+            busy_s = thread_time() - self._since_busy_s
+            self._seen.away_busy_s = max(self._seen.away_busy_s, busy_s)
         try:
             return await self._link.read()
         finally:
-            self._since_s = monotonic()
+            self._since_s, self._since_busy_s = monotonic(), thread_time()
