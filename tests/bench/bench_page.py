@@ -152,7 +152,7 @@ def full_room(browser: Browser, seconds: float) -> list[str]:
         session = page.context.new_cdp_session(page)
         session.send("Performance.enable", {"timeDomain": "threadTicks"})
         before_s = thread_s(session)
-        busy = stage.do(lift_everywhere(stage, seconds), seconds + READY_S)
+        busy = stage.do(lift_everywhere(stage, seconds))
         page_busy = (thread_s(session) - before_s) / seconds
         frames: list[float] = sorted(page.evaluate("window.frames"))
         long: list[float] = page.evaluate("window.long")

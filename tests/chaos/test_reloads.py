@@ -83,6 +83,7 @@ def stored(database: Path) -> list[Any]:
         return list(store.find_sets(SetQuery(limit=100)).sets)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(ROUNDS))
 def test_a_file_that_is_edited_in_mid_set_changes_no_set(seed: int, tmp_path: Path):
     rng = Random(f"reloads/{seed}")

@@ -21,6 +21,7 @@ def nothing_more() -> str:
 def wait_until(
     true: Callable[[], object],
     otherwise: Callable[[], object] = nothing_more,
+    *,
     poll_s: float = POLL_S,
 ) -> None:
     """Wait until `true()` holds; if it never does, `otherwise()` says what is the case instead."""
@@ -31,6 +32,7 @@ def wait_until(
 async def until(
     true: Callable[[], object],
     otherwise: Callable[[], object] = nothing_more,
+    *,
     poll_s: float = POLL_S,
 ) -> None:
     """As `wait_until`, in an event loop."""

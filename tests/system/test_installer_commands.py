@@ -23,6 +23,7 @@ from legcurl.protocol.requests import Op, read_json
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.simulator.world import World
 from legcurl.station.key_ring import KeyRing
+from selection import first_short
 from timings import LIMIT_S
 
 LEGCURL = Path(sys.executable).parent / "legcurl"
@@ -85,7 +86,7 @@ async def examined(query: str) -> list[Finding]:
         return diagnose(await examine(visit, inf, lambda _: None))
 
 
-@pytest.mark.parametrize("fault", FOUND)
+@pytest.mark.parametrize("fault", first_short(FOUND, 3))
 def test_the_doctor_finds_every_fault(fault: str):
     result = legcurl("doctor", f"sim:?pace=fast&seed=7&fault={fault}", "--json")
     assert result.returncode == EXIT_PROBLEM, result.stderr
@@ -105,7 +106,7 @@ def test_the_doctor_watches_for_as_long_as_it_was_told_however_far_the_sensor_ru
     assert 10 * RATE_HZ < told["stream"]["samples"] <= 10 * RATE_HZ + FRAME_SAMPLES
 
 
-@pytest.mark.parametrize("first", range(201, 222, 3))
+@pytest.mark.parametrize("first", first_short(range(201, 222, 3)))
 async def test_no_healthy_sensor_has_a_problem(first: int):
     """Twenty-one of them, three at a time, each from its start to its end."""
     for seed in range(first, first + 3):
@@ -118,7 +119,7 @@ async def test_a_healthy_sensor_is_well_at_any_rate(rate: str):
     assert problems(await examined(f"seed=3&rate={rate}")) == []
 
 
-@pytest.mark.parametrize("fault", [fault for fault, (_, sees) in FOUND.items() if sees])
+@pytest.mark.parametrize("fault", first_short(f for f, (_, sees) in FOUND.items() if sees))
 def test_calibrate_refuses_what_would_spoil_it(fault: str):
     result = legcurl("calibrate", f"sim:?pace=fast&seed=7&fault={fault}", "--json")
     subject = FOUND[fault][1]

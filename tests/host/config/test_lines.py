@@ -50,7 +50,6 @@ id = "b#c"
     }
 
 
-@pytest.mark.timeout(60)
 @pytest.mark.parametrize(
     "text",
     [
