@@ -8,12 +8,13 @@ import resource
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import legcurl
 import pytest
 from running import Running, command, events_of, run
+from timings import wait_until
 
 FAST = "sim:?seed={}&pace=fast"
 
@@ -195,11 +196,19 @@ def test_what_is_ignored_stays_ignored():
 def test_ctrl_c_ends_even_what_waits_for_a_file(tmp_path: Path):
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
+    writers: list[int] = []
+
+    def is_read() -> bool:
+        with suppress(OSError):  # until then, there is no such device or address
+            writers.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        return bool(writers)
+
     with Running("analyze", pipe) as analyzing:
-        time.sleep(0.5)
+        wait_until(is_read)
         analyzing.send(signal.SIGINT)
         assert analyzing.end() == 130
         assert analyzing.complaints() == ""
+    os.close(writers[0])
 
 
 def test_a_closed_stdout_is_no_bug():
