@@ -189,7 +189,7 @@ def test_the_focus_stays_on_its_tile_when_the_order_changes(stage: Stage, tablet
     expect(page.locator(".tile")).to_have_count(3)
     page.locator(".tile", has_text="Middle").focus()
     stage.play("machine-3", STEADY, lambda state: state.doubt is not None)
-    expect(page.locator(".tile h2").first).to_have_text("Right", timeout=6000)
+    expect(page.locator(".tile h2").first).to_have_text("Right")
     expect(page.locator(".tile", has_text="Middle")).to_be_focused()
 
 

@@ -3,10 +3,8 @@
 import pytest
 from browsing import until
 from playwright.sync_api import Page, expect
-from stage import Stage, take
+from stage import Stage
 from states import QUITS, STEADY
-
-ORDER_SETTLES_MS = 6_000
 
 
 def names(page: Page) -> list[str]:
@@ -20,13 +18,13 @@ def test_who_needs_a_coach_comes_first(stage: Stage, tablet):
     assert names(page) == ["Left", "Middle", "Right"]
     stage.play("machine-2", QUITS, lambda state: state.phase == "concentric")
     stage.play("machine-3", STEADY, lambda state: state.doubt is not None)
-    expect(page.locator(".tile h2").first).to_have_text("Right", timeout=ORDER_SETTLES_MS)
+    expect(page.locator(".tile h2").first).to_have_text("Right")
     assert names(page) == ["Right", "Middle", "Left"]
 
 
 def test_tiles_do_not_move_under_a_finger(stage: Stage, tablet):
-    take(STEADY)  # seconds of work that must not pass while a finger rests
     page = tablet().page
+    page.clock.install()
     page.goto(stage.url)
     expect(page.locator(".tile")).to_have_count(3)
     page.locator(".tile").first.hover()
@@ -34,9 +32,10 @@ def test_tiles_do_not_move_under_a_finger(stage: Stage, tablet):
     expect(page.locator(".tile").nth(2)).to_have_attribute("data-tone", "doubt")
     for step in range(6):  # together longer than an order has to last
         page.locator(".tile").first.hover(position={"x": 20 + step, "y": 20})
-        page.wait_for_timeout(300)
+        page.clock.run_for(300)
     assert names(page) == ["Left", "Middle", "Right"]
-    expect(page.locator(".tile h2").first).to_have_text("Right", timeout=ORDER_SETTLES_MS)
+    page.clock.run_for(6_000)
+    expect(page.locator(".tile h2").first).to_have_text("Right")
 
 
 def test_a_phase_does_not_change_the_order(stage: Stage, tablet):
