@@ -41,6 +41,7 @@ from legcurl.simulator.radio import Central
 from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
 from legcurl.station.request_client import RequestClient
+from selection import first_short
 from timings import LIMIT_S
 
 DEVICE_INFORMATION = {
@@ -223,7 +224,9 @@ async def test_a_write_that_no_buffer_holds_is_counted_and_the_next_request_answ
 
 @pytest.mark.parametrize(
     "radio",
-    ["mtu=23", "mtu=247", "mtu=23&loss=0.3", "mtu=185&no_memory=0.3", "interval_ms=7.5&mtu=64"],
+    first_short(
+        ["mtu=23&loss=0.3", "mtu=23", "mtu=247", "mtu=185&no_memory=0.3", "interval_ms=7.5&mtu=64"]
+    ),
 )
 async def test_a_whole_set_arrives_sample_by_sample(radio: str) -> None:
     async with sensor_on_air(f"sim:?link=ble&pace=fast&lifter=early&seed=3&{radio}") as sensor:

@@ -35,6 +35,7 @@ from legcurl.install.flash.raw_repl import BoardFullError, Prompt, StoredFile
 from legcurl.links.address import SerialAddress
 from legcurl.links.serial import SerialRoute
 from legcurl.station.request_client import probe
+from selection import first_short
 from simulated_board import Micropython, SimulatedBoard
 from timings import LIMIT_S
 
@@ -86,7 +87,7 @@ def put_on(board: SimulatedBoard, wish: Wish = Wish(), person: Person | None = N
     return flash(Candidate(board.port), wish, person or Person())
 
 
-@pytest.mark.parametrize("name", ["pico", "pico_w", "esp32", "esp32_c3"])
+@pytest.mark.parametrize("name", first_short(["pico_w", "esp32", "pico", "esp32_c3"], 2))
 def test_what_is_written_is_exactly_what_a_dry_run_lists(name: str, tmp_path: Path):
     board = load_board(name)
     simulated = SimulatedBoard(tmp_path, board)
@@ -158,7 +159,7 @@ def test_another_program_is_stopped_but_replaced_only_with_consent(pico):
     assert done.hello.board == "pico"
 
 
-@pytest.mark.parametrize("after", [3_000, SOME_BYTES, 90_000])
+@pytest.mark.parametrize("after", first_short([SOME_BYTES, 3_000, 90_000]))
 def test_a_cable_pulled_in_mid_copy_leaves_a_board_that_does_nothing_and_a_second_run_mends_it(
     pico, after: int
 ):
