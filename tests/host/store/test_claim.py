@@ -13,7 +13,7 @@ from legcurl.errors import StoreError
 from legcurl.store.database import url_of
 from legcurl.store.locations import file_of
 from legcurl.store.service_lock import claim
-from timings import LIMIT_S
+from timings import LIMIT_S, wait_until
 
 HOLDS = """
 import sys
@@ -52,14 +52,17 @@ def test_the_second_is_told_the_process_of_the_first(url, holder):
 def test_whatever_ends_the_first_the_next_has_the_store(url, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait(LIMIT_S)
-    for _ in range(200):  # a server notices the end of its client within milliseconds
-        try:
-            with claim(url, "legcurl serve"):
-                break
-        except StoreError:
-            continue
+    wait_until(lambda: is_free(url))  # a server has to notice the end of its client
     with claim(url, "legcurl serve") as held:
         held.keep()
+
+
+def is_free(url: str) -> bool:
+    try:
+        with claim(url, "legcurl serve"):
+            return True
+    except StoreError:
+        return False
 
 
 def test_a_claim_is_let_go_of_with_its_block(url):
