@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import select
-import signal
 import struct
 import subprocess
 import sys
@@ -20,17 +19,14 @@ from timings import LIMIT_S, wait_until
 
 LEGCURL = Path(sys.executable).parent / "legcurl"
 PATIENT_LEGCURL = Path(__file__).resolve().parents[2] / "shared" / "patient_legcurl.py"
+# A shell that runs the tests in its background has SIGINT ignored.
+HEEDING_CTRL_C = ("env", "--default-signal=INT")
 
 
 def command(*arguments: str | Path) -> list[str]:
     """A command line; of a service, that of one which may take its time to end."""
     program = [sys.executable, PATIENT_LEGCURL] if arguments[:1] == ("serve",) else [LEGCURL]
     return [*map(str, program), *map(str, arguments)]
-
-
-def heed_ctrl_c() -> None:
-    """Whoever started the tests in the background of a shell had SIGINT ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -59,11 +55,10 @@ class Running:
     def __init__(self, *arguments: str | Path, through: tuple[str, ...] = ()) -> None:
         self._mark = _new_mark()
         self.process = subprocess.Popen(
-            [*through, *command(*arguments)],
+            [*HEEDING_CTRL_C, *through, *command(*arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            preexec_fn=heed_ctrl_c,
             env=dict([*os.environ.items(), self._mark]),
         )
 
@@ -146,7 +141,7 @@ class Terminal:
             if name not in ("NO_COLOR", "COLUMNS", "LINES", "FORCE_COLOR", "COLORTERM")
         }
         self.process = subprocess.Popen(
-            command(*arguments),
+            [*HEEDING_CTRL_C, *command(*arguments)],
             stdin=slave,
             stdout=slave,
             stderr=slave,
@@ -156,7 +151,6 @@ class Terminal:
         )
 
     def _own_terminal(self) -> None:
-        heed_ctrl_c()
         fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
 
     def __enter__(self) -> Terminal:

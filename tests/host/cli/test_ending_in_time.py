@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from running import Running, heed_ctrl_c
+from running import HEEDING_CTRL_C, Running
 from timings import LIMIT_S, wait_until
 
 STATIONS = 20
@@ -86,14 +86,14 @@ def test_twenty_stations_and_pages_that_do_not_read_end_in_order(tmp_path: Path)
 
 def test_who_presses_ctrl_c_again_and_again_ends_it_in_order_too(tmp_path: Path):
     release = tmp_path / "release"
+    program = (sys.executable, "-c", HELD_UP.format(release=release))
     arguments = ["serve", "--port", "0", "--quiet", "--station", "sim:?seed=1"]
     store = f"sqlite:///{tmp_path / 'store.db'}"
     with subprocess.Popen(
-        [sys.executable, "-c", HELD_UP.format(release=release), *arguments, "--store", store],
+        [*HEEDING_CTRL_C, *program, *arguments, "--store", store],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_ctrl_c,
     ) as service:
         try:
             assert service.stdout is not None
