@@ -86,6 +86,7 @@ def test_a_service_that_began_anew_takes_what_a_coach_enters(tmp_path, tablet):
         made.complaints.clear()  # the browser complains of the service that died, and of the 403
 
 
+@pytest.mark.long
 def test_a_service_that_dies_in_mid_set_has_lost_nothing_of_it(tmp_path, tablet):
     lifter = "sim:?seed=3&lifter=early&pace=3"
     expected = truth(lifter).completed_reps

@@ -27,6 +27,7 @@ RESTARTS = range(10) if ALL else range(1)
 DAY = 60_000 if ALL else 3000  # events of a gym without a broker
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", KILLS)
 async def test_collectors_killed_again_and_again_lose_nothing_and_store_nothing_twice(
     tmp_path: Path, seed: int

@@ -30,6 +30,7 @@ def long_set(seed: int, link: Link) -> SimOptions:
     )
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_what_the_log_lost_is_a_gap_in_one_incomplete_set(seed, monkeypatch) -> None:
     """Over a wire, it is the same gap whoever was fast; a radio loses what is in the air too."""

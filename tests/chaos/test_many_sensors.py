@@ -40,6 +40,7 @@ UNSERVED_S = 5.0
 GROWTH_KB = 8 * 1024
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600)
 async def test_each_of_many_is_followed_as_if_alone(capsys) -> None:
     machines = ROOM.machines()

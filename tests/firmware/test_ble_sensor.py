@@ -241,6 +241,7 @@ async def test_a_whole_set_arrives_sample_by_sample(radio: str) -> None:
         assert got / 100 > last_s - 0.5, "the farewell takes along what was not sent yet"
 
 
+@pytest.mark.long
 async def test_the_same_samples_come_by_every_radio_and_from_every_engine() -> None:
     """At pace=fast the sensor waits for its radio, so nothing but the seed decides."""
     heard = []
@@ -402,6 +403,7 @@ async def test_a_host_that_stalls_is_a_radio_that_takes_nothing() -> None:
         check_every_sample(sensor, host.received)
 
 
+@pytest.mark.long
 async def test_a_hundred_connections_leave_nothing_behind() -> None:
     async with sensor_on_air("sim:?link=ble&pace=100&interval_ms=7.5") as sensor:
         assert sensor.radio is not None

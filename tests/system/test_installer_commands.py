@@ -114,7 +114,7 @@ async def test_no_healthy_sensor_has_a_problem(first: int):
         assert problems(findings) == [], seed
 
 
-@pytest.mark.parametrize("rate", ["20", "400"])
+@pytest.mark.parametrize("rate", first_short(["400", "20"]))
 async def test_a_healthy_sensor_is_well_at_any_rate(rate: str):
     assert problems(await examined(f"seed=3&rate={rate}")) == []
 

@@ -86,6 +86,7 @@ def test_the_picture_says_what_the_results_say(trace: Path, tmp_path: Path):
         assert f"{rep['hold_s']:.1f} s" in lines
 
 
+@pytest.mark.long
 def test_the_same_samples_give_the_same_bytes(trace: Path, tmp_path: Path):
     for ending in ("svg", "png", "pdf"):
         pictures = [tmp_path / f"{name}.{ending}" for name in ("one", "other")]
@@ -214,6 +215,7 @@ def test_without_matplotlib_it_says_what_to_install(trace: Path, tmp_path: Path)
     assert run("analyze", trace, PYTHONPATH=str(tmp_path)).returncode == 0
 
 
+@pytest.mark.long
 def test_a_long_file_is_drawn_in_bounded_memory(trace: Path, tmp_path: Path):
     """An hour at rest after the set must cost no more memory than half a minute."""
     long = tmp_path / "long.csv"

@@ -95,6 +95,7 @@ def test_a_deleted_set_says_that_it_does_not_count(gym, tmp_path: Path):
     assert "The coach took this set out" in words
 
 
+@pytest.mark.long
 def test_years_of_sets_and_an_odd_name_stay_on_one_page(gym, tmp_path: Path):
     words = words_in(reported(gym, tmp_path / "many.svg", "--client", gym[2].id))
     assert "300 sets" in words
@@ -178,6 +179,7 @@ def test_what_cannot_be_is_said(gym, options: tuple[str, ...], code: int, words:
     assert words in done.stderr
 
 
+@pytest.mark.long
 def test_a_page_is_replaced_only_by_force(gym, tmp_path: Path):
     file = tmp_path / "set.pdf"
     file.write_text("precious")

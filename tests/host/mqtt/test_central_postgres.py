@@ -41,6 +41,7 @@ def documents(count: int, revisions: int) -> list[SetDocument]:
     ]
 
 
+@pytest.mark.long
 async def test_collectors_into_postgres_may_be_killed(mosquitto: Mosquitto, postgres: str) -> None:
     with open_store(postgres) as center:
         await kill_collectors(mosquitto, center, postgres, sets=60, kills=4, seed=2)
