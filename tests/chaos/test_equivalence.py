@@ -1,6 +1,7 @@
 """Whatever becomes of the link, the set is the one that an unbroken link would have given.
 
-`make test` runs a seeded sample of this, `make test-chaos` all RUNS on every link.
+`make test-all` runs a seeded sample of this, of which `make test` runs the first; `make test-chaos`
+runs all RUNS on every link.
 """
 
 from __future__ import annotations

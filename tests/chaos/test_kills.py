@@ -1,7 +1,7 @@
 """A service that is killed at any moment, and started again, stores the sets it would have stored.
 
 Real processes: a sensor for each machine, which goes on whatever happens, and `legcurl serve`,
-which `kill -9` ends again and again in the middle of their sets. `make test` kills a few times,
+which `kill -9` ends again and again in the middle of their sets. `make test-all` kills a few times,
 `make test-chaos` till a hundred sets have been through it.
 """
 

@@ -1,7 +1,7 @@
 """Many sensors in one process: each is followed as if it were the only one.
 
-`make test` runs a few stations for a good minute, `make test-chaos` twenty of them for half an hour
-of their time.
+`make test-all` runs a few stations for a good minute, `make test-chaos` twenty of them for half an
+hour of their time.
 """
 
 from __future__ import annotations

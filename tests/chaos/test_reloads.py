@@ -4,8 +4,8 @@ Real processes: a sensor for each machine, which goes on whatever happens, and `
 --config`, which is told to read its file again (SIGHUP) after each edit. Machines change their
 names, their order and their ranges, are taken out and come back, and some edits cannot be meant. A
 range is changed only where the service shows a set: before its first rep is over there is none that
-anybody could know of, and the new range holds at once. `make test` edits for one round,
-`make test-chaos` for many.
+anybody could know of, and the new range holds at once. `make test-all` edits for one
+round, `make test-chaos` for many.
 """
 
 from __future__ import annotations
