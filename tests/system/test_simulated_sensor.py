@@ -31,6 +31,7 @@ from legcurl.simulator.runner import SimulatedSensor, find_engine
 from legcurl.simulator.world import HEADER, RATE_HZ, RECORD, World
 from legcurl.station.event_queue import EventQueue
 from legcurl.station.live_feed import LiveFeed
+from legcurl.station.request_client import RequestClient
 from legcurl.station.station import Station, open_station
 from selection import first_short
 from timings import LIMIT_S

@@ -40,17 +40,18 @@ sys.exit(app.run(sys.argv[1:]))
 
 HELD_UP = f"""
 import asyncio, pathlib, sys
-from legcurl import keeping
-from legcurl.cli import app, ending
+from legcurl.cli import app
+from legcurl.cli.shared import signals
+from legcurl.service import set_writer
 
-ending.ENDS_WITHIN_S = {LIMIT_S}
-leave = keeping.SetKeeper.__aexit__
+signals.ENDS_WITHIN_S = {LIMIT_S}
+leave = set_writer.SetKeeper.__aexit__
 async def held_up(*arguments):
     print("tidying up", flush=True)
     while not pathlib.Path("{{release}}").exists():
         await asyncio.sleep(0.01)
     await leave(*arguments)
-keeping.SetKeeper.__aexit__ = held_up
+set_writer.SetKeeper.__aexit__ = held_up
 sys.exit(app.run(sys.argv[1:]))
 """
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from brokers import Ear, Mosquitto, certificates, free_port, no_broker, until
+from brokers import Ear, Mosquitto, certificates, free_port, no_broker
 from legcurl.config.broker_url import broker_of
 from legcurl.config.model import MqttConfig, Secret
 from legcurl.errors import BrokerError, BrokerRefusedError, ConfigError

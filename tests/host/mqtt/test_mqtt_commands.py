@@ -8,7 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from brokers import Ear, Mosquitto, free_port, until
+from brokers import Ear, Mosquitto, free_port
 from legcurl.cli.shared.options import broker_from
 from legcurl.config import Secret
 from legcurl.store import SetQuery, open_store
