@@ -8,8 +8,11 @@
 #   make test-bluez  the Bluetooth link against the real BlueZ and kernel, in a QEMU guest (as root)
 #   make check   format, lint, types (host, and firmware with the MicroPython stubs)
 #   make bench   the numbers: wire, latency, throughput, memory (never part of the tests)
+#   make bench-NAME  one of them (tests/bench/bench_NAME.py), ARGS='...' its arguments
 #   make bench-accuracy   detection against truth, by family of sets (takes a while)
 #   make screenshots   the pictures of the coach's page in docs/pictures, of simulated machines
+#   make pictures    the live view's pictures in the README, after a change of the view
+#   make vectors     tests/vectors, after a change of docs/protocol.md
 #   make docs    check that the documentation's commands, links and figures hold
 #   make clean   remove what the other targets made
 
@@ -27,9 +30,13 @@ DEMO := --station 'Steady=sim:?lifter=steady&seed=7&sets=1000' \
   --station 'Fails early=sim:?lifter=early&seed=8&sets=1000' \
   --station 'Sloppy=sim:?lifter=sloppy&seed=9&sets=1000'
 ACCURACY ?=
+BENCHES := cli wire motion firmware memory journal serial ble station_memory page clock web hub many mqtt gym
+# A program of tests/ that pytest does not run finds here what pytest.ini's pythonpath names.
+HELPERS := tests/shared:tests/fakes:tests/servers:tests/bench:tests/docs:tests/browser:tests/chaos:tests/firmware
+TOOL := PYTHONPATH=$(HELPERS)$(PYTHONPATH:%=:%) $(BIN)/python
 BLUEZ ?=
 
-.PHONY: run test test-all test-chaos test-bluez check types format bench bench-accuracy docs screenshots clean setup
+.PHONY: run test test-all test-chaos test-bluez check types format bench bench-accuracy docs pictures vectors screenshots clean setup
 
 # python3.11 where there is one, else any python3: the project supports 3.11 and later.
 PY := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
@@ -65,7 +72,7 @@ test-all: $(STAMP)
 
 test-chaos: $(STAMP)
 	tests/debian-packages mosquitto=mosquitto
-	LEGCURL_CHAOS=all $(BIN)/python -m pytest -n 2 tests/chaos $(wildcard tests/host/wire/test_journal*.py) tests/host/wire/test_power_cut.py
+	LEGCURL_CHAOS=all $(BIN)/python -m pytest -n 2 tests/chaos $(wildcard tests/host/recording/test_journal*.py) tests/host/recording/test_power_cut.py
 
 test-bluez: $(STAMP)
 	tests/debian-packages qemu-system-x86_64=qemu-system-x86 mmdebstrap=mmdebstrap mke2fs=e2fsprogs
@@ -87,29 +94,24 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP)
-	$(BIN)/python tests/bench/bench_cli.py
-	$(BIN)/python tests/bench/bench_wire.py
-	$(BIN)/python tests/bench/bench_motion.py
-	$(BIN)/python tests/bench/bench_firmware.py
-	$(BIN)/python tests/bench/bench_memory.py
-	$(BIN)/python tests/bench/bench_journal.py
-	$(BIN)/python tests/bench/bench_serial.py
-	$(BIN)/python tests/bench/bench_ble.py
-	$(BIN)/python tests/bench/bench_station_memory.py
-	$(BIN)/python tests/bench/bench_page.py
-	$(BIN)/python tests/bench/bench_clock.py
-	$(BIN)/python tests/bench/bench_web.py
-	$(BIN)/python tests/bench/bench_hub.py
-	$(BIN)/python tests/bench/bench_many.py
 	tests/debian-packages mosquitto=mosquitto
-	$(BIN)/python tests/bench/bench_mqtt.py
-	$(BIN)/python tests/bench/bench_gym.py
+	for name in $(BENCHES); do $(TOOL) tests/bench/bench_$$name.py || exit 1; done
+
+bench-%: $(STAMP)
+	$(TOOL) tests/bench/bench_$*.py $(ARGS)
 
 bench-accuracy: $(STAMP)
-	$(BIN)/python tests/bench/bench_accuracy.py $(ACCURACY)
+	$(TOOL) tests/bench/bench_accuracy.py $(ACCURACY)
 
 screenshots: $(STAMP)
 	$(BIN)/python tests/browser/screenshots.py
+
+pictures: $(STAMP)
+	$(TOOL) tests/docs/pictures.py
+
+vectors: $(STAMP)
+	$(TOOL) tests/vectors/make_frames.py
+	$(TOOL) tests/vectors/make_trust.py
 
 docs: $(STAMP)
 	$(BIN)/python -m pytest tests/docs

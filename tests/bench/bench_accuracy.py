@@ -1,7 +1,7 @@
 """How often the count, the hold and the failed rep are right, by family of simulated sets.
 
     make bench-accuracy                          the judging sets (minutes)
-    python tests/bench/bench_accuracy.py --seeds tuning --sets 5 fail_low fail_high
+    make bench-accuracy ACCURACY='--seeds tuning --sets 5 fail_low fail_high'
 
 Detection sees each set as a program would, sample by sample; it is scored twice, with the range
 learnt and with the installer's calibration, beside the two baselines of `baselines.py` on the same

@@ -1,6 +1,6 @@
 """What the command line costs: its start, a picture, a very long trace.
 
-`python tests/bench/bench_cli.py [ROWS]` prints one figure a line. ROWS is the length of the trace,
+`make bench-cli ARGS='[ROWS]'` prints one figure a line. ROWS is the length of the trace,
 10 million unless given (28 hours at 100 Hz).
 """
 
@@ -14,9 +14,6 @@ import time
 from itertools import islice
 from pathlib import Path
 from statistics import median
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "cli"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 from legcurl.gym.machine_state import ViewState
 from legcurl.presentation.terminal.screen import Canvas, draw

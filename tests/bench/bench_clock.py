@@ -1,6 +1,6 @@
 """How well wall time is known: two simulated hours of pings, over links of each kind.
 
-    python tests/bench/bench_clock.py
+    make bench-clock
 
 The sensor's crystal is off by up to 100 ppm, the radio's by up to 20; links jitter, hiccup for half
 a second, and lose connection events. Every ten seconds the model is asked for the wall time of a

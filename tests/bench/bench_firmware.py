@@ -1,6 +1,6 @@
 """The firmware in numbers: what a sample costs on the wire, and how fast a simulation runs.
 
-    python tests/bench/bench_firmware.py
+    make bench-firmware
 
 The bytes are those that the firmware sent, boot, answers and all, in front of simulated lifters;
 the set with the time before and after it, when the lever hardly moves, is counted apart from the
@@ -25,9 +25,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from time import perf_counter
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "firmware"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 from legcurl.firmware_files import firmware_directory, shims_directory
 from legcurl.links.sim_address import parse_address

@@ -1,8 +1,8 @@
 """A whole gym in one process: what 200 stations at 100 Hz cost, and how late an event is.
 
-    python tests/bench/bench_gym.py [--stations N] [--seconds S] [--viewers V] [--together]
+    make bench-gym ARGS='[--stations N] [--seconds S] [--viewers V] [--together]'
         [--profile]
-    python tests/bench/bench_gym.py --hours H [--stations N]
+    make bench-gym ARGS='--hours H [--stations N]'
 
 Simulated sets, encoded as a sensor on a cable sends them to `legcurl serve` (a frame each 40 ms, or
 longer ones where there are many: gym.prompt_ms_for), come over links in memory at the times at
@@ -44,9 +44,6 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "mqtt"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 import legcurl.station.station
 from bench_station_memory import resident_kb

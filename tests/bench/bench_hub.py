@@ -1,6 +1,6 @@
 """What a hub costs, and what viewers of all speeds get of it.
 
-    python tests/bench/bench_hub.py
+    make bench-hub
 
 A minute of a set is handed on as fast as it goes, to one reader and to more and more viewers, of
 which some look at everything, some take 20 ms for each look, and some never look again. The price

@@ -1,6 +1,6 @@
 """What a journal costs while samples come, and how long a restart takes with ten minutes of it.
 
-    python tests/bench/bench_journal.py
+    make bench-journal
 
 Ten minutes of simulated sets at 100 Hz, in frames of 40 ms as a machine on a cable sends them, go
 through a session with and without a journal, in turns and in one process; what counts is the ratio
@@ -10,12 +10,9 @@ time, as in the service. Then a station's restart: the journal is read, and the 
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 from time import process_time
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "wire"))
 
 from fake_sensor import FakeSensor, decoded
 from legcurl.links.sim_address import SimOptions

@@ -1,6 +1,6 @@
 """What twenty stations in one process cost, and how long one of them waits for the others.
 
-    python tests/bench/bench_many.py [MINUTES [SERIAL TCP BLE]]
+    make bench-many ARGS='[MINUTES [SERIAL TCP BLE]]'
 
 Six sensors on cables, six on TCP and eight on one Bluetooth adapter, each the real firmware on the
 VM, over links that break in every set: for 30 minutes of their time, which takes some minutes of
@@ -14,10 +14,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "chaos"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 from many import Report, draw_machines, follow_all
 

@@ -1,16 +1,12 @@
-"""What the firmware needs of each board's memory: `python tests/bench/bench_memory.py`.
+"""What the firmware needs of each board's memory: `make bench-memory`.
 
 Weighed on the MicroPython VM and halved where pointers are; tests/firmware/memory.py says how.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "firmware"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 from legcurl.install.boards.board_file import all_boards
 from memory import heap_on_vm, measure, plain_firmware, seconds_to_fill

@@ -1,6 +1,6 @@
 """Detection's throughput and delay per push, against the simplest state machine on the same set.
 
-    python tests/bench/bench_motion.py
+    make bench-motion
 
 Prints samples a second of CPU time for a set as it comes from the sensor (25 samples a push), with
 and without the live progress, and the ratio to the hysteresis baseline in the same process.

@@ -1,6 +1,6 @@
 """What it costs to publish sets from the outbox and to collect them, beside bare messages.
 
-    python tests/bench/bench_mqtt.py [SETS]
+    make bench-mqtt ARGS='[SETS]'
 
 A gym of eight machines has SETS sets in its outbox (traces and all) and sends them to a Mosquitto
 on this computer; a collector takes them into an SQLite file. Beside it the same bytes are published
@@ -19,19 +19,15 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 
-TESTS = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "host" / name) for name in ("store", "web", "cli", "mqtt")]
-sys.path.insert(0, str(TESTS / "shared"))
-
-from brokers import Mosquitto  # noqa: E402 - beside tests/host/mqtt
-from gyms import gym  # noqa: E402
-from legcurl.mqtt.collector import Collector  # noqa: E402
-from legcurl.mqtt.connection import Connection  # noqa: E402
-from legcurl.mqtt.machine_client import WINDOW  # noqa: E402
-from legcurl.mqtt.messages import GymName, event_message  # noqa: E402
-from legcurl.store import Machine, open_store  # noqa: E402
-from legcurl.store.replication import outbox  # noqa: E402
-from made_sets import new_set  # noqa: E402
+from brokers import Mosquitto
+from gyms import gym
+from legcurl.mqtt.collector import Collector
+from legcurl.mqtt.connection import Connection
+from legcurl.mqtt.machine_client import WINDOW
+from legcurl.mqtt.messages import GymName, event_message
+from legcurl.store import Machine, open_store
+from legcurl.store.replication import outbox
+from made_sets import new_set
 
 MACHINES = 8
 

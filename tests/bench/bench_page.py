@@ -1,6 +1,6 @@
 """The coach's page from the outside: what a person sees, in a real browser.
 
-    python tests/bench/bench_page.py [SECONDS]
+    make bench-page ARGS='[SECONDS]'
 
 - From the encoder to the screen: a simulated sensor on a pseudo-terminal in real time, the service,
   and the page with the trace open. Each sample counts from the wall time at which the encoder was
@@ -25,9 +25,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "browser"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 from browsing import browsing, until
 from legcurl.gym.machine import MachineSetup

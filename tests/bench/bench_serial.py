@@ -1,6 +1,6 @@
 """Serial through a pseudo-terminal: what is lost, what is wrong, and how long an event takes.
 
-    python tests/bench/bench_serial.py [SECONDS]
+    make bench-serial ARGS='[SECONDS]'
 
 The real firmware at 200 Hz in real time, through a PTY and pyserial, into a station that records.
 Every recorded sample is compared with what the simulated encoder showed at that sample's time.

@@ -1,6 +1,6 @@
 """Memory of a station over 24 simulated hours of sets.
 
-    python tests/bench/bench_station_memory.py [HOURS]
+    make bench-station_memory ARGS='[HOURS]'
 
 A sensor at 100 Hz that sees one simulated set after another, all day, over a link in memory that
 damages one packet in sixteen and breaks every ten minutes. The station's whole path is in it:
@@ -20,9 +20,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import overload
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "wire"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "links"))
 
 import legcurl.station.live_feed
 import legcurl.station.request_client

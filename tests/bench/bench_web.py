@@ -1,6 +1,6 @@
 """The coach's page from the inside: how late viewers are, and what a full gym costs.
 
-    python tests/bench/bench_web.py [SECONDS]
+    make bench-web ARGS='[SECONDS]'
 
 Everything is in one process but the viewers of the first part, which are in another: the real
 service on a real socket, machines that are told what stations would tell them.

@@ -1,6 +1,6 @@
 """The wire in numbers: what a sample costs on it, and how fast the host reads.
 
-    python tests/bench/bench_wire.py
+    make bench-wire
 
 Speed is told beside two other ways to read the same samples, timed in the same process on the
 same machine, since a figure alone says more about the machine than about the code:
@@ -12,15 +12,11 @@ from __future__ import annotations
 
 import json
 import random
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from math import isnan
-from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter, process_time
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "wire"))
 
 import wire_reference as wire
 from fake_sensor import FakeSensor, decoded

@@ -1,8 +1,8 @@
 """A year of forty gyms in one PostgreSQL: how fast it fills, how large it is, how quick to look at.
 
     tests/debian-packages postgres=postgresql
-    python tests/bench/bench_year.py                     # 1.4 million sets
-    python tests/bench/bench_year.py --gyms 4 --days 30  # a taste
+    make bench-year                              # 1.4 million sets
+    make bench-year ARGS='--gyms 4 --days 30'  # a taste
 
 Rows go in by COPY, day by day, into the tables as they are: with every index and every reference
 checked, and every commit on the disk. Reps are those of simulated lifters, measured by the product.
@@ -21,11 +21,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from pathlib import Path
 from time import perf_counter
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "servers"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 import psycopg
 from legcurl.events import SetResult

@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "wire"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "host" / "links"))
 
 from bench_station_memory import Circle
 from fake_sensor import PERIOD_US, FakeSensor, wire_angle

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 from random import Random
 
 import pytest
-
-HOST = Path(__file__).resolve().parents[1] / "host"
-sys.path[:0] = [str(HOST / name) for name in ("store", "web", "cli", "mqtt")]
-
-from brokers import Ear, Mosquitto  # noqa: E402 - beside tests/host/mqtt
-from gyms import gym  # noqa: E402
-from legcurl.mqtt import collector, machine_client  # noqa: E402
-from legcurl.store import open_store  # noqa: E402
-from test_collector import kill_collectors  # noqa: E402
-from test_publisher import announce_day, first_told  # noqa: E402
-from timings import until  # noqa: E402
+from brokers import Ear, Mosquitto, until
+from collectors import kill_collectors
+from gyms import announce_day, first_told, gym
+from legcurl.mqtt import collector, machine_client
+from legcurl.store import open_store
 
 ALL = os.environ.get("LEGCURL_CHAOS") == "all"
 KILLS = range(10) if ALL else range(1)

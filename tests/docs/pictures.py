@@ -1,23 +1,20 @@
 """Draws the pictures of the live view that the README shows, and puts them in.
 
-`python tests/docs/pictures.py` after a change of the view; a test holds the README to it.
+`make pictures` after a change of the view; a test holds the README to it.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from legcurl.events import Event, Progress, SetEnded
+from legcurl.gym.machine_state import ViewState
+from legcurl.presentation.terminal.screen import Canvas, draw
+from scripted_set import a_set
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "host" / "cli"))
-
-from legcurl.events import Event, Progress, SetEnded  # noqa: E402
-from legcurl.gym.machine_state import ViewState  # noqa: E402
-from legcurl.presentation.terminal.screen import Canvas, draw  # noqa: E402
-from scripted_set import a_set  # noqa: E402 - found by the line above
-
 README = ROOT / "README.md"
 CANVAS = Canvas(80, 24)
 MOMENTS: dict[str, Callable[[Event], bool]] = {

@@ -140,7 +140,7 @@ def test_every_make_target_shown_exists():
 def test_the_pictures_of_the_live_view_are_what_it_draws():
     text = README.read_text()
     assert text.count("<!-- picture: ") == 2
-    assert with_pictures(text) == text, "run: .venv/bin/python tests/docs/pictures.py"
+    assert with_pictures(text) == text, "run: make pictures"
 
 
 def test_every_verb_is_in_the_table_of_commands():

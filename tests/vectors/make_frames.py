@@ -1,24 +1,21 @@
 """Write frames.json: what docs/protocol.md means, as bytes beside fields.
 
-The bytes are made by the reference codec in tests/host/wire, which neither the sensor nor the
+The bytes are made by the reference codec in tests/fakes, which neither the sensor nor the
 host uses. Run it after a change of the protocol, and read the difference before it is committed:
 
-    python tests/vectors/make_frames.py
+    make vectors
 """
 
 from __future__ import annotations
 
 import json
 import random
-import sys
 from pathlib import Path
 from typing import Any
 
+import wire_reference as wire
+
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "host" / "wire"))
-
-import wire_reference as wire  # noqa: E402 - found by the line above
-
 TOP = 65536 - 16  # the last angle of a 12-bit encoder
 U64 = 2**64 - 1
 

@@ -3,7 +3,7 @@
 HMAC is written out from its definition (RFC 2104), as neither the sensor nor the host has it. Run
 it after a change of the protocol, and read the difference before it is committed:
 
-    python tests/vectors/make_trust.py
+    make vectors
 """
 
 from __future__ import annotations

@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from running import Running, run
-from timings import wait_until
-
-sys.path.append(str(Path(__file__).resolve().parents[1] / "store"))
-
 import sqlalchemy as sa
 from legcurl.store import Expected, SetQuery, open_store, tables
 from made_sets import FIRST, new_set
+from running import Running, run
 
 
 @pytest.fixture

@@ -1,16 +1,11 @@
 """Tests with a real broker: Debian's Mosquitto, on a port of this computer."""
 
 import shutil
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-
-HOST = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(HOST / "store"), str(HOST / "cli"), str(HOST / "web"), str(HOST / "mqtt")]
-
-from brokers import Ear, Mosquitto  # noqa: E402 - beside this file
+from brokers import Ear, Mosquitto
 
 
 def pytest_configure() -> None:

@@ -10,11 +10,11 @@ from random import Random
 
 import pytest
 from brokers import Mosquitto
+from collectors import kill_collectors, revisions, set_message
 from legcurl.store import SetQuery, Store, open_store
 from legcurl.store.replication import merge
 from legcurl.store.replication.set_document import ForgetDocument, SetDocument, set_of
 from postgres_server import PostgresServer, postgres_server
-from test_collector import kill_collectors, revisions, set_message
 
 
 @pytest.fixture(scope="module")

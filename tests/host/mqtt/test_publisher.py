@@ -8,18 +8,15 @@ import json
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
 from brokers import Ear, Mosquitto, no_broker, read
-from gyms import gym
+from gyms import announce_day, first_told, gym
 from legcurl.config.model import Secret
 from legcurl.events import LinkChanged, SensorTrouble, SetEnded
 from legcurl.mqtt import connection, machine_client
 from legcurl.store import Machine, open_store, traces
-from legcurl.store.replication import outbox
-from legcurl.store.replication.outbox import Announcement
 from made_sets import new_set
 from played import play, play_set, play_until
 from timings import until
@@ -145,16 +142,6 @@ async def test_what_happened_while_the_broker_was_away_comes_in_order_when_it_is
         assert runs.endswith("s")
 
 
-def first_told(ear: Ear) -> list[dict]:
-    """Events without their repetitions, in the order in which they were first heard."""
-    told = {event["id"]: event for event in reversed(ear.documents("rep", "set", "forget"))}
-    seen: list[dict] = []
-    for event in ear.documents("rep", "set", "forget"):
-        if told.pop(event["id"], None) is not None:
-            seen.append(event)
-    return seen
-
-
 def set_ids(ear: Ear) -> set[str]:
     return {document["set"]["id"] for document in ear.documents("set")}
 
@@ -175,29 +162,6 @@ async def test_a_day_without_a_broker_loses_nothing_keeps_the_order_and_takes_no
         numbers = [e["number"] for e in first_told(ear) if e["machine"]["id"] == machine]
         assert numbers == list(range(1, count // 2 + 1))
     assert peak < 24e6, "most of it the ear's"
-
-
-def announce_day(folder: Path, count: int) -> None:
-    """What two machines say in a long day."""
-    told = [
-        Announcement(
-            f"set-rep-{number}",
-            f"machine-{1 + number % 2}",
-            "rep",
-            {
-                "machine": {"id": f"machine-{1 + number % 2}", "name": "Curl"},
-                "set": "set",
-                "number": 1 + number // 2,
-                "rep": None,
-                "completed_reps": 0,
-                "corrects": False,
-                "reason": "x" * 500,
-            },
-        )
-        for number in range(count)
-    ]
-    with open_store(f"sqlite:///{folder / 'gym.db'}", publishing=True) as store:
-        store.within(partial(outbox.announce, announcements=told))
 
 
 async def test_a_broker_that_restarts_again_and_again_gets_everything_in_order(

@@ -6,14 +6,18 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from brokers import Ear
 from legcurl.config.model import MqttConfig
 from legcurl.gym.machine import Machine, MachineSetup
 from legcurl.mqtt.messages import GymName
 from legcurl.mqtt.publisher import Publisher, Publishing
 from legcurl.service.service import Service
 from legcurl.store import Store, open_store
+from legcurl.store.replication import outbox
+from legcurl.store.replication.outbox import Announcement
 from legcurl.web.authentication import Access
 from room import StillGym
 from timings import LIMIT_S, until
@@ -57,6 +61,37 @@ async def gym(
 
 
 def _count(connection: object) -> int:
-    from legcurl.store.replication import outbox
-
     return sum(outbox.waiting_by_machine(connection).values())  # type: ignore[arg-type]
+
+
+def announce_day(folder: Path, count: int) -> None:
+    """What two machines say in a long day."""
+    told = [
+        Announcement(
+            f"set-rep-{number}",
+            f"machine-{1 + number % 2}",
+            "rep",
+            {
+                "machine": {"id": f"machine-{1 + number % 2}", "name": "Curl"},
+                "set": "set",
+                "number": 1 + number // 2,
+                "rep": None,
+                "completed_reps": 0,
+                "corrects": False,
+                "reason": "x" * 500,
+            },
+        )
+        for number in range(count)
+    ]
+    with open_store(f"sqlite:///{folder / 'gym.db'}", publishing=True) as store:
+        store.within(partial(outbox.announce, announcements=told))
+
+
+def first_told(ear: Ear) -> list[dict]:
+    """Events without their repetitions, in the order in which they were first heard."""
+    told = {event["id"]: event for event in reversed(ear.documents("rep", "set", "forget"))}
+    seen: list[dict] = []
+    for event in ear.documents("rep", "set", "forget"):
+        if told.pop(event["id"], None) is not None:
+            seen.append(event)
+    return seen

@@ -1,12 +1,19 @@
-"""Stores to test: the same promises on SQLite and on a PostgreSQL server, which is a real one."""
+"""What the host's tests share: stores on SQLite and a real PostgreSQL, and Hypothesis' settings."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from legcurl.store import Store, open_store
 from postgres_server import PostgresServer, postgres_server
+
+# The same examples each time, on computers that are busy too.
+settings.register_profile(
+    "repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
