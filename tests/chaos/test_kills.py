@@ -26,7 +26,7 @@ ROUNDS = 25 if ALL else 1
 KILLS = 4  # in each round
 STORED_SEEDS = (81, 82)
 # A simulated sensor that lives eight times as fast falls behind where the computer is busy, and
-# so does its clock. With a clock that is steady, tests/host/links holds 50 ms.
+# so does its clock. With a clock that is steady, tests/host/station holds 50 ms.
 STARTED_WITHIN_S = 3.0
 LIFTERS = ("steady", "early", "sloppy", "quits")
 
