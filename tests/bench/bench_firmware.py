@@ -19,6 +19,7 @@ The board itself tells the truth of it: `loop_max_us` and `collect_max_us` of it
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -113,6 +114,7 @@ def counted_costs() -> dict[str, Any]:
         ],
         check=True,
         capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     return json.loads(counted.stdout)
 

@@ -29,6 +29,7 @@ from sensor_process import SETTINGS_PUT, Moment, feed, start_request, world
 from timings import LIMIT_S
 
 HERE = Path(__file__).parent
+FAKES = HERE.parent / "fakes" / "board"
 SIMULATION_KB = 256  # what the shims and their garbage may take beside the firmware
 RATE_HZ = 400
 LAST_WORDS = 1500
@@ -110,7 +111,7 @@ def measure(
         pass_fds=(encoder_end,),
         env={
             **os.environ,
-            "MICROPYPATH": f"{HERE}:.frozen",
+            "MICROPYPATH": f"{FAKES}:.frozen",
             "LEGCURL_WORLD_FD": str(encoder_end),
             "LEGCURL_PACE": "fast",
             "LEGCURL_SEED": "7",

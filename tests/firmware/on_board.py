@@ -13,7 +13,8 @@ sys.path.insert(0, shims)
 import simimports  # noqa: E402
 
 simimports.install(shims, firmware)
-sys.path.append(path.rpartition("/")[0])
+tests = path.rpartition("/firmware/")[0]
+sys.path.extend(tests + folder for folder in ("/firmware", "/fakes/board", "/fakes/frames"))
 
 import io  # noqa: E402
 import json  # noqa: E402

@@ -1,10 +1,11 @@
 """The angle log: every sample once, in order, from any index; and what was evicted, as a gap."""
 
-import wire_reader
+import wire_reference as wire
 from sensor.anglelog import LONGEST_RUN, AngleLog, Cursor
 from sensor.frame import EVICTED, GAP, OVERRUN, PAUSED, SAMPLES
 from sensor.health import Counters
-from wire_reader import Random, read_all
+from vm_random import Random
+from whole_log import read_all
 
 TICK_US = 10_000
 SMALL = 4100
@@ -124,9 +125,9 @@ def test_a_reader_waiting_where_the_ring_wraps_finds_its_place_on_every_lap():
                 break
             body = memoryview(bytearray(1019))
             _, length = log.read(again, body)
-            found = wire_reader.samples(body[:length])
+            found = wire.read_samples(body[:length])
             assert found[0] == index
-            assert found[4] == [i * 16 for i in range(run)]
+            assert found[4] == tuple(i * 16 for i in range(run))
 
 
 def test_an_overrun_is_a_gap_and_time_goes_on_behind_it():
@@ -242,12 +243,12 @@ def take_some(log, cursor, heard, truth, records):
         if not length:
             return
         if frame_type == GAP:
-            index, count, reason = wire_reader.gap(body[:length])
+            index, count, reason = wire.read_gap(body[:length])
             assert index == before
             for i in range(index, index + count):
                 assert truth[i] == reason or (reason == EVICTED and i < first_index), i
         else:
-            index, time_us, period_us, status, angles, late = wire_reader.samples(body[:length])
+            index, time_us, period_us, status, angles, late = wire.read_samples(body[:length])
             assert index == before
             count = len(angles)
             for i in range(count):
@@ -270,7 +271,7 @@ def test_a_prompt_reader_gets_samples_before_their_run_is_full():
     assert [entry[0] for entry in read_all(log, cursor)] == list(range(25))
     assert log.read_ahead(cursor, body, 6) == 0
     length = log.read_ahead(cursor, body, 5)
-    index, time_us, _, _, angles, _ = wire_reader.samples(body[:length])
+    index, time_us, _, _, angles, _ = wire.read_samples(body[:length])
     assert (index, time_us, len(angles)) == (25, 26 * TICK_US, 5)
     for i in range(30, 35):
         log.append(i * 16, 0, 0)
@@ -324,13 +325,13 @@ def _take(log, cursor, body, seen, least):
         if not length:
             return
         if frame_type == GAP:
-            index, count, reason = wire_reader.gap(body[:length])
+            index, count, reason = wire.read_gap(body[:length])
             assert index == before
             for i in range(index, index + count):
                 assert i not in seen
                 seen[i] = reason
         else:
-            index, time_us, period_us, status, angles, _ = wire_reader.samples(body[:length])
+            index, time_us, period_us, status, angles, _ = wire.read_samples(body[:length])
             assert index <= before
             assert index + len(angles) == cursor.index
             for i, angle in enumerate(angles):

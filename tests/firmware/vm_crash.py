@@ -5,8 +5,8 @@ import json
 import sensor.crash as crash
 from flash_chip import FILE_SYSTEMS, Flash, PowerCut, use
 from sensor.crash import CrashLog
+from vm_random import Random
 from whole_sensor import CRASH_LOG, INTERNAL_ERROR, OK, STATISTICS, Sensor
-from wire_reader import Random
 
 LOG_BYTES = 4096
 ENTRY_BYTES = 1000

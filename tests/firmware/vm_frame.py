@@ -15,7 +15,8 @@ from sensor.frame import (
     encode_samples,
 )
 from sensor.health import Counters
-from wire_reader import Random, request, unstuff
+from vm_random import Random
+from wire_reference import request, unstuffed
 
 with open(os.getenv("LEGCURL_VECTORS") + "/frames.json") as vector_file:
     VECTORS = json.load(vector_file)
@@ -171,6 +172,6 @@ def test_random_bytes_yield_no_request_whose_crc_is_wrong():
             junk[random.below(len(junk))] ^= random.below(256)
         for found in take(bytes(junk) + b"\0", counters):
             good += 1
-            assert found == unstuff(bytes(junk).strip(b"\0"))[:-4]
+            assert found == unstuffed(bytes(junk).strip(b"\0"))[:-4]
     assert good < 20  # those whose mutation changed nothing
     assert counters.bad_frames > 2500

@@ -9,6 +9,7 @@ import gc
 import json
 
 from sensor.trust import _hmac
+from vm_random import Random
 from whole_sensor import (
     AUTHORIZED,
     CALIBRATION_GET,
@@ -21,7 +22,7 @@ from whole_sensor import (
     SETTINGS_PUT,
     Sensor,
 )
-from wire_reader import Random, request
+from wire_reference import request
 
 REQUESTS = 100_000
 WIRE_REQUESTS = 4_000

@@ -1,7 +1,7 @@
 """Hosts that misbehave: they never read, read slowly, go away, or send anything at all."""
 
+from vm_random import Random
 from whole_sensor import EVICTED, Sensor
-from wire_reader import Random
 
 
 def test_a_host_that_never_reads_stops_nothing_and_blocks_once():

@@ -4,7 +4,8 @@ import sensor.maintenance as maintenance
 from board_port import POLLHUP, BoardPort
 from flash_chip import Flash, use
 from simclock import clock
-from wire_reader import Random, request
+from vm_random import Random
+from wire_reference import request
 
 WINDOW_MS = 1000
 

@@ -3,7 +3,7 @@
 import json
 import struct
 
-import wire_reader
+import wire_reference
 from flash_chip import FILE_SYSTEMS, Flash, PowerCut
 from whole_sensor import (
     BUSY,
@@ -25,7 +25,7 @@ from whole_sensor import (
     check_entries,
     entries_of,
 )
-from wire_reader import ANSWER_FRAME, BOOT_FRAME, request
+from wire_reference import ANSWER, BOOT, request
 
 ERASE_US = 400_000  # a sector of a Pico's flash at its slowest (W25Q16JV, tSE)
 
@@ -55,7 +55,7 @@ def test_each_host_has_a_place_of_its_own_in_the_log():
 def test_a_start_is_announced_where_somebody_may_listen_already():
     sensor = Sensor()
     sensor.run(100)
-    assert [kind for kind, _ in wire_reader.frames(sensor.port.heard)[0]] == [BOOT_FRAME]
+    assert [kind for kind, _ in wire_reference.frames(sensor.port.heard)[0]] == [BOOT]
     sensor.air.connect()
     sensor.run(100)
     assert len(sensor.air.heard) == 0
@@ -184,8 +184,8 @@ def test_slow_flash_costs_no_sample_and_at_most_one_erased_sector_a_turn():
         sensor.counters.loop_max_us = 0
         sensor.port.incoming.extend(request(1, op, payload))
         sensor.run(5000)
-        frames, _ = wire_reader.frames(sensor.port.heard[begun:])
-        assert [body[2] for kind, body in frames if kind == ANSWER_FRAME] == [OK]
+        frames, _ = wire_reference.frames(sensor.port.heard[begun:])
+        assert [body[2] for kind, body in frames if kind == ANSWER] == [OK]
         begun = len(sensor.port.heard)
         assert 6 <= sensor.flash.calls - calls <= 9
         assert sensor.counters.loop_max_us == ERASE_US

@@ -8,7 +8,7 @@ from sensor.frame import OVERRUN, PAUSED
 from sensor.health import Counters
 from sensor.sampler import Sampler
 from simclock import clock
-from wire_reader import read_all
+from whole_log import read_all
 
 PERIOD_US = 10_000
 RING = 512

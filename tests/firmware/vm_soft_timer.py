@@ -10,7 +10,7 @@ from sensor.sampler import Sampler
 from simclock import clock
 from simsoft import scheduler
 from still_world import ESP32, RP2, power_up
-from wire_reader import read_all
+from whole_log import read_all
 
 RATES_HZ = (20, 50, 100, 200, 400)
 WORTH_TELLING_US = 100  # docs/protocol.md: a smaller deviation is not sent

@@ -3,17 +3,17 @@
 import json
 import struct
 
-import wire_reader
+import wire_reference
 from whole_sensor import BOOT_ID, EVICTED, NOW, PAUSED, Sensor
-from wire_reader import BOOT_FRAME
+from wire_reference import BOOT
 
 
 def test_a_start_is_announced_with_the_boot_id_and_the_protocol():
     sensor = Sensor()
     sensor.run(10)
     assert bytes(sensor.port.heard[:1]) == b"\0"  # ends whatever stood on the line before
-    frames, bad = wire_reader.frames(sensor.port.heard)
-    assert frames == [(BOOT_FRAME, struct.pack("<IBB", BOOT_ID, 1, 1))]
+    frames, bad = wire_reference.frames(sensor.port.heard)
+    assert frames == [(BOOT, struct.pack("<IBB", BOOT_ID, 1, 1))]
     assert not bad
 
 
@@ -141,5 +141,5 @@ def test_settings_that_change_nothing_of_the_rate_do_not_pause():
     assert sensor.ask(7, b'{"name": "Back row", "frame_ms": 50}')[0] == 0
     sensor.run(1000)
     sensor.check_stream()
-    kinds = [body for kind, body in wire_reader.frames(sensor.port.heard)[0] if kind == 0x10]
-    assert len(wire_reader.samples(kinds[-1])[4]) == 5
+    kinds = [body for kind, body in wire_reference.frames(sensor.port.heard)[0] if kind == 0x10]
+    assert len(wire_reference.read_samples(kinds[-1])[4]) == 5

@@ -3,7 +3,7 @@
 import json
 import os
 
-import wire_reader
+import wire_reference
 from flash_chip import Flash
 from sensor.settings import FlashRecord
 from sensor.trust import _hmac
@@ -142,7 +142,7 @@ def test_an_authorized_request_is_answered_as_the_request_in_it_would_be():
     sensor.flash.full = False
     assert json.loads(sensor.ask(SETTINGS_GET)[1])["rate_hz"] == 200
     sensor.air.incoming.extend(
-        wire_reader.request(7, AUTHORIZED, signed(nonce_of(sensor), REBOOT, b""))
+        wire_reference.request(7, AUTHORIZED, signed(nonce_of(sensor), REBOOT, b""))
     )
     sensor.loop.run()  # returns: it restarts
     assert sensor.commands.restart == REBOOT

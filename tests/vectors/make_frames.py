@@ -1,6 +1,6 @@
 """Write frames.json: what docs/protocol.md means, as bytes beside fields.
 
-The bytes are made by the reference codec in tests/fakes, which neither the sensor nor the
+The bytes are made by the reference codec in tests/fakes/frames, which neither the sensor nor the
 host uses. Run it after a change of the protocol, and read the difference before it is committed:
 
     make vectors

@@ -3,7 +3,7 @@
 import struct
 
 import sensor.links.usb as usb
-import wire_reader
+import wire_reference
 from board_port import BoardPort
 from flash_chip import Flash, use
 from sensor.anglelog import AngleLog
@@ -18,7 +18,7 @@ from sensor.session import HostSession
 from sensor.settings import CalibrationRecord, FlashRecord, Settings
 from sensor.trust import Trust
 from simclock import clock
-from wire_reader import ANSWER_FRAME, GAP_FRAME, SAMPLES_FRAME, request
+from wire_reference import ANSWER, GAP, SAMPLES, request
 
 BOOT_ID = 2881903541
 SENSOR_ID = "e66058388317812f"
@@ -224,8 +224,8 @@ class Sensor:
         return check_entries(self.stream(), first)
 
     def _answer(self, heard, op, number):
-        frames, bad = wire_reader.frames(heard)
-        answers = [body for kind, body in frames if kind == ANSWER_FRAME]
+        frames, bad = wire_reference.frames(heard)
+        answers = [body for kind, body in frames if kind == ANSWER]
         assert len(answers) == 1, (len(answers), bad)
         assert answers[0][:2] == bytes((number, op))
         return answers[0][2], answers[0][3:]
@@ -247,16 +247,11 @@ class Stop:
 
 def entries_of(heard):
     """(index, what) of every sample and gap in a stream, and how many packets were bad."""
-    frames, bad = wire_reader.frames(heard)
+    frames, bad = wire_reference.frames(heard)
     entries = []
     for kind, body in frames:
-        if kind == GAP_FRAME:
-            index, count, reason = wire_reader.gap(body)
-            entries.extend((index + i, reason) for i in range(count))
-        elif kind == SAMPLES_FRAME:
-            index, time_us, period_us, status, angles, _ = wire_reader.samples(body)
-            for i, angle in enumerate(angles):
-                entries.append((index + i, (time_us + i * period_us, angle, status)))
+        if kind in (GAP, SAMPLES):
+            entries.extend(wire_reference.entries(kind, body))
     return entries, bad
 
 

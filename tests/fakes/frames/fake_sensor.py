@@ -101,7 +101,7 @@ class FakeSensor:
             first,
             self.time_us + first * PERIOD_US,
             PERIOD_US,
-            self.angles[first:end],
+            list(self.angles[first:end]),
             status=status[-1] if status else 0,
         )
         return wire.packet(wire.SAMPLES, body)

@@ -1,21 +1,16 @@
-"""A second codec, written from docs/protocol.md alone, to hold the host's against.
+"""A second codec, written from docs/protocol.md alone, to hold firmware and host against.
 
-The sensor's half, since the host never encodes samples, and a reader of bodies that follows the
-text sentence by sentence, slow and plain. It shares no line with legcurl.protocol.frame.
+Slow and plain, it follows the text sentence by sentence and shares no line with the product. It
+runs on CPython and on the MicroPython VM.
 """
 
-from __future__ import annotations
+from binascii import crc32
 
-import zlib
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
-
-ANSWER, SAMPLES, GAP, BOOT = 0x02, 0x10, 0x11, 0x12
+REQUEST, ANSWER, SAMPLES, GAP, BOOT = 0x01, 0x02, 0x10, 0x11, 0x12
 
 
 def crc(covered: bytes) -> bytes:
-    return zlib.crc32(covered).to_bytes(4, "little")
+    return crc32(covered).to_bytes(4, "little")
 
 
 def stuffed(raw: bytes) -> bytes:
@@ -35,9 +30,44 @@ def stuffed(raw: bytes) -> bytes:
     return bytes(out)
 
 
+def unstuffed(packet: bytes) -> bytes | None:
+    """COBS taken off; None if it does not add up."""
+    raw = bytearray()
+    at = 0
+    while at < len(packet):
+        code = packet[at]
+        if at + code > len(packet):
+            return None
+        raw.extend(packet[at + 1 : at + code])
+        at += code
+        if code < 255 and at < len(packet):
+            raw.append(0)
+    return bytes(raw)
+
+
 def packet(frame_type: int, body: bytes) -> bytes:
     covered = bytes([frame_type]) + body
     return stuffed(covered + crc(covered)) + b"\0"
+
+
+def request(number: int, op: int, payload: bytes = b"") -> bytes:
+    """A request as it goes over the wire, after a zero that ends whatever came before."""
+    return b"\0" + packet(REQUEST, bytes([number, op]) + payload)
+
+
+def frames(stream: bytes) -> tuple[list[tuple[int, bytes]], int]:
+    """The intact frames in `stream`, (type, body) each, and how many packets were not intact."""
+    whole = []
+    bad = 0
+    for packet in bytes(stream).split(b"\0"):
+        if not packet:
+            continue
+        raw = unstuffed(packet)
+        if raw is None or len(raw) < 5 or crc(raw[:-4]) != raw[-4:]:
+            bad += 1
+        else:
+            whole.append((raw[0], raw[1:-4]))
+    return whole, bad
 
 
 def uvarint(value: int) -> bytes:
@@ -54,12 +84,17 @@ def zigzag(value: int) -> int:
     return 2 * value if value >= 0 else -2 * value - 1
 
 
+def unzigzag(z: int) -> int:
+    return z // 2 if z % 2 == 0 else -(z + 1) // 2
+
+
 def nibbles(z: int) -> list[int]:
     out = []
     while True:
         z, low = divmod(z, 8)
         if not z:
-            return [*out, low]
+            out.append(low)
+            return out
         out.append(low + 8)
 
 
@@ -67,11 +102,11 @@ def samples_body(
     index: int,
     t_us: int,
     period_us: int,
-    angles: Sequence[int],
+    angles: list[int],
     *,
     status: int = 0,
     shift: int = 4,
-    deviations_us: Sequence[int] | None = None,
+    deviations_us: list[int] | None = None,
     tell_status: bool = False,
 ) -> bytes:
     """The body of a SAMPLES frame; `tell_status` writes a status of 0 out."""
@@ -86,13 +121,13 @@ def samples_body(
         body += bytes([status])
     body += angles[0].to_bytes(2, "little")
     stream: list[int] = []
-    for before, now in pairwise(angles):
+    for before, now in zip(angles, angles[1:]):  # noqa: B905, RUF007 - the VM's zip
         difference = (now - before + 32768) % 65536 - 32768
         assert difference % (1 << shift) == 0, "angles are congruent modulo 2^shift"
         stream += nibbles(zigzag(difference >> shift))
     if len(stream) % 2:
         stream.append(0)
-    body += bytes(low + 16 * high for low, high in zip(stream[::2], stream[1::2], strict=True))
+    body += bytes(stream[at] + 16 * stream[at + 1] for at in range(0, len(stream), 2))
     for deviation in deviations_us or ():
         body += uvarint(zigzag(deviation))
     return body
@@ -124,22 +159,24 @@ class Reader:
     """Takes fields off the front of a body."""
 
     def __init__(self, body: bytes) -> None:
-        self.rest = list(body)
+        self.body = body
+        self.at = 0
 
     def byte(self) -> int:
-        if not self.rest:
+        if self.at == len(self.body):
             raise Malformed("bytes are missing")
-        return self.rest.pop(0)
+        self.at += 1
+        return self.body[self.at - 1]
 
     def uvarint(self) -> int:
-        groups = []
+        value = place = 0
         while True:
             byte = self.byte()
-            groups.append(byte % 128)
+            value += byte % 128 << 7 * place
+            place += 1
             if byte < 128:
                 break
-        value = sum(group * 128**place for place, group in enumerate(groups))
-        if len(groups) > 10 or value >= 2**64:
+        if place > 10 or value >= 1 << 64:
             raise Malformed("a uvarint is too long or too large")
         return value
 
@@ -147,16 +184,14 @@ class Reader:
         return unzigzag(self.uvarint())
 
     def end(self) -> None:
-        if self.rest:
+        if self.at < len(self.body):
             raise Malformed("bytes are left over")
 
 
-def unzigzag(z: int) -> int:
-    return z // 2 if z % 2 == 0 else -(z + 1) // 2
-
-
-def read_samples(body: bytes) -> dict[str, Any]:
-    """What a SAMPLES body says. Raises Malformed."""
+def read_samples(
+    body: bytes,
+) -> tuple[int, int, int, int, tuple[int, ...], tuple[int, ...] | None]:
+    """(index, t_us, period_us, status, angles, deviations_us) of a SAMPLES body, or Malformed."""
     reader = Reader(body)
     flags = reader.byte()
     shift = flags % 16
@@ -170,7 +205,7 @@ def read_samples(body: bytes) -> dict[str, Any]:
     angles = [reader.byte() + 256 * reader.byte()]
     spare: list[int] = []  # the high half of a byte whose low half has been taken
     for _ in range(count - 1):
-        z, place = 0, 0
+        z = place = 0
         while True:
             if not spare:
                 byte = reader.byte()
@@ -178,7 +213,7 @@ def read_samples(body: bytes) -> dict[str, Any]:
             nibble = spare.pop(0)
             if place == 6:
                 raise Malformed("a delta needs more than 6 nibbles")
-            z += nibble % 8 * 8**place
+            z += nibble % 8 << 3 * place
             place += 1
             if nibble < 8:
                 break
@@ -188,23 +223,28 @@ def read_samples(body: bytes) -> dict[str, Any]:
         angles.append((angles[-1] + change) % 65536)
     if spare not in ([], [0]):
         raise Malformed("the spare nibble is not zero")
-    deviations_us = tuple(reader.zigzag() for _ in range(count)) if flags & 32 else None
+    deviations_us = tuple([reader.zigzag() for _ in range(count)]) if flags & 32 else None
     reader.end()
-    return {
-        "index": index,
-        "t_us": t_us,
-        "period_us": period_us,
-        "status": status,
-        "angles": tuple(angles),
-        "deviations_us": deviations_us,
-    }
+    return index, t_us, period_us, status, tuple(angles), deviations_us
 
 
-def read_gap(body: bytes) -> dict[str, Any]:
-    """What a GAP body says. Raises Malformed."""
+def read_gap(body: bytes) -> tuple[int, int, int]:
+    """(index, count, reason) of a GAP body, or Malformed."""
     reader = Reader(body)
     index, count, reason = reader.uvarint(), reader.uvarint(), reader.byte()
     reader.end()
     if count < 1:
         raise Malformed("an empty gap")
-    return {"index": index, "count": count, "reason": reason}
+    return index, count, reason
+
+
+def entries(frame_type: int, body: bytes) -> list[tuple]:
+    """(index, (time, angle, status)) of each sample, (index, reason) of each that is missing."""
+    if frame_type == GAP:
+        index, count, reason = read_gap(body)
+        return [(index + i, reason) for i in range(count)]
+    index, t_us, period_us, status, angles, late_us = read_samples(body)
+    return [
+        (index + i, (t_us + i * period_us + (late_us[i] if late_us else 0), angle, status))
+        for i, angle in enumerate(angles)
+    ]
