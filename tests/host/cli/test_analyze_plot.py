@@ -118,7 +118,7 @@ def test_a_reader_that_takes_one_line_does_not_cost_the_picture(trace: Path, tmp
     assert "Muscle Success" in words_of(picture)
 
 
-def test_a_calibrated_range_is_drawn_as_it_is(trace: Path, tmp_path: Path):
+def test_a_calibrated_range_is_drawn(trace: Path, tmp_path: Path):
     result = sets_in(trace)[0]
     ends = ("--extended", str(result["extended_deg"]), "--flexed", str(result["flexed_deg"]))
     said = words_drawn(trace, tmp_path / "set.svg", *ends)
@@ -189,7 +189,7 @@ def test_an_ending_that_is_no_pictures_is_refused_before_any_work(
     assert not (tmp_path / name).exists()
 
 
-def test_a_place_that_cannot_be_written_to_is_refused_before_any_work(trace: Path, tmp_path: Path):
+def test_an_unwritable_place_is_refused_before_any_work(trace: Path, tmp_path: Path):
     (tmp_path / "folder.png").mkdir()
     for picture in (tmp_path / "no" / "set.png", tmp_path / "folder.png"):
         done = run("analyze", trace, "--plot", picture)
@@ -198,7 +198,7 @@ def test_a_place_that_cannot_be_written_to_is_refused_before_any_work(trace: Pat
         assert done.stderr.count("\n") == 1
 
 
-def test_a_picture_that_cannot_be_written_takes_no_results_with_it(trace: Path, tmp_path: Path):
+def test_an_unwritable_picture_still_prints_the_results(trace: Path, tmp_path: Path):
     full = tmp_path / "full.png"
     full.symlink_to("/dev/full")
     done = run("analyze", trace, "--plot", full)

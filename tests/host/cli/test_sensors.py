@@ -86,7 +86,7 @@ def test_an_adapter_that_hangs_is_not_waited_for_long(
     assert "did not begin to scan" in json.loads(capsys.readouterr().out)["bluetooth_note"]
 
 
-def test_who_names_a_port_is_not_made_to_wait_for_bluetooth(
+def test_a_named_port_does_not_wait_for_bluetooth(
     bluetooth: FakeBluetooth, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["sensors", "/dev/ttyNONE"]) == 0

@@ -61,7 +61,7 @@ def test_it_tells_its_address_first_and_ends_though_pages_are_open(tmp_path: Pat
         assert service.complaints() == ""
 
 
-def test_on_a_terminal_it_draws_the_first_machine_and_puts_the_terminal_back(
+def test_on_a_terminal_it_draws_the_first_machine_and_restores_it(
     tmp_path: Path,
 ) -> None:
     with Terminal("serve", *on(tmp_path), *MACHINES) as terminal:
@@ -86,7 +86,7 @@ def test_quietly_it_says_nothing_but_the_address(tmp_path: Path) -> None:
         assert service.process.stdout.read() == ""
 
 
-def test_it_goes_on_when_nobody_reads_what_it_says_any_more(tmp_path: Path) -> None:
+def test_it_goes_on_when_its_output_is_closed(tmp_path: Path) -> None:
     with Running("serve", *on(tmp_path), *MACHINES[:2]) as service:
         url = service.line().strip()
         service.stop_reading()
@@ -106,7 +106,7 @@ def test_it_goes_on_when_nobody_reads_what_it_says_any_more(tmp_path: Path) -> N
         (("--station", SIM, "--store", "what"), 7, "no such store"),
     ],
 )
-def test_what_cannot_be_meant_is_said_before_anything_starts(
+def test_invalid_arguments_are_refused_before_anything_starts(
     tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     done = run("serve", "--port", "0", *arguments, XDG_DATA_HOME=str(tmp_path))
@@ -122,7 +122,7 @@ def test_a_pin_that_is_too_short_is_refused_without_repeating_it(tmp_path: Path)
     assert "9q7" not in done.stderr
 
 
-def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+def test_a_taken_port_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = run(
@@ -152,7 +152,7 @@ def pipe():
         yield ours, out
 
 
-def test_lines_that_nobody_reads_hold_nobody_up_and_are_counted(
+def test_unread_lines_delay_nothing_and_are_counted(
     pipe: tuple[io.FileIO, TextIO],
 ) -> None:
     ours, out = pipe
@@ -171,7 +171,7 @@ def test_lines_that_nobody_reads_hold_nobody_up_and_are_counted(
     assert text.count(b"x\n") + sum(skipped) == count
 
 
-def test_a_picture_that_nobody_looks_at_holds_nobody_up(pipe: tuple[io.FileIO, TextIO]) -> None:
+def test_an_unread_screen_delays_nothing(pipe: tuple[io.FileIO, TextIO]) -> None:
     ours, out = pipe
     file = UnhurriedFile(out, FRAMES_ROOM)
     for number in range(1000):

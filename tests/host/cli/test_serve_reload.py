@@ -180,7 +180,7 @@ def test_on_a_terminal_it_reloads_while_that_is_there_and_ends_with_it(tmp_path:
         assert terminal.leftovers() == []
 
 
-def test_who_ignores_hang_ups_reloads_and_outlives_the_terminal(tmp_path: Path):
+def test_with_nohup_it_reloads_and_outlives_the_terminal(tmp_path: Path):
     served = Served(tmp_path, through=("nohup",))
     served.configure(LEFT)
     with served:
@@ -189,7 +189,7 @@ def test_who_ignores_hang_ups_reloads_and_outlives_the_terminal(tmp_path: Path):
         assert list(served.machines()) == ["left", "right"]
 
 
-def test_another_pin_signs_everybody_out(tmp_path: Path):
+def test_another_pin_ends_every_session(tmp_path: Path):
     served = Served(tmp_path)
     pin = tmp_path / "pin"
     served.configure(LEFT)

@@ -85,7 +85,7 @@ def test_twenty_stations_and_pages_that_do_not_read_end_in_order(tmp_path: Path)
         assert service.leftovers() == []
 
 
-def test_who_presses_ctrl_c_again_and_again_ends_it_in_order_too(tmp_path: Path):
+def test_repeated_ctrl_c_ends_it_in_order(tmp_path: Path):
     release = tmp_path / "release"
     program = (sys.executable, "-c", HELD_UP.format(release=release))
     arguments = ["serve", "--port", "0", "--quiet", "--station", "sim:?seed=1"]

@@ -64,7 +64,7 @@ def test_what_would_be_pruned_is_told_before_it_is(url: str) -> None:
     assert run("store", "prune", "--traces-days", "0", "--store", url).returncode == 2
 
 
-def test_a_person_is_erased_only_when_it_is_meant(url: str, tmp_path: Path) -> None:
+def test_erasing_a_client_needs_confirmation(url: str, tmp_path: Path) -> None:
     client = client_of(url)
     asked = run("store", "forget", client, "--store", url)
     assert asked.returncode == 2
@@ -128,7 +128,7 @@ def test_the_users_own_store_is_the_default(tmp_path: Path) -> None:
     assert json.loads(found.stdout)["place"] == f"{tmp_path}/legcurl/legcurl.db"
 
 
-def test_a_server_that_cannot_be_reached_is_one_line_without_the_password() -> None:
+def test_an_unreachable_server_is_one_line_without_the_password() -> None:
     ended = run("store", "info", "--store", "postgresql://me:hunter2@127.0.0.1:1/db")
     assert ended.returncode == 7
     assert len(ended.stderr.splitlines()) == 1

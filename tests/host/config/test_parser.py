@@ -285,9 +285,7 @@ def test_wrong_variables_are_named():
         ("LEGCURL_MACHINE_ADDRESS", "name them in the file"),
     ],
 )
-def test_a_variable_that_nobody_would_read_is_refused_without_what_is_in_it(
-    variable: str, said: str
-):
+def test_an_unknown_variable_is_refused_without_its_value(variable: str, said: str):
     """A PIN under a misspelt name would leave the page open."""
     (told,) = problems("", **{variable: "sesame"})
     assert told.startswith(f"{variable}: ")
@@ -323,7 +321,7 @@ def test_a_secret_is_shown_nowhere():
         ("LEGCURL_MQTT_PASSWORD", "x" * 1025),
     ],
 )
-def test_a_secret_that_cannot_be_one_is_refused_without_repeating_it(variable: str, value: str):
+def test_an_invalid_secret_is_refused_without_its_value(variable: str, value: str):
     told = problems("[gym]\nid='g'\n[mqtt]\nhost='b'\nusername='u'\n", **{variable: value})
     assert [line.partition(":")[0] for line in told] == [variable]
     assert value not in told[0]

@@ -23,7 +23,7 @@ def write(path: Path, text: str, mode: int = 0o600) -> Path:
     return path
 
 
-def test_secrets_are_taken_out_of_the_environment_and_kept_for_the_next_reading(tmp_path: Path):
+def test_secrets_leave_the_environment_and_stay_for_the_next_reading(tmp_path: Path):
     password = write(tmp_path / "password", "hush")
     environment = {
         "LEGCURL_PIN": "2468",
@@ -117,7 +117,7 @@ def test_a_file_as_editors_write_it_is_read_and_any_other_is_refused(
         ConfigSource(file, {}).read()
 
 
-def test_a_file_that_is_not_there_or_a_folder_is_said(tmp_path: Path):
+def test_a_missing_file_or_a_folder_is_named(tmp_path: Path):
     with pytest.raises(InvalidConfigError, match="legcurl config init"):
         ConfigSource(tmp_path / "none.toml", {}).read()
     with pytest.raises(InvalidConfigError, match="cannot be read"):

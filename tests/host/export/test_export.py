@@ -156,7 +156,7 @@ def test_a_store_of_any_size_is_read_in_pages(url: str, monkeypatch: pytest.Monk
         assert read == list(range(1, SETS + 1))
 
 
-def test_who_stops_reading_or_has_no_room_gets_no_traceback(url: str):
+def test_a_closed_pipe_or_full_disk_gives_no_traceback(url: str):
     export = shlex.join(command("export", "--store", url, "--what", "traces"))
     for into in ("| head -n 1", "> /dev/full"):
         done = subprocess.run(["bash", "-c", f"{export} {into}"], capture_output=True, text=True)
@@ -164,7 +164,7 @@ def test_who_stops_reading_or_has_no_room_gets_no_traceback(url: str):
     assert "No space left" in done.stderr
 
 
-def test_an_empty_table_is_a_head_and_is_said(url: str, tmp_path: Path):
+def test_an_empty_table_gives_a_header_and_a_note(url: str, tmp_path: Path):
     for form in ("csv", "jsonl", "parquet"):
         file = tmp_path / f"none.{form}"
         done = run("export", "--store", url, "--machine", "nobody", "--out", str(file))
@@ -184,7 +184,9 @@ def test_an_empty_table_is_a_head_and_is_said(url: str, tmp_path: Path):
         (("--out", "/nowhere/at/all.csv"), 7, "cannot be written"),
     ],
 )
-def test_what_cannot_be_is_said(url: str, options: tuple[str, ...], code: int, words: str):
+def test_export_refuses_invalid_arguments(
+    url: str, options: tuple[str, ...], code: int, words: str
+):
     done = run("export", "--store", url, *options)
     assert done.returncode == code, done.stderr
     assert words in done.stderr

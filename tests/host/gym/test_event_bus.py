@@ -113,7 +113,7 @@ async def test_a_slow_reader_holds_the_station_back_and_is_named() -> None:
     assert hub.held_by is None
 
 
-async def test_a_reader_that_closes_holds_nobody_back() -> None:
+async def test_a_closed_reader_delays_no_other() -> None:
     station = Station(story(20_000))
     hub = Hub(ViewState())
     reader = hub.read("store")
@@ -125,7 +125,7 @@ async def test_a_reader_that_closes_holds_nobody_back() -> None:
     assert station.given == len(story(20_000))
 
 
-async def test_a_stuck_viewer_delays_nobody_and_costs_a_bounded_queue() -> None:
+async def test_a_stuck_viewer_delays_no_other_and_has_a_bounded_queue() -> None:
     events = story(20_000)
     hub = Hub(ViewState())
     stuck = hub.watch("stuck")

@@ -87,7 +87,7 @@ async def test_a_set_is_stored_once_though_the_service_restarts_in_mid_set(tmp_p
             assert len(set(starts)) == len(starts)
 
 
-async def test_an_address_that_cannot_be_meant_harms_no_other_machine(tmp_path: Path) -> None:
+async def test_an_invalid_address_harms_no_other_machine(tmp_path: Path) -> None:
     fast = "sim:?seed=3&pace=fast"
     async with service_of(tmp_path, fast, "sim:?seed=x", "replay:nowhere.legcurl") as service:
         first, second, third = service.gym.machines.values()
@@ -129,7 +129,7 @@ def test_two_machines_cannot_have_one_id() -> None:
         Gym([MachineSetup("a", "", "sim:"), MachineSetup("a", "", "sim:")])
 
 
-async def test_a_journal_that_cannot_be_written_stops_nothing_and_is_shown(
+async def test_an_unwritable_journal_stops_nothing_and_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Something is where its folder should be; then that is taken away."""

@@ -114,7 +114,7 @@ def test_a_withdrawn_doubt_leaves_a_note_for_a_while():
     assert state.apply(progress(71.0 + NOTE_LASTS_S + 0.1)).note is None
 
 
-def test_muscle_success_replaces_the_doubt_and_can_be_withdrawn_by_a_full_rep():
+def test_muscle_success_replaces_the_suspicion_until_a_full_rep():
     state = after(
         FailureSuspected(70.0, 69.2, 0.55, "creeping"),
         MuscleSuccess(72.0, 69.2, "mid_lift", "crept and sank"),

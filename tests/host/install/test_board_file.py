@@ -47,7 +47,7 @@ def drop(path: str) -> Change:
     return change
 
 
-def test_the_seven_boards_are_sound_and_offer_the_encoders_that_they_can_read():
+def test_the_seven_boards_are_valid_and_offer_their_encoders():
     assert board_names() == [
         "esp32",
         "esp32_c3",
@@ -66,7 +66,7 @@ def test_the_seven_boards_are_sound_and_offer_the_encoders_that_they_can_read():
         assert ("ble" in board.links) == (board.board != "pico")
 
 
-def test_no_encoder_of_a_board_shares_a_pin_with_its_light_or_with_another_encoder():
+def test_no_two_parts_of_a_board_share_a_pin():
     for board in all_boards():
         pins = [pin for wiring in board.encoders.values() for pin in wiring.pins.values()]
         assert len(set(pins)) == len(pins), board.board

@@ -126,7 +126,7 @@ def test_a_magnet_that_is_too_weak_or_strong_is_refused(status: Status, said: st
     assert said in the_problem(judged(walked(status=int(status)))).said
 
 
-def test_a_magnet_that_is_weak_at_one_end_is_said_to_be_off_its_centre():
+def test_a_magnet_weak_at_one_end_is_reported_as_off_centre():
     watched = Watched()
     for frame in frames(Led().rounds(3).flexion):
         weak = watched.stream.travel_deg > 20 + 60
@@ -191,7 +191,7 @@ def test_no_angle_for_seconds_is_hopeless_and_a_short_loss_is_not():
 
 
 @pytest.mark.parametrize(("flexed_deg", "state"), [(25.0, "note"), (95.0, "ok"), (160.0, "note")])
-def test_an_unlikely_range_is_said(flexed_deg: float, state: str):
+def test_an_unlikely_range_is_reported(flexed_deg: float, state: str):
     trace = Led()
     for _ in range(3):
         trace.rests(3).goes(flexed_deg, 4).rests(3).goes(0, 4)

@@ -119,7 +119,7 @@ def test_firmware_of_another_version_is_told_with_what_to_update(
     assert said in about.said
 
 
-def test_a_crash_of_this_version_is_a_problem_and_one_of_another_is_history():
+def test_a_crash_is_a_problem_only_if_this_firmware_version_crashed():
     log = "=== firmware 1.2.3, 40 s after a start by power_on, times in a row: 1\nValueError: 7\n"
     assert told("crashes", crash_log=log).state == "problem"
     assert "ValueError: 7" in told("crashes", crash_log=log).said
@@ -187,7 +187,7 @@ def test_another_rate_than_was_asked_for_is_a_problem():
     assert told("rate", hello=replace(HELLO, rate_hz=200.0)).state == "problem"
 
 
-def test_a_stream_that_stands_still_is_a_problem_on_a_cable_and_a_note_on_the_radio():
+def test_a_stalled_stream_is_a_problem_by_cable_and_a_note_by_radio():
     assert told("stream", longest_silence_s=3.0).state == "problem"
     assert told("stream", longest_silence_s=3.0, wired=False).state == "note"
     assert told("stream", longest_silence_s=0.8, pace=4.0).state == "problem"
@@ -233,7 +233,7 @@ def test_a_clock_that_stood_still_once_condemns_no_board(at: int):
     assert about.state != "problem"
 
 
-def test_a_clock_whose_halves_disagree_cannot_be_measured():
+def test_a_clock_whose_halves_disagree_has_no_drift_figure():
     about = told("clock", pings=standing_still(45, 0.02))
     assert about.state == "note"
     assert "cannot be measured here" in about.said

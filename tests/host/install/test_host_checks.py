@@ -23,7 +23,7 @@ def test_a_port_is_told_with_what_it_may_be():
     )
 
 
-def test_a_port_that_may_not_be_opened_says_who_may():
+def test_a_port_without_permission_names_the_group_that_has_it():
     [about] = of_ports([port(device="/dev/null", openable=False)], rule=False, member=None)
     assert about.state == "problem"
     assert "may" in about.remedy

@@ -104,7 +104,7 @@ def test_a_lever_that_never_rests_gives_no_end():
     assert watched.survey.moved_deg > 90
 
 
-def test_waiting_for_somebody_is_counted_in_the_sensors_time():
+def test_waiting_for_the_installer_is_counted_in_sensor_time():
     watched = Watched().watch(frames(Led().rests(30).flexion))
     assert watched.survey.idle_s == pytest.approx(30.0 - 1.2, abs=0.2)
     assert watched.survey.wanted == ("flexed", 1)

@@ -42,7 +42,7 @@ def route(bluetooth: FakeBluetooth, number: int) -> BleRoute:
 
 
 @in_virtual_time
-async def test_ten_sensors_are_found_by_one_scan_and_connected_to_one_after_the_other() -> None:
+async def test_ten_sensors_take_one_scan_and_connect_one_by_one() -> None:
     bluetooth = FakeBluetooth(*(leg_curl(number) for number in range(10)))
     links = await asyncio.gather(*(route(bluetooth, number).connect() for number in range(10)))
     assert bluetooth.most_scanning == 1
@@ -54,7 +54,7 @@ async def test_ten_sensors_are_found_by_one_scan_and_connected_to_one_after_the_
 
 
 @in_virtual_time
-async def test_the_scan_ends_with_the_last_who_looks() -> None:
+async def test_the_scan_ends_with_its_last_user() -> None:
     bluetooth = FakeBluetooth(leg_curl(1))
     link = await route(bluetooth, 1).connect()
     assert bluetooth.scanning == 0
@@ -65,7 +65,7 @@ async def test_the_scan_ends_with_the_last_who_looks() -> None:
 
 
 @in_virtual_time
-async def test_who_gives_up_looking_leaves_no_scan_behind() -> None:
+async def test_a_cancelled_search_leaves_no_scan() -> None:
     bluetooth = FakeBluetooth()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
@@ -74,7 +74,7 @@ async def test_who_gives_up_looking_leaves_no_scan_behind() -> None:
 
 
 @in_virtual_time
-async def test_who_gives_up_looking_does_not_wait_for_who_connects() -> None:
+async def test_a_cancelled_search_does_not_wait_for_a_connection() -> None:
     bluetooth = FakeBluetooth(leg_curl(1, connect_hangs=True))
     hanging = asyncio.create_task(route(bluetooth, 1).connect())
     while bluetooth.connecting == 0:
@@ -89,7 +89,7 @@ async def test_who_gives_up_looking_does_not_wait_for_who_connects() -> None:
 
 
 @in_virtual_time
-async def test_sensors_that_cannot_be_connected_to_do_not_keep_others_from_it() -> None:
+async def test_unreachable_sensors_do_not_block_the_others() -> None:
     """Five that hang take their turns for ever; one that comes into range gets its own."""
     hanging = [leg_curl(number, connect_hangs=True) for number in range(5)]
     late = leg_curl(9, silent=True)
@@ -134,7 +134,7 @@ async def test_time_in_which_the_radio_connects_does_not_count_as_having_looked(
 
 
 @in_virtual_time
-async def test_an_adapter_that_is_off_is_told_to_all_who_look() -> None:
+async def test_an_adapter_that_is_off_is_told_to_every_search() -> None:
     bluetooth = FakeBluetooth(leg_curl(1), leg_curl(2))
     off = BleakBluetoothNotAvailableError("off", BleakBluetoothNotAvailableReason.POWERED_OFF)
     bluetooth.scan_fails = [off]

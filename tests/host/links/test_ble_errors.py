@@ -128,7 +128,7 @@ def unavailable(reason: Reason) -> Callable[[], BleakBluetoothNotAvailableError]
     ],
 )
 @in_virtual_time
-async def test_bluetooth_that_cannot_be_used_says_why_and_what_helps(
+async def test_unusable_bluetooth_tells_the_cause_and_the_remedy(
     trouble: Callable[[], Exception], kind: type[AdapterError], words: str
 ) -> None:
     bluetooth = FakeBluetooth(leg_curl())
@@ -229,7 +229,7 @@ async def test_a_short_name_is_not_taken_for_the_beginning_of_a_long_one() -> No
 
 @pytest.mark.parametrize("target", ["Leg curl", ""])
 @in_virtual_time
-async def test_two_sensors_that_are_both_meant_are_listed(target: str) -> None:
+async def test_an_ambiguous_address_lists_both_sensors(target: str) -> None:
     bluetooth = FakeBluetooth(
         leg_curl("Leg curl", "E6:01", id_tail="00000001"),
         leg_curl("Leg curl", "E6:02", id_tail="00000002", in_use=True),
@@ -242,7 +242,7 @@ async def test_two_sensors_that_are_both_meant_are_listed(target: str) -> None:
 
 
 @in_virtual_time
-async def test_later_connections_go_to_the_sensor_that_was_meant_at_first() -> None:
+async def test_later_connections_go_to_the_first_sensor() -> None:
     """Though another is in range by then, and though the first is not."""
     first = leg_curl("Leg curl", "E6:01", id_tail="00000001")
     other = leg_curl("Leg curl", "E6:02", id_tail="00000002", silent=True)
@@ -369,7 +369,7 @@ async def test_a_table_that_was_only_remembered_is_read_again() -> None:
 
 
 @in_virtual_time
-async def test_a_lost_connection_is_told_to_who_reads_and_to_who_writes() -> None:
+async def test_a_lost_connection_is_told_to_readers_and_writers() -> None:
     bluetooth = FakeBluetooth(leg_curl())
     link = await connected(bluetooth)
     bluetooth.peripherals[0].drop()

@@ -262,7 +262,7 @@ async def test_three_sensors_share_one_adapter() -> None:
         assert reps(events) == reps(await of_a_cable(options))
 
 
-async def test_sensors_in_range_are_listed_with_who_has_a_host() -> None:
+async def test_sensors_in_range_are_listed_with_their_use() -> None:
     async with a_gym() as gym:
         computer = await gym.computer()
         one, other = await gym.sensor(SET), await gym.sensor(replace(SET, seed=8))

@@ -113,7 +113,7 @@ async def test_a_cancelled_read_loses_no_bytes(cable: Cable) -> None:
     await link.close()
 
 
-async def test_bytes_that_are_not_read_stay_with_the_sender(cable: Cable) -> None:
+async def test_unread_bytes_stay_with_the_sender(cable: Cable) -> None:
     link = await link_to(cable)
     sent = 0
     try:

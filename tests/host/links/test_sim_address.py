@@ -66,7 +66,7 @@ def test_every_family_is_a_lifter(lifter):
         ("seed", ["NAME=VALUE"]),
     ],
 )
-def test_what_cannot_be_meant_is_refused_naming_what_can(query, names):
+def test_an_invalid_option_is_refused_naming_the_valid_ones(query, names):
     with pytest.raises(ConfigError) as refusal:
         parse_address(f"sim:?{query}")
     for name in names:

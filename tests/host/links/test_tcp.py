@@ -84,7 +84,7 @@ async def test_writing_after_closing_is_a_lost_link(server: OneClientServer) -> 
     await link.close()
 
 
-async def test_bytes_that_are_not_read_stay_with_the_sender(server: OneClientServer) -> None:
+async def test_unread_bytes_stay_with_the_sender(server: OneClientServer) -> None:
     link = await link_to(server)
     _, writer = await server.client
     writer.transport.set_write_buffer_limits(high=0)

@@ -139,7 +139,7 @@ BAD = [
 ]
 
 
-async def test_what_cannot_be_read_is_counted_told_kept_and_holds_up_nothing(
+async def test_an_unreadable_message_is_counted_and_kept_as_a_dead_letter(
     mosquitto: Mosquitto, center: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     topic, good = set_message()
@@ -287,7 +287,7 @@ def seen(collector: Collector) -> str:
     return collector.figures.trouble
 
 
-async def test_a_broker_that_refuses_at_once_ends_it_and_one_that_hangs_is_tried_again(
+async def test_a_refusal_ends_the_collector_and_a_hanging_broker_is_retried(
     tmp_path: Path, center: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
@@ -304,7 +304,7 @@ async def test_a_broker_that_refuses_at_once_ends_it_and_one_that_hangs_is_tried
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_the_share_of_a_collector_that_is_gone_waits_for_whoever_comes_under_its_name(
+async def test_a_gone_collectors_share_waits_for_the_next_of_its_name(
     mosquitto: Mosquitto, center: Store
 ) -> None:
     """What docs/mqtt.md says of Mosquitto: the dead have their share too, until they leave."""

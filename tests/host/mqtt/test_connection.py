@@ -140,7 +140,7 @@ async def test_a_message_larger_than_the_broker_takes_is_refused_as_that(tmp_pat
         assert caught.value.code == PACKET_TOO_LARGE
 
 
-async def test_the_will_of_one_who_vanishes_is_published_and_of_one_who_leaves_is_not(
+async def test_the_will_is_published_after_a_crash_and_not_after_a_disconnect(
     mosquitto: Mosquitto, ear: Ear
 ) -> None:
     for leaves in (True, False):
@@ -166,7 +166,7 @@ async def test_the_will_of_one_who_vanishes_is_published_and_of_one_who_leaves_i
         (f"mqtt://:{PASSWORD}@broker", "user name"),
     ],
 )
-def test_a_url_that_cannot_be_meant_is_told_without_its_password(url: str, words: str) -> None:
+def test_an_invalid_url_is_refused_without_its_password(url: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as caught:
         broker_of(url)
     assert PASSWORD not in str(caught.value)

@@ -56,7 +56,7 @@ async def test_a_service_that_is_killed_is_offline_by_its_last_will(
         (("--broker", "mqtt://x", "--gym", "north", "--ca-file", "x.pem"), "mqtts://"),
     ],
 )
-def test_a_broker_that_cannot_be_meant_is_said_before_anything_starts(
+def test_an_invalid_broker_is_refused_before_anything_starts(
     tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
     store = f"sqlite:///{tmp_path / 'gym.db'}"
@@ -65,7 +65,7 @@ def test_a_broker_that_cannot_be_meant_is_said_before_anything_starts(
     assert words in done.stderr
 
 
-def test_what_cannot_be_meant_is_said_and_makes_nothing(tmp_path: Path) -> None:
+def test_invalid_arguments_are_refused_and_make_no_store(tmp_path: Path) -> None:
     done = run("mqtt", "check", "--broker", "mqtt://127.0.0.1:9", "--gym", "a/+/#")
     assert (done.returncode, "no gym's id" in done.stderr) == (2, True)
     nowhere = tmp_path / "nowhere.db"
@@ -119,7 +119,7 @@ def test_a_broker_from_the_command_line_takes_the_secrets_away(
     assert "LEGCURL_MQTT_PASSWORD" not in os.environ, "processes that we start do not get it"
 
 
-def test_collect_that_cannot_be_meant_says_why(tmp_path: Path) -> None:
+def test_collect_refuses_invalid_arguments(tmp_path: Path) -> None:
     store = ("--store", f"sqlite:///{tmp_path / 'center.db'}")
     done = run("collect", "--broker", "mqtt://x", *store, "--share", "a/b")
     assert (done.returncode, "'a/b'" in done.stderr) == (2, True)

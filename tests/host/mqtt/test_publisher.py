@@ -116,7 +116,7 @@ def statuses(ear: Ear, machine: str = "machine-1") -> list[dict]:
     return [told for told in ear.documents("status") if told["machine"]["id"] == machine]
 
 
-async def test_what_happened_while_the_broker_was_away_comes_in_order_when_it_is_back(
+async def test_events_during_a_brokers_absence_are_published_later_in_order(
     tmp_path: Path, mosquitto: Mosquitto, ear: Ear
 ) -> None:
     async with gym(tmp_path, mosquitto.config) as here:
@@ -146,7 +146,7 @@ def set_ids(ear: Ear) -> set[str]:
     return {document["set"]["id"] for document in ear.documents("set")}
 
 
-async def test_a_day_without_a_broker_loses_nothing_keeps_the_order_and_takes_no_memory(
+async def test_a_day_without_a_broker_keeps_all_events_in_order_on_disk(
     tmp_path: Path, mosquitto: Mosquitto, ear: Ear
 ) -> None:
     count = 2400
@@ -219,7 +219,7 @@ async def test_what_the_brokers_rules_forbid_waits_and_is_told(tmp_path: Path) -
             assert here.publisher.figures.sent == 0
 
 
-async def test_a_broker_that_takes_no_large_messages_gets_the_set_without_its_trace(
+async def test_a_broker_with_a_size_limit_gets_the_set_without_its_trace(
     tmp_path: Path,
 ) -> None:
     """It says what it takes when one connects; or nothing, and hangs up."""

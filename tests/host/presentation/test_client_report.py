@@ -54,7 +54,7 @@ def words_in(svg: bytes) -> str:
     return "\n".join(text.strip() for text in ET.fromstring(svg).itertext() if text.strip())
 
 
-def test_a_page_says_who_when_what_and_what_to_work_on(gym, tmp_path: Path):
+def test_a_page_shows_client_date_result_and_advice(gym, tmp_path: Path):
     words = words_in(reported(gym, tmp_path / "set.svg", "set-steady"))
     _, result = measured("steady")
     for expected in (
@@ -173,7 +173,7 @@ def test_a_mean_just_below_the_mark_does_not_read_as_the_mark():
         (("latest", "--out", "page.txt"), 2, ".pdf"),
     ],
 )
-def test_what_cannot_be_is_said(gym, options: tuple[str, ...], code: int, words: str):
+def test_report_refuses_invalid_arguments(gym, options: tuple[str, ...], code: int, words: str):
     done = run("report", *options, "--store", gym[0])
     assert done.returncode == code, done.stderr
     assert words in done.stderr

@@ -56,7 +56,7 @@ def test_a_signal_puts_everything_back(number: signal.Signals, code: int):
         assert terminal.leftovers() == []
 
 
-def test_an_error_puts_everything_back_and_is_one_line_on_the_normal_screen():
+def test_an_error_restores_the_terminal_and_prints_one_line():
     with Terminal("watch", "serial:/dev/ttyNONE") as terminal:
         assert terminal.end() == 3
         left = terminal.seen.rpartition(LEAVE_SCREEN)[2]

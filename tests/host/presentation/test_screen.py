@@ -171,7 +171,7 @@ def test_a_doubt_is_shown_as_a_doubt():
 
 
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (70, 18), (50, 16), (132, 43), (220, 60)])
-def test_muscle_success_cannot_be_missed(width: int, height: int):
+def test_muscle_success_fills_the_screen(width: int, height: int):
     state = until(lambda event: isinstance(event, MuscleSuccess))
     picture = shown(state, width, height)
     assert is_lettered("MUSCLE", picture)

@@ -98,7 +98,7 @@ frames = st.one_of(
 
 
 @given(sample_runs())
-def test_a_samples_frame_is_read_as_it_was_meant(run):
+def test_a_samples_frame_is_read_with_its_fields(run):
     body = wire.samples_body(**run)
     decoder = FrameDecoder()
     got = decoder.push(wire.packet(wire.SAMPLES, body))
@@ -218,7 +218,7 @@ def test_1031_bytes_are_awaited_and_1032_without_a_zero_are_given_up():
     assert splitter.pending == 0
 
 
-def test_a_device_that_never_sends_a_zero_is_counted_once_and_fills_no_memory():
+def test_a_stream_without_zeros_is_counted_once_in_bounded_memory():
     decoder = FrameDecoder()
     chatter = b"temperature 21.5\r\n" * 1000
     decoder.push(chatter)

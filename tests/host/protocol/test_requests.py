@@ -89,7 +89,7 @@ def test_a_hello_of_1_1_names_its_key_its_timer_and_its_micropython():
         assert read_hello(frame).key_id is None
 
 
-def test_fields_that_are_new_are_ignored_and_those_that_may_lack_have_defaults():
+def test_new_fields_are_ignored_and_optional_ones_have_defaults():
     hello = read_hello(
         answer(1, {"protocol": [1, 9], "firmware": "9", "sensor_id": "x", "boot_id": 4, "new": []})
     )

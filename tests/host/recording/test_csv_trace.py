@@ -175,7 +175,7 @@ def test_a_file_that_is_not_there_or_is_a_folder_is_refused(tmp_path: Path):
         samples(TraceReader(tmp_path))
 
 
-def test_a_trace_that_cannot_be_written_says_so(tmp_path: Path):
+def test_an_unwritable_trace_is_reported(tmp_path: Path):
     with pytest.raises(StoreError, match="No such file"):
         TraceWriter(tmp_path / "no folder" / "trace.csv")
     full = TraceWriter("/dev/full")

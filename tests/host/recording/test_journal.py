@@ -117,9 +117,7 @@ def test_a_journal_cut_at_any_byte_and_the_sensors_log_give_the_same_set(tmp_pat
 
 
 @pytest.mark.parametrize("tail", ["zeros", "old sectors"])
-def test_what_a_power_cut_leaves_instead_of_unwritten_sectors_is_passed_over(
-    tail: str, tmp_path: Path
-):
+def test_sectors_garbled_by_a_power_cut_are_skipped(tail: str, tmp_path: Path):
     Writer(opened(tmp_path)).take(*FRAMES[: len(FRAMES) // 2])
     (segment,) = tmp_path.iterdir()
     whole = segment.read_bytes()

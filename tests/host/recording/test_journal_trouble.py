@@ -63,7 +63,7 @@ def test_a_full_disk_is_told_and_what_comes_after_it_is_kept(tmp_path: Path):
     assert again + ended(session) == UNBROKEN, "and the sensor still has what the disk has not"
 
 
-def test_a_folder_that_cannot_be_made_stops_nothing(tmp_path: Path):
+def test_an_unwritable_folder_stops_nothing(tmp_path: Path):
     (tmp_path / "file").write_text("")
     journal = opened(tmp_path / "file" / "curl-1")
     assert Writer(journal).take(*FRAMES) == UNBROKEN[: len(UNBROKEN) - 1] or journal.trouble

@@ -111,7 +111,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("seed", first_short(range(CUTS), 4))
-def test_after_any_power_cuts_journal_and_sensor_give_the_set_that_was_lifted(
+def test_after_power_cuts_journal_and_sensor_give_the_same_set(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     rng = Random(f"power/{seed}")

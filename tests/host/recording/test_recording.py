@@ -89,7 +89,7 @@ def test_an_answer_that_bears_on_no_event_is_left_out():
     assert items_of(recorded([pong, *ITEMS])) == ITEMS
 
 
-def test_a_frame_that_was_never_received_cannot_be_recorded():
+def test_only_received_frames_are_recorded():
     with pytest.raises(ValueError, match="received"):
         recorded([Gap(0, 1, 1)])
 
@@ -185,7 +185,7 @@ def test_frames_missing_at_their_borders_are_a_gap_that_is_told(lost):
     assert events[-1] == list(told(ITEMS))[-1], "and everything after it was read"
 
 
-def test_a_recording_that_lost_its_answer_to_start_is_read_from_its_first_frame():
+def test_a_recording_without_a_start_answer_is_read_from_its_first_frame():
     recording = Recording(io.BytesIO(recorded([ITEMS[0], *ITEMS[2:]], IN_ORDER)))
     assert counted(replay(recording)) == counted(told(ITEMS))
     assert recording.damage.holes == 1
@@ -308,7 +308,7 @@ def test_a_recording_of_a_later_format_says_what_to_do():
         b"[]",
     ],
 )
-def test_a_header_that_cannot_be_meant_is_refused(header):
+def test_an_invalid_header_is_refused(header):
     with pytest.raises(InputError, match="recording"):
         Recording(io.BytesIO(wire.packet(HEADER, header)))
 

@@ -59,7 +59,7 @@ async def test_a_fault_of_a_sensor_wants_a_look(here: Room):
     assert (await judged(here)).reasons == ("machine-1: the sensor reports no_magnet.",)
 
 
-async def test_sets_that_cannot_be_stored_are_a_failure_but_no_reason_to_start_anew(here: Room):
+async def test_unstored_sets_fail_the_health_check_without_a_restart(here: Room):
     here.service.keeper.trouble = "The disk is full."
     verdict = await judged(here)
     assert verdict == Verdict("failing", ("The disk is full.",), hung=False)
@@ -75,7 +75,7 @@ async def test_a_database_that_was_deleted_is_noticed_before_the_next_set(
     assert "is gone" in verdict.reasons[0]
 
 
-async def test_a_database_that_somebody_keeps_locked_is_noticed(here: Room, tmp_path: Path):
+async def test_a_locked_database_is_noticed(here: Room, tmp_path: Path):
     with sqlite3.connect(tmp_path / "room.db") as other:
         other.execute("BEGIN IMMEDIATE")
         verdict = await judged(here)
@@ -146,7 +146,7 @@ async def test_other_parts_are_counted_in(here: Room):
     assert verdict.reasons[0] == "The journal cannot be written.", "the worst first"
 
 
-async def test_who_asks_all_the_time_does_not_reach_the_disk(
+async def test_frequent_health_checks_do_not_reach_the_disk(
     here: Room, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(health, "PROBE_EVERY_S", 1000.0)

@@ -38,7 +38,7 @@ def quick(monkeypatch):
         monkeypatch.setattr(maintenance, name, 0.005)
 
 
-async def test_old_sets_go_by_the_rule_and_a_lost_claim_is_said_once(store, caplog):
+async def test_old_sets_are_removed_and_a_lost_lock_is_reported_once(store, caplog):
     now = datetime.now(UTC)
     store.add_set(new_set(0, started=now - timedelta(days=40)))
     store.add_set(new_set(1, started=now - timedelta(days=1)))
@@ -69,7 +69,7 @@ async def test_old_sets_go_by_the_rule_and_a_lost_claim_is_said_once(store, capl
     assert caplog.text.count("were not let go of: The disk is full.") == 2
 
 
-async def test_what_nobody_thought_of_is_in_the_log(caplog):
+async def test_an_unexpected_error_is_logged(caplog):
     async def ask(_work):
         raise RuntimeError("nobody thought of this")
 

@@ -136,7 +136,7 @@ async def test_a_name_with_every_sign_stays_one_label(tmp_path: Path):
         assert (await figures(here))["legcurl_machine_info", "machine-1", name] == 1
 
 
-async def test_with_a_pin_figures_are_for_who_may_look_and_for_the_monitor(tmp_path: Path):
+async def test_with_a_pin_metrics_need_a_session_or_the_monitors_token(tmp_path: Path):
     access = Access({"change": hashed(PIN)}, metrics_token=TOKEN)
     async with room(tmp_path, access=access) as here:
         refused = await here.get("/metrics")

@@ -124,7 +124,7 @@ async def test_another_range_waits_until_the_set_is_over(tmp_path: Path):
         )
 
 
-async def test_another_address_holds_at_once_where_nobody_lifts(tmp_path: Path):
+async def test_a_new_address_takes_effect_at_once_on_an_idle_machine(tmp_path: Path):
     witness = Witness()
     async with sensors(SIM) as (one,), Gym([setup("one")], [witness], tmp_path) as gym:
         await until(lambda: gym.machines["one"].state.link == "lost")
@@ -193,7 +193,7 @@ async def test_a_machine_taken_out_in_mid_set_goes_on_with_it_when_it_is_back(tm
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 65])
-async def test_what_cannot_be_meant_changes_nothing(name: str):
+async def test_an_invalid_machine_changes_nothing(name: str):
     async with Gym([setup("one")]) as gym:
         machines = dict(gym.machines)
         with pytest.raises(ConfigError):
@@ -243,7 +243,7 @@ async def test_viewers_are_told_which_machines_there_are_now():
     await stream.aclose()  # type: ignore[attr-defined]
 
 
-async def test_whoever_comes_back_is_not_told_of_machines_that_are_gone():
+async def test_a_returning_page_is_not_told_of_removed_machines():
     broadcast = Broadcast(("one", "two"), lambda name: {"id": name}, lambda _: [])
     broadcast.changed("one")
     broadcast.changed("two")
@@ -298,7 +298,7 @@ def test_what_takes_a_start_is_refused_and_nothing_changes(started: str, now: st
     refuse_what_needs_a_start(config(now), config(now))
 
 
-async def test_other_pins_sign_everybody_out_and_close_what_they_see(tmp_path: Path):
+async def test_new_pins_end_every_session_and_its_event_stream(tmp_path: Path):
     broadcast = Broadcast(("one",), lambda name: {"id": name}, lambda _: [])
     stream = broadcast.follow(None, None)
     await hear(stream)

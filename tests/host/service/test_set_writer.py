@@ -143,7 +143,7 @@ async def test_a_full_disk_loses_no_set_and_says_so(
     assert (await here.get("/healthz")).json()["ok"]
 
 
-async def test_a_set_that_cannot_be_stored_holds_up_no_other(
+async def test_an_unstorable_set_delays_no_other(
     with_disk: tuple[Room, Disk],
 ) -> None:
     here, disk = with_disk
@@ -205,7 +205,7 @@ async def enter(here: Room, **fields: object) -> None:
     assert answer.status_code == 200
 
 
-async def test_a_set_belongs_to_who_was_entered_before_it(here: Room, anna: Client) -> None:
+async def test_a_set_belongs_to_the_client_entered_before_it(here: Room, anna: Client) -> None:
     await enter(here, client=anna.id, load_kg=42.5)
     play_set(machine_of(here), SET)
     (stored,) = await stored_sets(here)
@@ -226,7 +226,7 @@ async def test_an_entry_is_used_up_by_a_set_here_and_in_the_store(here: Room, an
     assert here.store.expected("machine-1") == Expected()
 
 
-async def test_who_is_entered_while_a_set_goes_on_is_its_lifter(here: Room, anna: Client) -> None:
+async def test_a_client_entered_during_a_set_is_its_lifter(here: Room, anna: Client) -> None:
     played = play(machine_of(here), SET)
     play_until(played, lambda event: isinstance(event, SetStarted))
     await enter(here, client=anna.id)
@@ -235,7 +235,7 @@ async def test_who_is_entered_while_a_set_goes_on_is_its_lifter(here: Room, anna
     assert stored.client == anna
 
 
-async def test_who_is_entered_after_the_last_attempt_is_the_next(
+async def test_a_client_entered_after_the_last_attempt_is_the_next(
     here: Room, anna: Client, ben: Client
 ) -> None:
     """The rest that ends a set is still going on, and the coach is quick."""
@@ -282,7 +282,7 @@ async def test_an_entry_survives_a_restart(tmp_path: Path) -> None:
         assert stored.client == anna
 
 
-def test_somebody_who_cannot_decide_costs_no_memory() -> None:
+def test_entries_of_a_machine_are_bounded() -> None:
     keeper = SetKeeper(None, lambda _machine, _set_id: None)  # type: ignore[arg-type]
     for number in range(1000):
         keeper.expect("machine-1", entered(Expected(), client_id=str(number)))

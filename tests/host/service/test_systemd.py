@@ -87,7 +87,7 @@ def test_a_service_says_that_it_is_ready_alive_reloading_and_ending(
             service.kill()
 
 
-def test_without_systemd_nothing_is_said():
+def test_without_systemd_no_notification_is_sent():
     nobody = Notifier()
     nobody.ready("fine")
     nobody.alive()

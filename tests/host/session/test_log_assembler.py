@@ -49,7 +49,7 @@ def test_frames_in_order_pass_as_they_are():
     assert (log.expected, log.wants) == (50, None)
 
 
-def test_a_frame_beyond_the_expected_index_is_refused_and_asked_for():
+def test_a_frame_beyond_the_expected_index_is_refused_and_asked_again():
     log = LogAssembler(0)
     assert pushed(log, run(0, 25), run(50, 75)) == [run(0, 25)]
     assert (log.expected, log.wants, log.counts.refused) == (25, 25, 1)

@@ -52,14 +52,14 @@ def test_how_samples_were_framed_makes_no_difference(samples_per_frame):
     assert told(decoded(other.packets())) == usual
 
 
-def test_a_sample_has_the_time_of_its_reading_not_when_it_was_due():
+def test_samples_count_from_their_read_time_not_their_due_time():
     late = [3_000 * (index % 2) for index in range(50)]
     session = streaming(FakeSensor(LIFT))
     session.push(run(0, LIFT[:50], deviations_us=tuple(late)))
     assert session.time_us == 5_000_000 + 49 * PERIOD_US + 3_000
 
 
-def test_samples_whose_time_does_not_advance_are_left_out_and_counted():
+def test_samples_not_later_than_the_last_are_dropped_and_counted():
     session = streaming(FakeSensor(LIFT))
     session.push(run(0, LIFT[:4], deviations_us=(0, 12_000, 0, 0)))  # 0, 22, 20, 30 ms
     session.push(run(4, LIFT[4:6], deviations_us=(-15_000, 0)))  # 25, 50 ms
@@ -110,7 +110,7 @@ def test_the_station_asks_for_the_first_index_that_is_lacking():
     assert (session.next_index, session.wants) == (25, 25)
 
 
-def test_samples_before_a_start_are_not_taken():
+def test_samples_without_a_request_are_not_taken():
     sensor = FakeSensor(LIFT)
     session = SensorSession()
     stale = decoded([sensor.samples(500, 525), sensor.hello(), sensor.samples(525, 550)])
@@ -171,7 +171,7 @@ STILL = [wire_angle(30.0)] * 1000
         (0x80, "unknown", False),
     ],
 )
-def test_a_fault_is_an_event_at_begin_and_end_and_may_blind(bit, fault, blind):
+def test_a_fault_is_told_at_its_beginning_and_end_and_may_blind(bit, fault, blind):
     sensor = FakeSensor(STILL, status={300: bit, 400: 0})
     session = streaming(sensor)
     handed = Spy(session)
@@ -305,7 +305,7 @@ def test_what_was_evicted_before_the_session_began_is_not_missing():
     assert session.counts.samples == 600
 
 
-def test_an_overrun_right_after_the_start_ends_at_the_next_samples():
+def test_an_overrun_right_after_the_start_is_told_with_the_next_samples():
     session = streaming(FakeSensor(STILL))
     session.push(Gap(0, 50, 2))
     events = session.push(run(50, STILL[:25]))

@@ -207,7 +207,7 @@ def test_a_set_survives_a_restart_of_the_sensor_that_the_host_measured():
     assert session.counts.restarts == 1
 
 
-def test_a_restart_may_be_measured_before_or_after_the_hello():
+def test_a_restart_measure_counts_before_or_after_the_hello():
     first, _ = restarted(MEASURED)
     before, after = FakeSensor(LIFT[:MID_SET]), FakeSensor(LIFT[MID_SET + LOST :], boot_id=78)
     after.time_us = 200_000
@@ -235,7 +235,7 @@ def test_a_measured_restart_keeps_the_set_with_or_without_the_link():
     assert len(counted(events)) == 1
 
 
-def test_a_restart_measured_into_the_past_counts_as_unmeasured():
+def test_a_restart_measured_in_the_past_counts_as_unmeasured():
     early = RestartNote(78, DUE_US - 3_000_000)
     assert restarted(early)[0] == restarted()[0]
 
@@ -286,7 +286,7 @@ def test_two_restarts_without_a_sample_between_them_are_one_hole():
     assert session.counts.restarts == 2
 
 
-def test_the_hosts_clock_shows_a_restart_under_the_same_boot_id():
+def test_the_hosts_clock_finds_a_restart_with_the_same_boot_id():
     """Its new log may be longer than the old one by the time that anybody looks."""
     before, after = FakeSensor(LIFT[:MID_SET]), FakeSensor(LIFT[MID_SET + LOST :], time_us=200_000)
     session = SensorSession()
@@ -314,7 +314,7 @@ def test_another_sensor_at_the_same_port_ends_the_set():
     assert [event.sensor_id for event in only(SensorSeen, events)] == [SENSOR_ID, "another"]
 
 
-def test_a_clock_that_goes_back_without_a_restart_ends_the_set():
+def test_a_sensor_clock_that_runs_backwards_ends_the_set():
     session = streaming(FakeSensor(LIFT))
     events = []
     for index in range(0, len(LIFT), 25):

@@ -235,7 +235,7 @@ async def test_a_silence_shorter_than_the_timeout_delays_and_no_more() -> None:
 
 
 @in_radio_time
-async def test_a_longer_silence_ends_the_connection_at_both_ends_after_the_timeout() -> None:
+async def test_a_longer_silence_ends_both_ends_after_the_timeout() -> None:
     radio = VirtualRadio(timeout_s=2.0)
     host, sensor = await connected(radio)
     began = now()
@@ -329,7 +329,7 @@ async def test_a_scan_response_goes_to_active_scanners_only() -> None:
 
 
 @in_radio_time
-async def test_who_is_not_connectable_is_heard_and_not_connected_to() -> None:
+async def test_a_non_connectable_device_is_heard_and_refuses_connections() -> None:
     radio = VirtualRadio()
     peripheral = await peripheral_on(
         radio, "02:00:00:00:00:02", AdvertisingType.UNDIRECTED_SCANNABLE

@@ -33,7 +33,7 @@ def run(machine, muscle, seconds, asked_nm=0.0, outside_nm=0.0):
     return [degrees(angle) for angle in path]
 
 
-def test_a_lever_that_nobody_pushes_stays_where_it_lies():
+def test_a_lever_without_a_push_stays_at_rest():
     machine, muscle = machine_with_muscle()
     run(machine, muscle, 2.0)
     settled = run(machine, muscle, 5.0)
@@ -109,7 +109,7 @@ def test_friction_and_landing_only_take_energy_away():
     assert energies[-1] < 0.2 * energies[0]
 
 
-def test_a_pull_a_little_over_the_load_lifts_it_and_a_little_under_does_not():
+def test_a_pull_just_over_the_load_lifts_it_and_just_under_does_not():
     for share, lifted in ((1.1, True), (0.9, False)):
         machine, muscle = machine_with_muscle(muscle=MuscleSpec(strength_nm=2000.0))
         machine.place(radians(40.0))

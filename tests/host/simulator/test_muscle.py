@@ -41,7 +41,7 @@ def test_rest_brings_strength_back_and_faster_than_easy_work_does():
     assert rested > tired + 0.02
 
 
-def test_a_muscle_shortens_slower_under_more_load_and_not_at_all_under_all_it_can_hold():
+def test_a_muscle_shortens_slower_under_load_and_stops_at_its_strength():
     speeds = [shortening_speed(MuscleSpec(), load) for load in (0.0, 0.3, 0.6, 0.9, 1.0, 1.2)]
     assert speeds == sorted(speeds, reverse=True)
     assert speeds[0] == MuscleSpec().v_max_rad_s

@@ -153,7 +153,7 @@ async def test_no_memory_refuses_its_share_in_spells_and_the_same_for_a_seed() -
 
 
 @in_radio_time
-async def test_nobody_can_be_notified_who_is_not_there() -> None:
+async def test_notifying_without_a_connection_fails() -> None:
     async with pair() as (firmware, _central):
         assert await firmware.notify(b"x") == errno.ENOTCONN
         assert (await firmware.try_("disconnect", 1))[1] is False

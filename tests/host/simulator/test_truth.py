@@ -213,7 +213,7 @@ def test_failing_in_the_hold_counts_as_completed_and_ends_the_set():
     assert truth.defensible_counts == (1, 2)
 
 
-def test_whoever_reached_95_percent_has_not_failed_mid_lift():
+def test_a_lift_to_95_percent_has_not_failed_mid_lift():
     trace = Trace()
     trace.attempt()
     trace.attempt(top_deg=96.0, failed="mid_lift")
@@ -265,7 +265,7 @@ def test_rests_over_a_second_are_not_time_under_load():
     assert truth.result.time_under_load_s == pytest.approx(whole - (ended - begun))
 
 
-def test_what_was_meant_as_no_rep_is_listed_and_not_counted():
+def test_a_motion_not_intended_as_a_rep_is_listed_and_not_counted():
     trace = Trace()
     entry = DiaryEntry("not_a_rep", trace.now_s)
     trace.diary.entries.append(entry)
@@ -292,7 +292,7 @@ def test_a_full_swing_before_the_set_may_be_taken_for_a_rep():
     assert trace.truth().defensible_counts == (1, 2)
 
 
-def test_a_set_that_breaks_off_is_interrupted_and_its_last_attempt_left_out():
+def test_a_set_that_breaks_off_is_interrupted_without_its_last_attempt():
     trace = Trace()
     trace.attempt()
     trace.diary.entries.append(DiaryEntry("rep", trace.now_s))

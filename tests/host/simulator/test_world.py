@@ -210,7 +210,7 @@ def test_a_reader_that_leaves_ends_the_program_quietly():
         assert program.wait(timeout=LIMIT_S) == 0
 
 
-def test_an_address_that_cannot_be_meant_is_one_line_and_exit_code_2():
+def test_an_invalid_address_is_one_line_and_exit_code_2():
     done = subprocess.run(
         [sys.executable, "-m", "legcurl.simulator.world", "sim:?lifter=arnold"],
         check=False,

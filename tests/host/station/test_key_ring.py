@@ -151,7 +151,7 @@ def test_a_key_shows_neither_in_a_representation_nor_in_the_log(
     assert repr(key) not in told
 
 
-def test_a_ring_that_cannot_be_written_stays_as_it_was(ring: KeyRing, tmp_path: Path) -> None:
+def test_an_unwritable_key_ring_stays_unchanged(ring: KeyRing, tmp_path: Path) -> None:
     key = new_key()
     ring.put(SENSOR, key)
     before = ring.path.read_bytes()

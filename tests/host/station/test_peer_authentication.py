@@ -187,7 +187,7 @@ async def test_a_sensor_with_another_key_or_none_is_refused_and_named(key: bytes
 
 @pytest.mark.parametrize("target", ["Leg curl 1", "leg CURL 1", SENSOR_ID, SENSOR_ID[-4:]])
 @in_virtual_time
-async def test_who_comes_under_an_id_without_a_key_is_no_paired_sensor(target: str) -> None:
+async def test_an_id_without_a_key_is_no_paired_sensor(target: str) -> None:
     """It answers to the name, and as its id says one that is not on the ring."""
     stranger = LiveSensor(FakeSensor(ANGLES, sensor_id="0123456789abcdef"))
     peripheral = leg_curl(stranger)
@@ -202,7 +202,7 @@ async def test_who_comes_under_an_id_without_a_key_is_no_paired_sensor(target: s
 
 
 @in_virtual_time
-async def test_a_sensor_that_nobody_has_paired_is_read_beside_one_that_is() -> None:
+async def test_an_unpaired_sensor_is_read_beside_a_paired_one() -> None:
     neighbour = LiveSensor(FakeSensor(ANGLES, sensor_id="0123456789abcdef"))
     ring = Ring(**{SENSOR_ID: KEY})
     ring.name = "Leg curl 2"
@@ -254,7 +254,7 @@ async def test_an_impostor_in_mid_set_is_waited_out(claims: str) -> None:
 
 
 @in_virtual_time
-async def test_a_sensor_whose_key_nobody_has_here_is_read_and_that_is_said(
+async def test_a_sensor_with_an_unknown_key_is_read_with_a_note(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -300,7 +300,7 @@ async def test_an_authorized_request_is_sent_once(monkeypatch: pytest.MonkeyPatc
 
 
 @in_virtual_time
-async def test_over_a_cable_nobody_is_asked_to_prove_anything() -> None:
+async def test_over_a_cable_no_proof_is_asked() -> None:
     sensor = PairedSensor(FakeSensor(ANGLES))
     route = LoopbackRoute(sensor, wired=True)
     queue = EventQueue(SensorSession())

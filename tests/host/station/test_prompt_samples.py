@@ -25,7 +25,7 @@ async def start_payload(*, prompt_ms: int, minor: int, wired: bool, pace: float 
 
 
 @in_virtual_time
-async def test_who_looks_on_asks_for_young_samples() -> None:
+async def test_a_viewer_asks_for_prompt_samples() -> None:
     payload = await start_payload(prompt_ms=PROMPT_MS, minor=1, wired=True, pace=1.0)
     assert payload[PLAIN_BYTES:] == bytes((PROMPT_MS,))
 
@@ -36,7 +36,7 @@ async def test_who_looks_on_asks_for_young_samples() -> None:
     ids=["recording", "older sensor", "by radio", "fast world"],
 )
 @in_virtual_time
-async def test_nobody_else_does(otherwise: dict[str, object]) -> None:
+async def test_other_stations_ask_for_no_prompt_samples(otherwise: dict[str, object]) -> None:
     asked: dict[str, object] = {"prompt_ms": PROMPT_MS, "minor": 1, "wired": True, "pace": 1.0}
     payload = await start_payload(**(asked | otherwise))  # type: ignore[arg-type]
     assert len(payload) == PLAIN_BYTES

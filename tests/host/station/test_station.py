@@ -75,7 +75,7 @@ async def test_without_history_the_stream_begins_now() -> None:
     assert (START, bytes((77, 0, 0, 0)) + b"\xff" * 8) in sensor.requests
 
 
-async def test_a_route_that_cannot_be_opened_says_so_at_once() -> None:
+async def test_an_unopenable_route_fails_at_once() -> None:
     missing = PortNotFoundError("loop: no such port")
     route = LoopbackRoute(LiveSensor(FakeSensor(ANGLES)), Connection(refused=missing))
     with pytest.raises(PortNotFoundError):
@@ -239,7 +239,7 @@ async def test_a_recording_is_never_overwritten(tmp_path: Path) -> None:
     assert file.read_bytes() == b"precious"
 
 
-async def test_a_recording_cannot_be_asked(tmp_path: Path) -> None:
+async def test_a_recording_takes_no_requests(tmp_path: Path) -> None:
     file = tmp_path / "set.legcurl"
     async with open_station("sim:?pace=fast&lifter=aborted", record=file) as station:
         _ = [event async for event in station.events()]
@@ -269,7 +269,7 @@ async def test_a_request_under_way_when_the_link_breaks_fails_at_once() -> None:
                 await station.statistics()
 
 
-async def test_a_sensor_that_cannot_be_pinged_streams_all_the_same() -> None:
+async def test_a_sensor_without_pings_still_streams() -> None:
     sensor = LiveSensor(FakeSensor(ANGLES))
     sensor.unknown = {PING}
     events = await all_events(station_on(LoopbackRoute(sensor, pace=1.0)))

@@ -75,7 +75,7 @@ def link_story(events: list[Event]) -> list[tuple[str, str]]:
     return [(event.state, event.reason) for event in events if isinstance(event, LinkChanged)]
 
 
-async def test_after_a_kill_the_next_station_has_seen_all_and_asks_for_the_rest(tmp_path: Path):
+async def test_a_host_after_a_kill_knows_all_and_asks_for_the_rest(tmp_path: Path):
     sensor = LiveSensor(FakeSensor(ANGLES))
     rng = Random(3)
     for until_s in sorted(rng.uniform(6.0, 50.0) for _ in range(4)):
@@ -97,7 +97,7 @@ async def test_the_journal_has_what_the_sensors_log_has_no_longer(tmp_path: Path
     assert without_link(events) == UNBROKEN
 
 
-async def test_samples_that_are_lost_for_good_are_a_gap_and_flag_the_set(tmp_path: Path):
+async def test_samples_lost_everywhere_are_a_gap_and_flag_the_set(tmp_path: Path):
     sensor = LiveSensor(FakeSensor(ANGLES))
     await follow(LoopbackRoute(sensor), tmp_path, until_s=20.0)
     sensor.log.oldest = 2500
@@ -180,7 +180,7 @@ async def test_a_set_in_which_link_host_and_host_again_are_lost_is_the_same_set(
     assert without_link(events) == UNBROKEN
 
 
-async def test_a_restart_between_two_hosts_has_the_length_that_it_had(
+async def test_a_restart_between_two_hosts_leaves_a_gap_of_its_true_length(
     tmp_path: Path,
 ):
     """The host's clock goes on from one program to the next, and with it the set."""
@@ -236,7 +236,7 @@ async def test_a_set_of_the_sensors_log_was_when_it_was_lifted(tmp_path: Path):
     assert started_s == pytest.approx(before_s - lag_s, abs=2.0)
 
 
-async def test_why_a_sensor_cannot_be_had_is_told_anew_until_it_was_there(tmp_path: Path):
+async def test_an_absent_sensors_reasons_are_told_until_it_connects(tmp_path: Path):
     sensor = LiveSensor(FakeSensor(ANGLES))
     await follow(LoopbackRoute(sensor), tmp_path, until_s=20.0)
     busy = Connection(refused=PortBusyError("loop: is open elsewhere."))

@@ -148,7 +148,7 @@ async def test_an_adapter_that_is_unplugged_and_back_is_waited_for() -> None:
 
 
 @in_virtual_time
-async def test_a_reader_who_stalls_costs_neither_samples_nor_the_link(
+async def test_a_stalled_reader_loses_neither_samples_nor_the_link(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What does not fit is left out, counted, and asked for again when somebody reads."""
@@ -183,7 +183,7 @@ async def test_a_reader_who_stalls_costs_neither_samples_nor_the_link(
 
 
 @in_virtual_time
-async def test_two_stations_on_two_sensors_of_one_adapter_do_not_disturb_each_other() -> None:
+async def test_two_stations_on_one_adapter_do_not_disturb_each_other() -> None:
     sensors = [
         Peripheral(f"Leg curl {n}", f"E6:0{n}", f"0000000{n}", LiveSensor(FakeSensor(ANGLES)))
         for n in (1, 2)

@@ -17,7 +17,7 @@ def test_every_transaction_is_synced_before_it_is_over(tmp_path: Path):
                 assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
 
 
-def test_a_set_is_in_the_files_as_soon_as_it_is_added(tmp_path: Path):
+def test_an_added_set_is_in_the_files_at_once(tmp_path: Path):
     """As the next program finds them, should this one be killed now; -shm is made anew."""
     before, after = tmp_path / "before", tmp_path / "after"
     before.mkdir()

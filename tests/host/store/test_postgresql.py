@@ -47,7 +47,7 @@ def test_a_database_that_is_not_there_is_told(postgres):
         "",
     ],
 )
-def test_a_url_that_cannot_be_one_is_refused_without_repeating_it(url):
+def test_an_invalid_url_is_refused_without_repeating_it(url):
     assert "no such store" in refused(url) if url != "hunter2@host" else "hunter2@host"
 
 
@@ -61,7 +61,7 @@ def test_a_missing_driver_names_the_extra(monkeypatch):
     assert "legcurl[postgres]" in refused("postgresql://me:hunter2@127.0.0.1/legcurl")
 
 
-def test_a_user_who_may_not_write_is_told(postgres, postgres_url):
+def test_a_read_only_user_is_reported(postgres, postgres_url):
     with open_store(postgres_url) as store, store.transaction() as connection:
         connection.exec_driver_sql(f"ALTER ROLE {USER} IN DATABASE {store.engine.url.database}"
                                    " SET default_transaction_read_only = on")  # fmt: skip

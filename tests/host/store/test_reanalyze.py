@@ -103,7 +103,7 @@ def test_a_set_that_comes_out_the_same_is_not_told_again(store):
         assert connection.execute(sa.select(tables.sets.c.revision)).scalar_one() == 1
 
 
-def test_a_set_that_cannot_be_measured_again_stays_as_it_was_and_is_told(store):
+def test_an_unmeasurable_set_stays_unchanged_and_is_reported(store):
     trace, _ = measured()
     still = Trace(trace.t_us[:300], trace.angle_deg[:1] * 300)
     far_us = trace.t_us[-1] + 60_000_000

@@ -78,7 +78,7 @@ def test_one_store_has_one_claim_by_whatever_name(sqlite_url, tmp_path):
         refused_with("first, process", alias)
 
 
-def test_a_lock_that_nobody_holds_any_more_is_no_claim(sqlite_url):
+def test_a_stale_lock_does_not_block(sqlite_url):
     file = file_of(url_of(sqlite_url))
     assert file is not None
     file.with_name(f"{file.name}.lock").write_text("legcurl serve, process 1 on elsewhere\n")

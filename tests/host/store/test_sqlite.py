@@ -28,7 +28,7 @@ def file_of(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
-def test_a_newer_database_is_refused_and_left_as_it_is(sqlite_url):
+def test_a_newer_database_is_refused_and_unchanged(sqlite_url):
     open_store(sqlite_url).close()
     with closing(sqlite3.connect(file_of(sqlite_url))) as newer:
         newer.execute("update alembic_version set version_num = '9999'")
@@ -39,7 +39,7 @@ def test_a_newer_database_is_refused_and_left_as_it_is(sqlite_url):
     assert file_of(sqlite_url).read_bytes() == before
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(sqlite_url):
+def test_a_file_that_is_no_database_is_refused_and_unchanged(sqlite_url):
     file_of(sqlite_url).write_bytes(b"what is this? " * 500)
     with pytest.raises(StoreError, match=r"not a database.*put a backup in"):
         open_store(sqlite_url)
@@ -61,7 +61,7 @@ def use(url: str) -> None:
         store.add_set(new_set(99))
 
 
-def test_a_file_that_was_cut_off_is_refused_and_left_as_it_is(sqlite_url):
+def test_a_truncated_database_is_refused_and_unchanged(sqlite_url):
     whole = filled(sqlite_url)
     cut = whole[: len(whole) // 2]
     file_of(sqlite_url).write_bytes(cut)
@@ -105,7 +105,7 @@ def test_others_may_read_while_a_set_is_written(sqlite_url):
         assert store.find_sets(SetQuery()).sets == ()
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path):
+def test_an_unwritable_place_is_reported(tmp_path):
     with pytest.raises(StoreError, match=r"unable to open.*folder exist"):
         open_store(f"sqlite:///{tmp_path}/no/such/folder/legcurl.db")
 
@@ -129,7 +129,7 @@ def test_a_full_disk_takes_no_set_and_harms_none(disk: SmallDisk):
         assert verify(store, lambda done, total: None).problems == ()
 
 
-def test_a_store_cannot_be_made_on_a_full_disk_and_can_when_there_is_room(disk: SmallDisk):
+def test_a_store_is_made_on_a_full_disk_once_there_is_room(disk: SmallDisk):
     url = f"sqlite:///{disk.folder}/legcurl.db"
     disk.fill()
     with pytest.raises(StoreError, match="full"):

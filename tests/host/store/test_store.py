@@ -130,7 +130,7 @@ def test_blind_samples_stay_blind(store):
     assert str(kept.angle_deg) == str(trace.angle_deg)
 
 
-def test_a_set_belongs_to_who_was_expected_on_the_machine(store):
+def test_a_set_belongs_to_the_client_expected_on_the_machine(store):
     anna = store.add_client("Anna")
     store.put_machine(MACHINE)
     store.expect(MACHINE.id, Expected(anna.id, 42.5, FIRST))
@@ -207,7 +207,7 @@ def test_sets_are_found_by_machine_client_and_time(store):
         ({"outcome": "stopped"}, "no field 'outcome'"),
     ],
 )
-def test_a_change_that_cannot_be_meant_is_refused_whole(store, change, words):
+def test_an_invalid_change_is_refused_whole(store, change, words):
     store.add_set(new_set())
     with pytest.raises(InputError, match=words):
         store.change_set("set-0000", {"note": "new", **change})
@@ -225,7 +225,7 @@ def test_a_change_that_cannot_be_meant_is_refused_whole(store, change, words):
         ("tidy", 1),
     ],
 )
-def test_a_correction_that_cannot_be_meant_is_refused(store, kind, value):
+def test_an_invalid_correction_is_refused(store, kind, value):
     store.add_set(new_set())
     with pytest.raises(InputError):
         store.correct("set-0000", kind, value, who="coach")

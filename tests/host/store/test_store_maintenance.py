@@ -123,7 +123,7 @@ def test_a_whole_store_has_no_problems(store):
     assert (found.sets, found.traces, found.problems) == (2, 2, ())
 
 
-def test_a_trace_that_cannot_be_read_is_named(store):
+def test_an_unreadable_trace_is_named(store):
     store.add_set(new_set(0))
     store.add_set(new_set(1))
     with store.transaction() as connection:
@@ -150,7 +150,7 @@ def test_damaged_pages_are_told(sqlite_url):
         assert verify(store, nobody).problems
 
 
-def test_a_store_that_cannot_be_looked_at_is_not_called_damaged(tmp_path):
+def test_an_unreadable_store_is_not_called_damaged(tmp_path):
     url = f"sqlite:///{tmp_path}"  # as on a disk that is read-only: SQLite opens nothing there
     with (
         Store(engine_for(url_of(url))) as store,
@@ -162,7 +162,7 @@ def test_a_store_that_cannot_be_looked_at_is_not_called_damaged(tmp_path):
 # Prune
 
 
-def test_traces_and_sets_go_by_age_with_all_that_is_theirs_and_the_rest_stays(store):
+def test_retention_removes_old_traces_and_sets_with_their_rows(store):
     for number in range(6):
         store.add_set(new_set(number, started=FIRST + timedelta(days=number)))
         store.correct(f"set-{number:04}", "count", 3, who="coach")
@@ -248,7 +248,7 @@ def somebody(store):
     return client
 
 
-def test_a_person_goes_with_all_that_is_theirs_and_nobody_elses(store, somebody):
+def test_erasing_a_client_removes_all_of_theirs_and_no_others(store, somebody):
     expected = belongings(store, somebody.id)
     assert len(ids(store)) == 6
     gone = forget(store, somebody.id)
@@ -286,13 +286,13 @@ def everything(folder: Path) -> bytes:
     return b"".join(path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file())
 
 
-def test_who_is_unknown_cannot_be_forgotten(store):
+def test_an_unknown_client_is_not_erased(store):
     for name in ("nobody", "", "a\0b", "half \ud83d"):
         with pytest.raises(NoSuchRecordError, match="no client"):
             forget(store, name)
 
 
-def test_a_name_that_looks_like_a_pattern_takes_nobody_elses_events(store):
+def test_erasing_a_name_like_a_pattern_takes_no_other_events(store):
     with store.transaction() as connection:
         row = {"id": "%_\\", "name": None, "since_us": 1}
         connection.execute(sa.insert(tables.clients), [row])
@@ -355,7 +355,7 @@ def test_where_a_gym_publishes_its_central_store_is_told_whom_to_forget(url):
     assert '"set-0000"' in told[1][1]
 
 
-def test_in_a_store_of_many_gyms_who_was_forgotten_does_not_come_back(store):
+def test_in_a_central_store_an_erased_client_does_not_come_back(store):
     with store.transaction() as connection:
         row = {"id": "north:c1", "name": None, "since_us": 1}
         connection.execute(sa.insert(tables.clients), [row])

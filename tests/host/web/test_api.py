@@ -39,7 +39,7 @@ async def test_machines_are_listed_whole(here: Room):
     assert machines[0]["client"] is None
 
 
-async def test_who_lifts_next_is_kept_with_the_machine(here: Room):
+async def test_the_next_client_is_kept_with_the_machine(here: Room):
     anna = (await here.post("/api/clients", {"name": "Anna"})).json()
     told = await here.post(f"{MACHINE}/next", {"client": anna["id"], "load_kg": 42.5})
     assert told.status_code == 200
@@ -68,7 +68,7 @@ async def test_who_lifts_next_is_kept_with_the_machine(here: Room):
         {"weight": 40},
     ],
 )
-async def test_what_cannot_be_next_is_refused_and_changes_nothing(here: Room, body: dict):
+async def test_an_invalid_next_client_is_refused_and_changes_nothing(here: Room, body: dict):
     answer = await here.client.post(
         f"{MACHINE}/next",
         content=json.dumps(body),
@@ -136,7 +136,7 @@ async def test_sets_are_found_by_machine_client_and_time(here: Room):
         {"to": "\ud83d"},
     ],
 )
-async def test_a_question_that_cannot_be_meant_is_refused(here: Room, query: dict[str, str]):
+async def test_an_invalid_query_is_refused(here: Room, query: dict[str, str]):
     answer = await here.get(
         "/api/sets", params={k: v.encode("utf-8", "surrogatepass") for k, v in query.items()}
     )
@@ -198,7 +198,7 @@ async def test_client_load_and_note_of_a_set_can_be_changed(with_set: Room):
         {"id": "other"},
     ],
 )
-async def test_a_change_that_cannot_be_meant_is_refused_whole(with_set: Room, body: dict):
+async def test_an_invalid_change_is_refused_whole(with_set: Room, body: dict):
     answer = await with_set.client.patch(
         "/api/sets/set-0000",
         content=json.dumps({"load_kg": 10} | body),
@@ -208,7 +208,7 @@ async def test_a_change_that_cannot_be_meant_is_refused_whole(with_set: Room, bo
     assert with_set.store.get_set("set-0000").load_kg is None
 
 
-async def test_a_correction_has_who_and_when_and_keeps_the_original(with_set: Room):
+async def test_a_correction_has_author_and_time_and_keeps_the_original(with_set: Room):
     before = datetime.now(UTC)
     body = {"kind": "count", "value": 3, "reason": "saw it"}
     told = (await with_set.post("/api/sets/set-0000/corrections", body)).json()
@@ -251,7 +251,7 @@ async def test_a_deleted_set_stays_and_can_be_restored(with_set: Room):
         {"kind": "delete", "reason": ["x"]},
     ],
 )
-async def test_a_correction_that_cannot_be_meant_is_refused(with_set: Room, body: dict):
+async def test_an_invalid_correction_is_refused(with_set: Room, body: dict):
     answer = await with_set.post("/api/sets/set-0000/corrections", body)
     assert answer.status_code == 400, answer.text
     assert with_set.store.get_set("set-0000").corrections == ()

@@ -63,7 +63,7 @@ async def here(tmp_path: Path, access: Access):
         yield made
 
 
-async def test_without_a_pin_whoever_sits_at_the_computer_may_do_everything() -> None:
+async def test_without_a_pin_the_local_user_may_do_everything() -> None:
     session = Access({}).who(None)
     assert session is not None
     assert session.rights == {"view", "change"}
@@ -124,9 +124,7 @@ async def test_sessions_are_bounded_and_the_oldest_goes(access: Access) -> None:
     assert access.who(tokens[1]) is not None
 
 
-async def test_after_some_wrong_pins_everybody_waits_longer_and_longer(
-    access: Access, clock: Clock
-) -> None:
+async def test_wrong_pins_make_every_sign_in_wait_longer(access: Access, clock: Clock) -> None:
     for _ in range(WRONG_FREE):
         assert await access.sign_in(WRONG_PIN) is None
     waits: list[float] = []
@@ -158,7 +156,7 @@ async def test_the_coachs_pin_ends_the_waiting(access: Access, clock: Clock) -> 
         assert await access.sign_in(WRONG_PIN) is None
 
 
-async def test_who_may_look_cannot_guess_the_coachs_pin_for_free(access: Access) -> None:
+async def test_a_read_only_user_is_slowed_when_guessing_the_coachs_pin(access: Access) -> None:
     """Or they would guess four times, sign in once, and guess again."""
     tries = [pin for _ in range(10) for pin in (*[WRONG_PIN] * (WRONG_FREE - 1), VIEW_PIN)]
     looked_at = 0
@@ -170,7 +168,7 @@ async def test_who_may_look_cannot_guess_the_coachs_pin_for_free(access: Access)
     assert looked_at <= WRONG_FREE + 1
 
 
-async def test_who_is_signed_in_does_not_notice_that_somebody_guesses(here: Room) -> None:
+async def test_guessing_does_not_disturb_signed_in_users(here: Room) -> None:
     await here.sign_in(COACH_PIN)
     for _ in range(WRONG_FREE + 1):
         await here.client.post("/api/login", json={"pin": WRONG_PIN})
@@ -266,7 +264,7 @@ async def test_over_https_the_cookie_is_secure(here: Room) -> None:
     assert "secure" in answer.headers["set-cookie"].lower()
 
 
-async def test_who_signs_out_is_out_and_loses_the_cookie(here: Room) -> None:
+async def test_signing_out_ends_the_session_and_removes_the_cookie(here: Room) -> None:
     await here.sign_in(COACH_PIN)
     token = here.client.cookies[COOKIE]
     answer = await here.post("/api/logout")
@@ -276,7 +274,7 @@ async def test_who_signs_out_is_out_and_loses_the_cookie(here: Room) -> None:
     assert (await here.get("/api/stations")).status_code == 401
 
 
-async def test_who_waits_is_told_how_long(here: Room) -> None:
+async def test_a_delayed_sign_in_is_told_how_long_to_wait(here: Room) -> None:
     for _ in range(WRONG_FREE + 1):
         answer = await here.client.post("/api/login", json={"pin": WRONG_PIN})
         assert answer.status_code == 401
@@ -307,7 +305,7 @@ async def test_no_secret_is_ever_written_down(here: Room, caplog: pytest.LogCapt
         assert secret not in said
 
 
-async def test_another_site_cannot_sign_somebody_in(here: Room) -> None:
+async def test_another_site_cannot_sign_a_user_in(here: Room) -> None:
     answer = await here.client.post(
         "/api/login", json={"pin": COACH_PIN}, headers={"origin": "http://evil.example"}
     )

@@ -66,7 +66,7 @@ async def test_ctrl_c_is_not_for_the_process_that_draws(stored: StoredSet) -> No
         assert (await painter.paint(stored, None)).startswith(PNG)
 
 
-async def test_a_process_that_died_is_said_once_and_started_again(stored: StoredSet) -> None:
+async def test_a_dead_chart_process_is_reported_once_and_restarted(stored: StoredSet) -> None:
     async with Painter() as painter:
         await painter.paint(stored, None)
         pid = pid_of(painter)
@@ -78,7 +78,7 @@ async def test_a_process_that_died_is_said_once_and_started_again(stored: Stored
         assert pid_of(painter) != pid
 
 
-async def test_a_set_that_cannot_be_drawn_is_no_harm_to_the_next(
+async def test_an_undrawable_set_does_not_harm_the_next(
     stored: StoredSet, capfd: pytest.CaptureFixture[str]
 ) -> None:
     broken = replace(stored, original="no set")
@@ -91,7 +91,7 @@ async def test_a_set_that_cannot_be_drawn_is_no_harm_to_the_next(
     assert f"no picture of set {stored.id}" in capfd.readouterr().err
 
 
-async def test_who_goes_away_does_not_leave_a_picture_to_the_next(stored: StoredSet) -> None:
+async def test_a_cancelled_chart_is_not_given_to_the_next_request(stored: StoredSet) -> None:
     async with Painter() as painter:
         with_curve = await painter.paint(stored, TRACE)
         wish = await wish_in_vain(painter, stored)
@@ -113,7 +113,7 @@ async def test_more_wishes_than_can_be_met_soon_are_refused(stored: StoredSet) -
         assert (await painter.paint(stored, None)).startswith(PNG)
 
 
-async def test_when_nobody_wants_pictures_the_process_ends(
+async def test_an_idle_chart_process_ends(
     stored: StoredSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chart_worker, "IDLE_S", 0.05)

@@ -54,7 +54,7 @@ def states(messages: list[Message]) -> list[tuple[str, int]]:
     return [(m.payload["id"], m.payload["n"]) for m in messages if m.event == "machine"]
 
 
-async def test_who_comes_is_greeted_and_given_every_machine() -> None:
+async def test_a_new_page_is_greeted_and_gets_every_machine() -> None:
     told = Told()
     told.change("curl-2", 3)
     messages = await heard(told.viewer())
@@ -75,7 +75,7 @@ async def test_ids_grow_and_fit_into_a_number_of_javascript() -> None:
     assert 0 < min(ids) < max(ids) < 2**53
 
 
-async def test_who_comes_back_is_told_what_was_missed_and_no_more() -> None:
+async def test_a_returning_page_gets_only_what_it_missed() -> None:
     told = Told()
     viewer = told.viewer()
     await heard(viewer)
@@ -88,14 +88,14 @@ async def test_who_comes_back_is_told_what_was_missed_and_no_more() -> None:
     assert states(messages) == [("curl-2", 1), ("curl-2", 2)]
 
 
-async def test_who_comes_back_and_missed_nothing_is_only_greeted() -> None:
+async def test_a_returning_page_that_missed_nothing_is_only_greeted() -> None:
     told = Told()
     told.change()
     last = (await heard(told.viewer()))[-1].id
     assert [message.event for message in await heard(told.viewer(last_id=last))] == ["hello"]
 
 
-async def test_who_was_away_for_too_long_is_given_every_machine(
+async def test_a_page_away_too_long_gets_every_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(event_stream, "KEPT", 10)
@@ -161,7 +161,7 @@ async def test_a_sign_of_life_comes_when_nothing_moves_and_when_much_does(
     running.cancel()
 
 
-async def test_who_comes_later_is_given_what_has_moved_since_a_machine_was_last_sent() -> None:
+async def test_a_new_page_gets_motion_since_each_machine_was_last_sent() -> None:
     told = Told()
     told.change()
     told.broadcast.moved("curl-1", [7])
@@ -181,7 +181,7 @@ async def test_a_hundred_pages_that_come_at_once_have_each_machine_encoded_once(
     assert sorted(asked) == list(MACHINES)
 
 
-async def test_a_trace_goes_to_those_who_watch_that_machine() -> None:
+async def test_a_trace_goes_to_pages_of_that_machine() -> None:
     told = Told()
     one, other, room_view = (told.viewer(machine=name) for name in (*MACHINES, None))
     assert [m.event for m in await heard(one)][-1] == "trace", "it begins with the last 20 s"
@@ -195,7 +195,7 @@ async def test_a_trace_goes_to_those_who_watch_that_machine() -> None:
     assert [m.event for m in await heard(room_view)] == ["machine"]
 
 
-async def test_who_cannot_keep_up_is_told_how_much_was_lost_and_then_how_it_stands() -> None:
+async def test_a_slow_page_is_told_the_loss_and_then_the_current_state() -> None:
     told = Told()
     slow, quick = told.viewer(), told.viewer()
     await heard(slow)
@@ -227,7 +227,7 @@ async def test_what_waits_for_a_viewer_is_bounded() -> None:
     assert len(told.broadcast._kept) <= event_stream.KEPT
 
 
-async def test_who_leaves_is_forgotten() -> None:
+async def test_a_closed_page_is_forgotten() -> None:
     told = Told()
     async with aclosing(told.viewer()) as viewer:  # type: ignore[type-var]
         await heard(viewer)
@@ -293,7 +293,7 @@ async def test_a_page_that_reloads_goes_on_and_one_with_nonsense_begins(service:
                 assert machines == ["machine-1", "machine-2"]
 
 
-async def test_a_page_that_does_not_read_delays_nobody_and_is_told(service: Service) -> None:
+async def test_a_page_that_does_not_read_delays_no_other_and_is_told(service: Service) -> None:
     async with served(service) as port, Page(port, buffer=4096) as slow, Page(port) as quick:
         await slow.next()
         await quick.next()
@@ -359,7 +359,7 @@ async def test_the_service_ends_though_pages_are_open(
     await page.__aexit__()
 
 
-async def test_to_ask_what_an_event_stream_is_makes_nobody_a_viewer(tmp_path: Path) -> None:
+async def test_a_head_request_makes_no_viewer(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
         answer = await here.client.head("/api/events")
         assert answer.headers["content-type"].startswith("text/event-stream")

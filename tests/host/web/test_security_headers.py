@@ -61,7 +61,7 @@ async def test_every_answer_carries_the_headers(
         assert answer.content == b""
 
 
-def test_the_policy_allows_nothing_inline_and_nobody_elses() -> None:
+def test_the_policy_allows_no_inline_and_no_foreign_content() -> None:
     policy = HEADERS["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
