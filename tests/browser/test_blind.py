@@ -73,7 +73,7 @@ def test_a_tablet_that_slept_says_what_it_missed_and_shows_the_truth(stage: Stag
     expect(page.locator("#blind")).to_have_text(SAW)
 
 
-def test_a_sleep_is_told_though_the_service_is_heard_before_the_clock_is_looked_at(
+def test_a_sleep_is_told_if_the_service_is_heard_before_the_clock_is_read(
     stage: Stage, made: Tablet
 ):
     page = made.page

@@ -22,9 +22,7 @@ DAY = 60_000 if ALL else 3000  # events of a gym without a broker
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", KILLS)
-async def test_collectors_killed_again_and_again_lose_nothing_and_store_nothing_twice(
-    tmp_path: Path, seed: int
-) -> None:
+async def test_killed_collectors_store_each_set_exactly_once(tmp_path: Path, seed: int) -> None:
     sets, kills = (600, 25) if ALL else (40, 3)
     with Mosquitto(tmp_path / "broker") as mosquitto:
         url = f"sqlite:///{tmp_path / 'center.db'}"

@@ -57,7 +57,7 @@ def test_a_service_that_is_killed_in_mid_set_stores_the_same_sets(seed: int, tmp
     assert lacking[0] > 0, "the first kill at least was in the middle of sets"
 
 
-def test_sets_that_waited_for_the_disk_when_the_service_was_killed_are_stored(tmp_path: Path):
+def test_sets_waiting_for_the_disk_survive_a_killed_service(tmp_path: Path):
     """Their sensors are gone by then, too: only the journal has them."""
     sims = ["sim:?seed=71&lifter=early", "sim:?seed=72&lifter=quits"]
     expected = {f"curl {number}": undisturbed(sim) for number, sim in enumerate(sims)}
@@ -80,7 +80,7 @@ def test_sets_that_waited_for_the_disk_when_the_service_was_killed_are_stored(tm
 
 
 @pytest.mark.long
-def test_a_service_that_dies_while_it_stores_has_stored_the_set_once_and_when_it_was(
+def test_a_service_killed_in_mid_store_stores_the_set_once_at_its_time(
     tmp_path: Path,
 ):
     """Before the transaction, in the middle of it, and after it, before anybody was told."""

@@ -24,7 +24,7 @@ def test_the_tables_of_pins_and_of_the_light_are_what_the_firmware_has():
 
 
 @pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.board)
-def test_a_picture_shows_a_wire_for_every_connection_and_each_name_at_both_ends(board: BoardFile):
+def test_a_diagram_shows_each_wire_with_its_names_at_both_ends(board: BoardFile):
     picture = next(
         text for path, text in diagrams().items() if path.stem == f"wiring-{board.board}"
     )

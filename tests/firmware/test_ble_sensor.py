@@ -98,7 +98,7 @@ async def test_the_advertisement_says_what_it_is_and_that_it_is_free() -> None:
     assert heard.manufacturer_data == {COMPANY: b"\0" + bytes.fromhex(sensor_id)[-4:]}
 
 
-async def test_while_it_has_a_central_it_is_advertised_as_in_use_and_takes_no_other() -> None:
+async def test_a_connected_sensor_advertises_as_in_use_and_takes_no_other() -> None:
     async with sensor_on_air("sim:?link=ble&pace=8") as sensor:
         assert sensor.radio is not None
         host = await connected(sensor)
@@ -119,7 +119,7 @@ async def test_while_it_has_a_central_it_is_advertised_as_in_use_and_takes_no_ot
             await second.disconnect()
 
 
-async def test_a_second_central_that_connects_all_the_same_is_disconnected_and_counted() -> None:
+async def test_a_second_central_is_disconnected_and_counted() -> None:
     async with sensor_on_air("sim:?link=ble&pace=8") as sensor:
         assert sensor.radio is not None
         host = await connected(sensor)
@@ -165,7 +165,7 @@ async def held(pinging: bool) -> dict[str, Any]:
 
 
 @pytest.mark.long
-async def test_who_holds_the_sensor_and_asks_for_nothing_loses_it_and_pings_keep_it() -> None:
+async def test_an_idle_central_loses_the_sensor_and_pings_keep_it() -> None:
     idle, busy = await asyncio.gather(held(pinging=False), held(pinging=True))
     assert (idle["dismissed"], idle["connections"]) == (1, 2)
     assert (busy["dismissed"], busy["connections"]) == (0, 1)
@@ -206,7 +206,7 @@ async def test_requests_and_answers_pass_at_every_mtu(mtu: int) -> None:
         assert host.damaged == 0
 
 
-async def test_a_write_that_no_buffer_holds_is_counted_and_the_next_request_answered() -> None:
+async def test_an_overlong_write_is_counted_and_the_next_request_answered() -> None:
     async with sensor_on_air("sim:?link=ble&pace=20") as sensor:
         host = await connected(sensor)
         os.kill(sensor.firmware_pid, signal.SIGSTOP)  # its main loop hangs
@@ -292,7 +292,7 @@ async def test_seconds_of_silence_lose_nothing_and_may_keep_the_connection() -> 
         check_every_sample(sensor, host.received)
 
 
-async def test_after_a_supervision_timeout_the_next_connection_resumes_from_its_index() -> None:
+async def test_after_a_supervision_timeout_the_next_connection_resumes() -> None:
     async with sensor_on_air("sim:?link=ble&pace=8") as sensor:
         assert sensor.radio is not None
         radio, peripheral = sensor.radio.radio, sensor.radio.peripheral
@@ -327,7 +327,7 @@ async def test_the_next_central_begins_with_a_clean_slate() -> None:
         assert again.damaged == 0
 
 
-async def test_a_name_is_on_the_air_as_soon_as_it_is_changed() -> None:
+async def test_a_changed_name_is_advertised_at_once() -> None:
     async with sensor_on_air("sim:?link=ble&pace=8") as sensor:
         assert sensor.radio is not None
         scanner = sensor.radio.scanner_backend
@@ -341,7 +341,7 @@ async def test_a_name_is_on_the_air_as_soon_as_it_is_changed() -> None:
         assert json.loads(await host.client.read_gatt_char(INFO))["name"] == LONG_NAME
 
 
-async def test_who_came_by_air_may_not_change_the_sensor() -> None:
+async def test_a_host_by_air_may_not_change_the_sensor() -> None:
     async with sensor_on_air("sim:?link=ble&pace=8") as sensor:
         host = await connected(sensor)
         refused = await host.ask(Op.SETTINGS_PUT, b'{"name": "mine"}')

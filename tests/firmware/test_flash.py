@@ -104,7 +104,7 @@ def test_what_is_written_is_exactly_what_a_dry_run_lists(name: str, tmp_path: Pa
     assert [done for done, _ in person.done] == sorted(done for done, _ in person.done)
 
 
-def test_a_running_sensor_leaves_for_its_prompt_and_only_what_differs_is_written(pico):
+def test_flashing_a_running_sensor_writes_only_changed_files(pico):
     pico.put(SETTINGS)
     with pico:
         put_on(pico)
@@ -133,7 +133,7 @@ def test_erase_forgets_settings_calibration_and_key(pico):
     assert not set(pico.stored()) & set(SETTINGS)
 
 
-def test_sources_and_modules_of_older_versions_go_and_what_is_not_ours_stays(pico):
+def test_flashing_removes_old_versions_and_keeps_foreign_files(pico):
     old = {"sensor/loop.py": b"old", "sensor/gone/x.mpy": b"old", "crash.log": b"=== old"}
     mine = {"boot.py": b"# mine\n", "lib/mine.py": b"mine", "notes.txt": b"mine"}
     pico.put({**old, **mine})
@@ -160,9 +160,7 @@ def test_another_program_is_stopped_but_replaced_only_with_consent(pico):
 
 
 @pytest.mark.parametrize("after", first_short([SOME_BYTES, 3_000, 90_000]))
-def test_a_cable_pulled_in_mid_copy_leaves_a_board_that_does_nothing_and_a_second_run_mends_it(
-    pico, after: int
-):
+def test_a_second_run_mends_a_board_unplugged_in_mid_copy(pico, after: int):
     pico.put(SETTINGS)
     with pico:
         pico.unplug_after(after)
@@ -217,7 +215,7 @@ def test_a_board_file_for_another_chip_is_refused(pico):
     assert pico.stored() == {}
 
 
-def test_a_pico_w_with_the_micropython_of_a_pico_is_told_which_build_it_needs(pico):
+def test_a_pico_w_with_a_picos_micropython_is_told_the_build_it_needs(pico):
     with pico, pytest.raises(ConfigError, match=r"download/RPI_PICO_W/"):
         put_on(pico, Wish(load_board("pico_w")))
 
@@ -306,9 +304,7 @@ def test_a_micropython_without_hard_timers_is_warned_about(tmp_path: Path):
         (load_board("esp32_s3"), r"esptool write_flash 0 FILE\.bin"),
     ],
 )
-def test_a_port_where_nobody_answers_tells_how_to_get_micropython(
-    tmp_path: Path, board: BoardFile, how: str
-):
+def test_a_silent_port_is_told_how_to_get_micropython(tmp_path: Path, board: BoardFile, how: str):
     with (
         SimulatedBoard(tmp_path, board, mute=True) as mute,
         pytest.raises(NotASensorError, match=how) as told,

@@ -233,7 +233,7 @@ def test_of_several_ports_a_script_must_name_one(plugged_in, capsys):
     assert "legcurl flash /dev/ttyACM0" in errors
 
 
-def test_nothing_is_sent_to_a_device_that_may_be_anybodys(plugged_in, tmp_path: Path, capsys):
+def test_nothing_is_sent_to_an_unknown_device(plugged_in, tmp_path: Path, capsys):
     with SimulatedBoard(tmp_path, PICO) as board:
         plugged_in.append(UsbDevice(board.port, 0x10C4, 0xEA60, "CP2102 USB to UART"))
         code, _, errors = here("--yes", capsys=capsys)

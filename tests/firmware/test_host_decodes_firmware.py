@@ -134,7 +134,7 @@ def test_a_run_of_samples_arrives_as_it_was_taken(
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(index=st.integers(0, U64), count=st.integers(1, U64), reason=st.integers(0, 255))
-def test_a_gap_arrives_as_it_was_meant(
+def test_a_gap_arrives_with_its_fields(
     service: EncoderService, index: int, count: int, reason: int
 ) -> None:
     asked = {"index": index, "count": count, "reason": reason}

@@ -33,7 +33,7 @@ def test_mip_installs_every_file_where_it_belongs() -> None:
     assert package["deps"] == []
 
 
-def test_a_frozen_build_holds_every_file_and_the_entry_that_micropython_runs() -> None:
+def test_a_frozen_build_holds_every_file_and_the_entry_point() -> None:
     assert sorted(frozen_by(FIRMWARE / "manifest.py")) == sorted(files())
 
 

@@ -97,7 +97,7 @@ def test_both_engines_assemble_the_same_words() -> None:
     assert listing(find_engine()).words == listing(find_engine("cpython")).words
 
 
-def test_the_program_fills_the_memory_so_that_its_jump_table_is_at_address_0(
+def test_the_pio_program_fills_memory_with_its_jump_table_at_address_0(
     engine: Engine,
 ) -> None:
     program = listing(engine)
@@ -105,7 +105,7 @@ def test_the_program_fills_the_memory_so_that_its_jump_table_is_at_address_0(
     assert all(word >> 5 == 0 for word in program.words[:16])  # jmp, always, no delay
 
 
-def test_more_than_ten_thousand_edges_with_reversals_and_bounce_are_counted_exactly() -> None:
+def test_ten_thousand_edges_with_bounce_are_counted_exactly() -> None:
     program = listing(find_engine())
     chance = random.Random(3)
     wires = Wires()

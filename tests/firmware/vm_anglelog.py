@@ -102,7 +102,7 @@ def test_a_reader_that_is_overtaken_is_told_what_it_missed():
     assert entries[0] == (25, EVICTED)
 
 
-def test_a_reader_waiting_where_the_ring_wraps_finds_its_place_on_every_lap():
+def test_a_reader_at_the_rings_end_finds_its_place_on_every_lap():
     # Records of one lap end elsewhere than those of the next, so what the reader waits before
     # (the mark of the jump to the ring's start) is written over while its record still stands.
     for run in range(5, 60):

@@ -80,7 +80,7 @@ def test_a_bit_lost_on_the_way_back_is_a_bus_error_that_ends_with_it():
     assert read(encoder) == (2000, 0)
 
 
-def test_a_bit_lost_in_what_nobody_needs_does_no_harm():
+def test_a_bit_lost_in_an_unused_field_does_no_harm():
     world, wires, encoder = bench()
     world.at = 1000
     wires.back = [0x10]
@@ -170,7 +170,7 @@ def test_without_a_magnet_the_last_angle_stands():
     assert read(encoder) == (8000, 0)
 
 
-def test_the_magnets_figures_are_taken_when_somebody_wants_to_look():
+def test_magnet_figures_are_read_on_request():
     world, _, encoder = bench()
     read(encoder)
     read(encoder)

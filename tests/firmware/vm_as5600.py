@@ -170,7 +170,7 @@ def test_an_encoder_without_a_driver_is_named():
     assert "abacus" in message
 
 
-def test_the_magnets_figures_are_taken_when_somebody_wants_to_look():
+def test_magnet_figures_are_read_on_request():
     world, board = power_up(RP2, "as5600")
     encoder = open_encoder(board)
     encoder.read()

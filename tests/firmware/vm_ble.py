@@ -62,7 +62,7 @@ def test_a_central_makes_it_in_use_and_its_leaving_free_again():
     assert stack.advertisements[-1] == (FREE, b"Leg curl 1", True)
 
 
-def test_who_comes_and_goes_between_two_turns_leaves_it_advertising():
+def test_a_central_gone_between_two_turns_leaves_it_advertising():
     """A controller stops advertising when it is connected to, whatever comes of that."""
     stack = Stack()
     link = link_on(stack)
@@ -90,7 +90,7 @@ def test_each_further_central_is_disconnected_and_counted():
     assert link.connection == 1
 
 
-def test_a_central_that_never_asks_for_anything_is_dismissed_after_half_a_minute():
+def test_a_central_without_requests_is_disconnected_after_30_s():
     stack = Stack()
     link = link_on(stack)
     stack.connect(ALICE)
@@ -148,7 +148,7 @@ def test_whose_requests_wait_to_be_read_is_not_silent():
     assert stack.disconnected == [ALICE]
 
 
-def test_one_that_cannot_be_disconnected_is_tried_again():
+def test_a_failed_disconnect_is_retried():
     stack = Stack()
     link = link_on(stack)
     stack.connect(ALICE)
@@ -161,7 +161,7 @@ def test_one_that_cannot_be_disconnected_is_tried_again():
     assert link.figures()["dismissed"] == 1
 
 
-def test_what_a_refused_central_writes_is_nobodys_request():
+def test_writes_of_a_refused_central_are_no_requests():
     stack = Stack()
     link = link_on(stack)
     stack.connect(ALICE)
@@ -216,7 +216,7 @@ def test_a_request_in_pieces_is_read_byte_by_byte():
     assert link.read_byte() == -1
 
 
-def test_the_buffer_holds_the_longest_request_and_tells_when_one_was_longer():
+def test_the_buffer_holds_the_longest_request_and_reports_a_longer_one():
     stack = Stack()
     link = link_on(stack)
     stack.connect(ALICE)

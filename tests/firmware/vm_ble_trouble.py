@@ -64,7 +64,7 @@ def test_a_stack_that_does_not_start_is_tried_again_and_shown():
         assert link.figures()["error"] is None
 
 
-def test_a_stack_that_fails_so_slowly_that_the_watchdog_would_bark_is_tried_once():
+def test_a_stack_that_fails_slower_than_the_watchdog_is_tried_once():
     stack = Stack()
     stack.failing = ("active",)
     stack.slow_ms = 15_000
@@ -76,7 +76,7 @@ def test_a_stack_that_fails_so_slowly_that_the_watchdog_would_bark_is_tried_once
     assert link.figures()["failures"] == 1
 
 
-def test_advertising_that_fails_is_tried_again_and_in_the_end_the_stack_is_started_anew():
+def test_failed_advertising_is_retried_then_the_stack_is_restarted():
     stack = Stack()
     stack.failing = ("gap_advertise",)
     link = link_on(stack)
@@ -220,7 +220,7 @@ def come_and_go(link, stack, heap, left):
     later(link, 1000, turns=59)
 
 
-def test_a_heap_that_such_a_stack_has_eaten_up_is_a_reason_to_restart_once_nobody_is_here():
+def test_a_heap_eaten_by_the_stack_restarts_an_idle_sensor():
     heap = Heap(30_000)
     stack = Stack()
     link = queueing_link(stack, heap)

@@ -89,7 +89,7 @@ def state(sensor):
     )
 
 
-def test_no_request_without_the_key_changes_anything_or_is_more_than_answered():
+def test_requests_without_the_key_change_nothing():
     random = Random(23)
     sensor = Sensor()
     assert sensor.ask(KEY_PUT, KEY)[0] == OK

@@ -147,7 +147,7 @@ def test_the_light_goes_from_searching_to_connected_to_streaming_and_back():
     assert 7 <= sum(lamp.levels(begin, begin + 4000)) <= 13
 
 
-def test_a_fault_is_shown_before_a_stream_and_somebody_looking_before_a_fault():
+def test_the_light_shows_identify_before_a_fault_before_a_stream():
     sensor = Sensor()
     lamp = lamp_on(sensor.light)
     sensor.start(0)

@@ -52,7 +52,7 @@ def test_each_host_has_a_place_of_its_own_in_the_log():
     assert check_entries(heard_by_air(sensor), 50) >= 250
 
 
-def test_a_start_is_announced_where_somebody_may_listen_already():
+def test_a_boot_is_announced_on_links_that_may_have_a_listener():
     sensor = Sensor()
     sensor.run(100)
     assert [kind for kind, _ in wire_reference.frames(sensor.port.heard)[0]] == [BOOT]
@@ -84,7 +84,7 @@ def test_a_host_that_never_reads_its_port_holds_up_no_other_link():
     assert check_entries(heard_by_air(sensor)) >= 1975
 
 
-def test_the_next_host_gets_nothing_of_what_was_meant_for_the_one_before():
+def test_the_next_host_gets_no_bytes_of_the_last_one():
     sensor = Sensor()
     sensor.air.connect()
     start_by_air(sensor)
@@ -107,7 +107,7 @@ def test_the_next_host_gets_nothing_of_what_was_meant_for_the_one_before():
     assert check_entries(heard_by_air(sensor)) >= 200
 
 
-def test_a_frame_cut_off_by_a_hang_up_is_ended_for_the_next_host_on_that_port():
+def test_a_frame_cut_by_a_hang_up_is_ended_for_the_next_host():
     sensor = Sensor()
     sensor.start(0)
     sensor.port.reading = False
@@ -127,7 +127,7 @@ def test_a_frame_cut_off_by_a_hang_up_is_ended_for_the_next_host_on_that_port():
     )
 
 
-def test_what_would_change_something_meanwhile_is_told_that_the_sensor_is_busy():
+def test_changes_meanwhile_are_answered_busy():
     sensor = Sensor()
     wired, air = sensor.sessions
     assert sensor.ask(KEY_PUT, bytes(32))[0] == OK
@@ -211,7 +211,7 @@ def test_samples_go_on_while_something_is_stored():
     assert sensor.check_stream() >= 400
 
 
-def test_what_a_host_asked_before_it_went_is_stored_and_nobody_else_is_told():
+def test_a_departed_hosts_change_is_stored_and_no_other_host_is_answered():
     sensor = Sensor()
     sensor.air.connect()
     air = sensor.sessions[1]

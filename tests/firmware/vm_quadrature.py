@@ -172,7 +172,7 @@ def test_hundreds_of_honest_repetitions_slip_nowhere():
         assert abs(bench.encoder.angle - angle_of(bench.edges(), 2400)) <= 4 * TURN // 2400
 
 
-def test_counts_that_were_lost_show_at_the_index_and_break_the_run_of_samples():
+def test_lost_counts_show_at_the_index_and_end_the_run_of_samples():
     for board in (RP2, ESP32):
         bench = index_bench(board)
         bench.world.faults = BUS_FAILS  # the cable is out
@@ -203,7 +203,7 @@ def test_a_soft_interrupt_leaves_an_index_that_passed_too_fast_to_the_next():
         assert bench.encoder.status == 0
 
 
-def test_a_state_machine_that_does_not_run_is_a_bus_error_and_is_started_again():
+def test_a_stopped_state_machine_is_a_bus_error_and_is_restarted():
     bench = Bench(RP2)
     bench.rest()
     bench.encoder._counter._machine.active(0)
@@ -221,7 +221,7 @@ def test_an_encoder_says_by_what_it_is_referenced():
         assert bench.encoder.referenced_by == "index"
 
 
-def test_what_was_in_the_machines_register_before_is_no_way_that_the_lever_went():
+def test_an_old_register_value_is_not_taken_for_motion():
     bench = Bench(RP2)
     bench.encoder.read()
     assert bench.encoder._position == 0

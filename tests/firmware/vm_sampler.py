@@ -148,7 +148,7 @@ def test_ticks_that_the_timer_makes_up_for_all_at_once_are_no_samples():
     assert [entry[1][0] for entry in entries[4:]] == [55_000, 60_000, 70_000]
 
 
-def test_a_first_tick_that_was_held_up_is_late_rather_than_the_grids_origin():
+def test_a_delayed_first_tick_is_late_and_does_not_move_the_grid():
     # A soft timer's callback waits for a garbage collection.
     bench = Bench(hand=True)
     bench.tick(14_000)

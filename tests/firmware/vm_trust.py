@@ -110,7 +110,7 @@ def test_reading_is_open_over_the_air():
         assert result == OK, (op, answer)
 
 
-def test_whatever_changes_the_sensor_is_refused_over_the_air_with_what_would_help():
+def test_changes_over_the_air_are_refused_with_a_remedy():
     sensor = paired()
     before = sensor.ask(SETTINGS_GET)
     for op, payload in CHANGING:
@@ -157,7 +157,7 @@ def test_a_wrong_key_is_refused_and_counted():
     assert json.loads(sensor.ask(SETTINGS_GET)[1])["rate_hz"] == 100
 
 
-def test_wrong_keys_make_the_sensor_deaf_for_longer_and_longer_across_connections():
+def test_wrong_keys_lock_the_sensor_longer_each_time_on_any_connection():
     sensor = paired()
     for seconds in (1, 2, 4, 8, 16, 32, 64, 64):
         sensor.air.connect()  # another one, each time

@@ -100,7 +100,7 @@ def test_the_doctor_finds_a_host_that_stalls_where_there_is_a_clock():
     assert "stream" in bad(document(result))
 
 
-def test_the_doctor_watches_for_as_long_as_it_was_told_however_far_the_sensor_runs_ahead():
+def test_the_doctor_watches_as_long_as_told_if_the_sensor_runs_ahead():
     """Every sample of that time, to the end of its frame, and none after it."""
     told = document(legcurl("doctor", "sim:?pace=fast&seed=7", "--seconds", "10", "--json"))
     assert 10 * RATE_HZ < told["stream"]["samples"] <= 10 * RATE_HZ + FRAME_SAMPLES
@@ -297,7 +297,7 @@ def test_a_recording_has_no_sensor_to_ask(tmp_path: Path):
         assert "no sensor to ask" in result.stderr
 
 
-def test_over_bluetooth_nobody_walks_in_vain_without_the_key():
+def test_calibrating_over_bluetooth_without_the_key_is_refused_first():
     where = ("calibrate", "sim:?link=ble&seed=7&pace=8", "--rounds", "1", "--json")
     refused = legcurl(*where)
     assert refused.returncode == 5

@@ -87,7 +87,7 @@ async def test_a_long_request_gets_through_whatever_the_system_says_of_its_size(
         assert answer.result == Result.NOT_ALLOWED, "read in full, and refused over the air"
 
 
-async def test_the_sensor_says_who_it_is_and_is_free_again(
+async def test_the_sensor_tells_its_identity_and_is_free_again(
     surroundings: Surroundings, adapter: KernelAdapter, figures: dict[str, Any]
 ) -> None:
     began_s = monotonic()
@@ -128,7 +128,7 @@ async def test_half_a_minute_of_two_sensors_arrives_sample_by_sample(
         figures[f"at {world.rate_hz} Hz"] = f"{samples} samples in {len(runs)} frames, {pings}"
 
 
-async def test_an_adapter_that_is_off_is_said_to_be(
+async def test_an_adapter_that_is_off_is_reported(
     surroundings: Surroundings, adapter: KernelAdapter
 ) -> None:
     address = await surroundings.start(STREAM_100)
