@@ -72,7 +72,7 @@ def test_a_catch_on_the_way_down_is_one_rep():
     assert result.reps[1].hold_s == pytest.approx(3.3, abs=0.3)
 
 
-def test_reps_of_a_lifter_who_does_not_straighten_his_legs_are_counted_apart():
+def test_reps_without_full_extension_are_counted_apart():
     lever = Lever().rests(3).lifts(100, 2.5).holds(3)
     for _ in range(4):
         lever.lowers(22, 3).lifts(100, 2.2).holds(2)
