@@ -324,20 +324,16 @@ def _take(log, cursor, body, seen, least):
             frame_type, length = SAMPLES, log.read_ahead(cursor, body, least)
         if not length:
             return
+        entries = wire.entries(frame_type, body[:length])
         if frame_type == GAP:
-            index, count, reason = wire.read_gap(body[:length])
-            assert index == before
-            for i in range(index, index + count):
-                assert i not in seen
-                seen[i] = reason
+            assert entries[0][0] == before
+            assert not any(index in seen for index, _ in entries)
         else:
-            index, time_us, period_us, status, angles, _ = wire.read_samples(body[:length])
-            assert index <= before
-            assert index + len(angles) == cursor.index
-            for i, angle in enumerate(angles):
-                found = (time_us + i * period_us, angle, status)
-                assert seen.get(index + i, found) == found
-                seen[index + i] = found
+            assert entries[0][0] <= before
+            assert entries[-1][0] + 1 == cursor.index
+        for index, found in entries:
+            assert seen.get(index, found) == found
+            seen[index] = found
 
 
 def test_a_ring_too_small_for_a_frame_is_refused():

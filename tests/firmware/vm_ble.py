@@ -5,7 +5,7 @@ What goes over the air is tested on a whole sensor: test_ble_sensor.py.
 
 import json
 
-from ble_stack import ALICE, BOB, CAROL, WRITE, Stack, later, link_on, read_all
+from ble_stack import ALICE, BOB, CAROL, WRITE, Stack, connected, later, link_on, read_all
 from sensor.frame import ANSWER, GAP, MAX_WIRE, SAMPLES
 
 FREE, IN_USE = 0, 1
@@ -91,10 +91,7 @@ def test_each_further_central_is_disconnected_and_counted():
 
 
 def test_a_central_without_requests_is_disconnected_after_30_s():
-    stack = Stack()
-    link = link_on(stack)
-    stack.connect(ALICE)
-    link.tend()
+    stack, link = connected()
     later(link, 1000, 29)
     assert stack.disconnected == []
     later(link, 1000)
@@ -124,10 +121,7 @@ def test_a_central_that_stops_asking_is_dismissed_after_a_minute():
 
 
 def test_what_is_written_is_no_request_before_it_is_read_and_whole():
-    stack = Stack()
-    link = link_on(stack)
-    stack.connect(ALICE)
-    link.tend()
+    stack, link = connected()
     for _ in range(40):
         stack.write(ALICE, b"noise")
         read_all(link)
@@ -136,10 +130,7 @@ def test_what_is_written_is_no_request_before_it_is_read_and_whole():
 
 
 def test_whose_requests_wait_to_be_read_is_not_silent():
-    stack = Stack()
-    link = link_on(stack)
-    stack.connect(ALICE)
-    link.tend()
+    stack, link = connected()
     stack.write(ALICE, b"a request, maybe")
     later(link, 1000, 200)
     assert stack.disconnected == []
@@ -162,10 +153,7 @@ def test_a_failed_disconnect_is_retried():
 
 
 def test_writes_of_a_refused_central_are_no_requests():
-    stack = Stack()
-    link = link_on(stack)
-    stack.connect(ALICE)
-    link.tend()
+    stack, link = connected()
     stack.connect(BOB)
     stack.exchange_mtu(BOB, 517)
     stack.written = b"not read"
@@ -175,10 +163,7 @@ def test_writes_of_a_refused_central_are_no_requests():
 
 
 def test_a_piece_fits_the_mtu_from_23_on():
-    stack = Stack()
-    link = link_on(stack)
-    stack.connect(ALICE)
-    link.tend()
+    stack, link = connected()
     frame = memoryview(bytes(range(256)) * 4)
     for mtu, room in ((None, 20), (23, 20), (185, 182), (247, 244), (517, 512)):
         if mtu is not None:
@@ -190,10 +175,7 @@ def test_a_piece_fits_the_mtu_from_23_on():
 
 
 def test_answers_and_samples_go_to_characteristics_of_their_own():
-    stack = Stack()
-    link = link_on(stack)
-    stack.connect(ALICE)
-    link.tend()
+    stack, link = connected()
     for kind in (SAMPLES, ANSWER, GAP, SAMPLES):
         link.begin(kind)
         link.write(b"x")
@@ -204,10 +186,7 @@ def test_answers_and_samples_go_to_characteristics_of_their_own():
 
 
 def test_a_request_in_pieces_is_read_byte_by_byte():
-    stack = Stack()
-    link = link_on(stack)
-    stack.connect(ALICE)
-    link.tend()
+    stack, link = connected()
     stack.write(ALICE, b"abc")
     stack.write(ALICE, b"def")
     assert read_all(link) == b"abcdef"
@@ -217,10 +196,7 @@ def test_a_request_in_pieces_is_read_byte_by_byte():
 
 
 def test_the_buffer_holds_the_longest_request_and_reports_a_longer_one():
-    stack = Stack()
-    link = link_on(stack)
-    stack.connect(ALICE)
-    link.tend()
+    stack, link = connected()
     longest = b"\0" + b"x" * (MAX_WIRE - 1) + b"\0"
     stack.write(ALICE, longest)
     assert read_all(link) == longest
@@ -231,10 +207,7 @@ def test_the_buffer_holds_the_longest_request_and_reports_a_longer_one():
 
 
 def test_what_one_central_left_half_written_is_not_the_next_ones():
-    stack = Stack()
-    link = link_on(stack)
-    stack.connect(ALICE)
-    link.tend()
+    stack, link = connected()
     stack.write(ALICE, b"half a requ")
     link.read_byte()
     stack.write(ALICE, b"est")

@@ -9,6 +9,7 @@ from ble_stack import (
     PEER,
     WRITE,
     Stack,
+    connected,
     later,
     link_on,
 )
@@ -35,10 +36,7 @@ def test_a_stack_without_a_buffer_takes_nothing_and_each_wait_counts_once():
 
 
 def test_a_central_that_has_gone_is_no_failure():
-    stack = Stack()
-    link = link_on(stack)
-    stack.connect(ALICE)
-    link.tend()
+    stack, link = connected()
     stack.failing = ("gatts_notify", "gap_disconnect")
     assert link.write(b"x") == 0
     stack.connect(BOB)
@@ -103,10 +101,7 @@ def test_a_central_is_kept_however_often_advertising_fails():
 
 
 def test_closing_waits_for_the_last_answer_and_switches_the_stack_off():
-    stack = Stack()
-    link = link_on(stack)
-    stack.connect(ALICE)
-    link.tend()
+    stack, link = connected()
     link.write(b"the last")
     before = clock.now
     link.close()

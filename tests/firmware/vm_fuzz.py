@@ -78,6 +78,14 @@ def mutated(random, payload):
     return random.bytes(random.below(40))
 
 
+def paired():
+    """A sensor that has the key, and a host by air."""
+    sensor = Sensor()
+    assert sensor.ask(KEY_PUT, KEY)[0] == OK
+    sensor.air.connect()
+    return sensor
+
+
 def state(sensor):
     """All that a request could have changed."""
     return (
@@ -91,9 +99,7 @@ def state(sensor):
 
 def test_requests_without_the_key_change_nothing():
     random = Random(23)
-    sensor = Sensor()
-    assert sensor.ask(KEY_PUT, KEY)[0] == OK
-    sensor.air.connect()
+    sensor = paired()
     sensor.run(20)
     air = sensor.sessions[1]
     commands = sensor.commands
@@ -124,9 +130,7 @@ def test_requests_without_the_key_change_nothing():
 
 def test_signed_nonsense_is_answered_and_changes_only_what_is_right():
     random = Random(29)
-    sensor = Sensor()
-    assert sensor.ask(KEY_PUT, KEY)[0] == OK
-    sensor.air.connect()
+    sensor = paired()
     sensor.run(20)
     air = sensor.sessions[1]
     granted = 0
@@ -156,9 +160,7 @@ def test_signed_nonsense_is_answered_and_changes_only_what_is_right():
 
 def test_a_flood_of_damaged_requests_leaves_the_whole_sensor_as_it_was():
     random = Random(31)
-    sensor = Sensor()
-    assert sensor.ask(KEY_PUT, KEY)[0] == OK
-    sensor.air.connect()
+    sensor = paired()
     sensor.start(0)
     before = state(sensor)
     for i in range(WIRE_REQUESTS):

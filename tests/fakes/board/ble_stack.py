@@ -127,6 +127,15 @@ def link_on(stack, name="Leg curl 1", **how):
     return link
 
 
+def connected():
+    """A stack, and the link on it that ALICE is connected to."""
+    stack = Stack()
+    link = link_on(stack)
+    stack.connect(ALICE)
+    link.tend()
+    return stack, link
+
+
 def later(link, ms, turns=1):
     for _ in range(turns):
         clock.sleep(1000 * ms)

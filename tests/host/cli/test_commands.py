@@ -100,37 +100,18 @@ def test_an_error_is_one_line_and_a_documented_code(
     assert result.returncode == code
 
 
+VERBS = ("watch", "simulate", "analyze", "record", "replay", "sensors")
+VERBS += ("calibrate", "doctor", "pair", "settings")
+
+
 def test_without_a_command_the_help_is_shown():
     result = run()
     assert result.returncode == 2
-    for verb in (
-        "watch",
-        "simulate",
-        "analyze",
-        "record",
-        "replay",
-        "sensors",
-        "calibrate",
-        "doctor",
-    ):
+    for verb in VERBS:
         assert verb in result.stderr
 
 
-@pytest.mark.parametrize(
-    "verb",
-    [
-        "watch",
-        "simulate",
-        "analyze",
-        "record",
-        "replay",
-        "sensors",
-        "calibrate",
-        "doctor",
-        "pair",
-        "settings",
-    ],
-)
+@pytest.mark.parametrize("verb", VERBS)
 def test_every_command_explains_itself_and_takes_json(verb: str):
     told = run(verb, "--help")
     assert told.returncode == 0

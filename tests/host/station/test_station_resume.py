@@ -197,7 +197,7 @@ async def test_a_sensor_that_restarts_is_followed_into_its_new_log() -> None:
 
 
 @in_virtual_time
-async def test_a_restart_while_the_link_was_away_is_measured_with_our_clock() -> None:
+async def restarted_while_away() -> None:
     """The set goes on: the hole has the length that the host's clock gives it."""
     loop = asyncio.get_running_loop()
     began_s = loop.time()
@@ -214,39 +214,8 @@ async def test_a_restart_while_the_link_was_away_is_measured_with_our_clock() ->
         async for event in station.events():
             events.append(event)
             if isinstance(event, LinkChanged) and event.state == "lost":
-                restarted_s = loop.time() - began_s + 25.0
-                sensor.log = FakeSensor(leg_curls(count=1), boot_id=78, time_us=100_000)
-                sensor.clock_us = partial(clock_us, loop.time())
-            if isinstance(event, SamplesMissing):
-                break
-    gap = events[-1]
-    assert isinstance(gap, SamplesMissing)
-    assert gap.reason == "reboot"
-    assert gap.duration_s == pytest.approx(restarted_s + 0.1 - 25.0, abs=0.1)
-    assert not any(isinstance(event, SetEnded) for event in events), "the set stays open"
-
-
-@in_virtual_time
-async def test_a_restart_that_keeps_its_boot_id_is_followed_into_its_new_log() -> None:
-    """Its clock is behind where it must be: that says it as well as a new id would."""
-    loop = asyncio.get_running_loop()
-
-    def clock_us(zero_s: float) -> int:
-        return round((loop.time() - zero_s) * 1e6)
-
-    after = leg_curls(count=1, idle_s=1.0)
-    sensor = LiveSensor(FakeSensor(ANGLES[:2500], boot_id=77, time_us=0))
-    sensor.clock_us = partial(clock_us, loop.time() - 25.0)
-    route = LoopbackRoute(sensor, Connection(ends=False), silence_s=0.4, patience_s=0.1, pace=1.0)
-    events: list[Event] = []
-    restarted_s = 0.0
-    began_s = loop.time()
-    async with station_on(route) as station:
-        async for event in station.events():
-            events.append(event)
-            if isinstance(event, LinkChanged) and event.state == "lost":
                 restarted_s = loop.time() - began_s
-                sensor.log = FakeSensor(after, boot_id=77, time_us=100_000)
+                sensor.log = after
                 sensor.clock_us = partial(clock_us, loop.time())
             if isinstance(event, SamplesMissing):
                 break
@@ -255,6 +224,20 @@ async def test_a_restart_that_keeps_its_boot_id_is_followed_into_its_new_log() -
     assert gap.reason == "reboot"
     assert gap.duration_s == pytest.approx(restarted_s + 0.1, abs=0.1)
     assert not any(isinstance(event, SetEnded) for event in events), "the set stays open"
+    return sensor
+
+
+@in_virtual_time
+async def test_a_restart_while_the_link_was_away_is_measured_with_our_clock() -> None:
+    """The set goes on: the hole has the length that the host's clock gives it."""
+    await restarted_while_away(FakeSensor(leg_curls(count=1), boot_id=78, time_us=100_000))
+
+
+@in_virtual_time
+async def test_a_restart_that_keeps_its_boot_id_is_followed_into_its_new_log() -> None:
+    """Its clock is behind where it must be: that says it as well as a new id would."""
+    after = FakeSensor(leg_curls(count=1, idle_s=1.0), boot_id=77, time_us=100_000)
+    sensor = await restarted_while_away(after)
     starts = [int.from_bytes(payload[4:], "little") for op, payload in sensor.requests if op == 2]
     assert starts == [0, 0], "its log may be as long as ours: nothing is asked of it"
 
