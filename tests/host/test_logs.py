@@ -56,7 +56,7 @@ def test_an_exception_stays_on_its_line(capsys: pytest.CaptureFixture[str]):
     assert "what went wrong" in str(told["exc_info"])
 
 
-async def test_whatever_is_logged_on_the_way_to_a_machine_names_it(
+async def test_every_log_line_of_a_machine_names_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     said = asyncio.Event()

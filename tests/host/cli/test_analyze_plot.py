@@ -67,7 +67,7 @@ def test_a_png_is_a_picture_with_something_on_it(trace: Path, tmp_path: Path):
     assert (pixels[..., :3].min(axis=2) < 0.95).mean() > ENOUGH_INK
 
 
-def test_the_picture_says_what_the_results_say(trace: Path, tmp_path: Path):
+def test_the_picture_shows_the_results(trace: Path, tmp_path: Path):
     said = words_drawn(trace, tmp_path / "set.svg")
     result = sets_in(trace)[0]
     assert "Set: Muscle Success, " in said
@@ -207,7 +207,7 @@ def test_an_unwritable_picture_still_prints_the_results(trace: Path, tmp_path: P
     assert done.stdout == run("analyze", trace).stdout
 
 
-def test_without_matplotlib_it_says_what_to_install(trace: Path, tmp_path: Path):
+def test_without_matplotlib_it_names_the_extra_to_install(trace: Path, tmp_path: Path):
     (tmp_path / "matplotlib.py").write_text("raise ModuleNotFoundError('not installed')\n")
     done = run("analyze", trace, "--plot", tmp_path / "set.png", PYTHONPATH=str(tmp_path))
     assert (done.returncode, done.stdout) == (2, "")

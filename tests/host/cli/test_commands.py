@@ -157,7 +157,7 @@ def test_a_signal_ends_it_quietly_and_leaves_no_process(
         assert running.leftovers() == []
 
 
-def test_what_is_ignored_stays_ignored():
+def test_an_ignored_signal_stays_ignored():
     """`nohup legcurl record ...` must outlive its terminal."""
     with Running("watch", "sim:?seed=504", through=("nohup",)) as watching:
         watching.line()
@@ -169,7 +169,7 @@ def test_what_is_ignored_stays_ignored():
         assert watching.leftovers() == []
 
 
-def test_ctrl_c_ends_even_what_waits_for_a_file(tmp_path: Path):
+def test_ctrl_c_ends_a_command_that_waits_for_a_file(tmp_path: Path):
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     writers: list[int] = []
@@ -254,7 +254,7 @@ def test_watch_ends_with_the_world_and_says_when_sets_are_lacking():
     assert "ended after 1 of 2 sets" in lacking.stderr
 
 
-def test_plain_lines_tell_what_matters_and_no_more():
+def test_plain_output_is_short_and_without_escapes():
     result = run("watch", FAST.format(501), "--sets", "1")
     lines = result.stdout.splitlines()
     assert "sensor" in lines[0]
@@ -273,7 +273,7 @@ def test_a_recording_replays_to_the_same_bytes(recording: tuple[Path, str]):
         assert again.stdout == live
 
 
-def test_analyze_finds_in_a_recording_what_was_seen_live(recording: tuple[Path, str]):
+def test_analyze_of_a_recording_gives_the_live_set(recording: tuple[Path, str]):
     file, live = recording
     found = json.loads(run("analyze", file, "--json").stdout)
     assert found["sets"] == [events_of(live)[-1]["set"]]
@@ -371,7 +371,7 @@ def test_analyze_reads_from_a_pipe(trace: Path, recording: tuple[Path, str]):
         assert piped.stdout.decode() == run("analyze", file, "--json").stdout
 
 
-def test_a_recording_is_known_by_its_frames_whatever_its_header_says(tmp_path: Path):
+def test_a_recording_is_recognised_by_its_frames(tmp_path: Path):
     """`fault=host_stall` has the letters of a trace's column `t_s` in it."""
     file = tmp_path / "set.legcurl"
     live = run("record", f"{FAST.format(507)}&fault=host_stall", file, "--sets", "1", "--json")

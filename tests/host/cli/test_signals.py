@@ -113,7 +113,7 @@ def test_repeated_ctrl_c_ends_it_in_order(tmp_path: Path):
 
 
 @pytest.mark.parametrize("what", ["store", "close", "loop"])
-def test_what_hangs_is_left_behind_when_the_time_is_up(tmp_path: Path, what: str):
+def test_a_hanging_part_is_left_behind_at_the_time_limit(tmp_path: Path, what: str):
     program = HANGING.format(within_s=1.0, what=what)
     arguments = ["serve", "--port", "0", "--quiet", "--station", "tcp:127.0.0.1:9"]
     store = f"sqlite:///{tmp_path / 'store.db'}"

@@ -55,7 +55,7 @@ def test_a_damaged_store_is_told_line_by_line_with_exit_code_7(url: str) -> None
     assert len(told["problems"]) == 4
 
 
-def test_what_would_be_pruned_is_told_before_it_is(url: str) -> None:
+def test_pruning_lists_the_sets_first(url: str) -> None:
     would = run("store", "prune", "--traces-days", "30", "--dry-run", "--store", url)
     assert would.stdout == "4 traces, 0 sets and 0 sent events would go.\n"
     did = run("store", "prune", "--traces-days", "30", "--store", url, "--json")
@@ -80,7 +80,7 @@ def test_erasing_a_client_needs_confirmation(url: str, tmp_path: Path) -> None:
     assert b"Wilhelmina" not in b"".join(path.read_bytes() for path in tmp_path.glob("legcurl*"))
 
 
-def test_sets_are_measured_again_and_what_could_not_be_is_named(url: str) -> None:
+def test_reanalysis_measures_again_and_names_failures(url: str) -> None:
     done = run("reanalyze", "--store", url)
     assert done.returncode == 0
     assert done.stdout.startswith("4 sets measured again")
@@ -89,7 +89,7 @@ def test_sets_are_measured_again_and_what_could_not_be_is_named(url: str) -> Non
     assert (again["sets"], again["measured"], again["no_trace"]) == (1, 0, 1)
 
 
-def test_a_re_analysis_that_is_ended_goes_on_where_it_was(url: str) -> None:
+def test_an_ended_reanalysis_resumes(url: str) -> None:
     with open_store(url) as store:
         for number in range(10, 40):
             store.add_set(new_set(number, detection="0.1"))

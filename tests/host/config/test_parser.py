@@ -100,7 +100,7 @@ def test_nothing_said_is_a_service_for_this_computer():
     assert (config.web.host, config.web.port, config.mqtt) == ("127.0.0.1", 8080, None)
 
 
-def test_the_example_is_well_and_shows_the_defaults():
+def test_the_example_is_valid_and_shows_the_defaults():
     example = (Path(read_config.__code__.co_filename).parent / "example.toml").read_text()
     config = read(example)
     assert [machine.id for machine in config.machines] == ["curl-1"]
@@ -108,7 +108,7 @@ def test_the_example_is_well_and_shows_the_defaults():
     assert (config.web, config.store, config.log) == (defaults.web, defaults.store, defaults.log)
 
 
-def test_what_the_example_leaves_out_is_well_too():
+def test_omitted_keys_of_the_example_are_valid():
     """Every line of it that is only commented out, but for what stands behind a value."""
     text = (Path(read_config.__code__.co_filename).parent / "example.toml").read_text()
     said = []
@@ -233,7 +233,7 @@ def test_each_wrong_value_is_told_with_its_line(section: str, key: str, value: s
         ("[mqtt]\npassword = 'x'\n", "line 2", "LEGCURL_MQTT_PASSWORD"),
     ],
 )
-def test_what_does_not_go_together_is_told_with_the_remedy(text: str, place: str, said: str):
+def test_contradictory_keys_are_told_with_the_remedy(text: str, place: str, said: str):
     told = problems(text)
     assert any(place in line and said in line for line in told), told
 
@@ -293,7 +293,7 @@ def test_an_unknown_variable_is_refused_without_its_value(variable: str, said: s
     assert "sesame" not in told
 
 
-def test_variables_of_others_and_empty_ones_are_none_of_ours():
+def test_foreign_and_empty_variables_are_ignored():
     others = ("ENGINE", "CHAOS", "TEST", "COMPLETE", "SEED", "PACE", "FLASH", "KEYS", "BOARD")
     assert read("", **{f"LEGCURL_{name}": "1" for name in others}) == Config()
     nothing = {"LEGCURL_WEB_PORT": "", "LEGCURL_MQTT_HOST": "", "LEGCURL_PIN": ""}

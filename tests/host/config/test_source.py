@@ -135,7 +135,7 @@ def legcurl(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedPro
     )
 
 
-def test_init_begins_a_file_that_is_well_and_never_replaces_one(tmp_path: Path):
+def test_init_writes_a_valid_file_and_never_replaces_one(tmp_path: Path):
     assert legcurl("init", cwd=tmp_path).returncode == 0
     checked = legcurl("check", cwd=tmp_path)
     assert (checked.returncode, checked.stderr) == (0, "")
@@ -167,7 +167,7 @@ def test_check_tells_each_problem_on_a_line_and_hides_secrets(tmp_path: Path):
         ("", "Name at least one machine"),
     ],
 )
-def test_what_the_service_will_not_start_with_is_worth_a_word(text: str, said: str, tmp_path: Path):
+def test_check_warns_about_a_value_that_stops_the_service(text: str, said: str, tmp_path: Path):
     """And no more than that: options and the service's own environment may add what lacks."""
     write(tmp_path / "legcurl.toml", text)
     checked = legcurl("check", cwd=tmp_path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from legcurl.config.toml_positions import Place, lines_of
 
 
-def test_what_looks_like_a_key_inside_of_a_value_is_none():
+def test_text_like_a_key_inside_a_value_is_no_key():
     text = '''
 a = """
 [web]

@@ -74,7 +74,7 @@ def test_json_lines_hold_the_same_and_each_is_an_object(url: str):
     assert found[0]["client_id"] is None
 
 
-def test_only_what_was_asked_for(url: str):
+def test_export_holds_only_the_selected_sets(url: str):
     def ids(*options: str) -> list[str]:
         lines = exported(url, "--format", "jsonl", *options).splitlines()
         return [json.loads(line)["id"] for line in lines]
@@ -134,7 +134,7 @@ def test_a_file_is_replaced_only_by_force(url: str, tmp_path: Path, form: str):
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
-def test_what_breaks_off_leaves_no_file(tmp_path: Path, form: str):
+def test_an_interrupted_export_leaves_no_file(tmp_path: Path, form: str):
     def broken():
         yield tuple(None for _ in TABLES["sets"])
         raise StoreError("The disk is gone.")

@@ -240,7 +240,7 @@ async def test_a_sink_that_fails_is_named_and_the_others_go_on(caplog) -> None:
     assert "csv failed" in caplog.text
 
 
-async def test_what_ends_the_station_is_told_after_the_sinks_are_done() -> None:
+async def test_a_stations_end_is_told_after_the_sinks_are_done() -> None:
     async def breaking() -> AsyncIterator[Event]:
         for event in story(100):
             yield event

@@ -158,7 +158,7 @@ def test_a_wrong_field_is_named_with_what_is_allowed(name: str, change: Change, 
         ('{"board": "pico", "board": "pico"}', "'board' is there twice"),
     ],
 )
-def test_what_is_no_board_file_is_refused(text: str, said: str):
+def test_an_invalid_board_file_is_refused(text: str, said: str):
     with pytest.raises(ConfigError, match=said):
         read_board(text, Path("pico.json"))
 
@@ -190,7 +190,7 @@ def test_an_input_only_pin_may_be_read():
     assert read_board(text, Path("esp32.json")).encoders["quadrature_pcnt"].pins["a"] == 34
 
 
-def test_what_goes_to_the_sensor_is_the_file_with_one_word_changed():
+def test_the_sensor_gets_the_board_file_with_one_word_changed():
     board = load_board("pico").with_encoder("quadrature_pio")
     assert json.loads(board.on_sensor()) == {**board.fields, "encoder": "quadrature_pio"}
     assert {**load_board("pico").fields, "encoder": "quadrature_pio"} == board.fields

@@ -68,7 +68,7 @@ def test_a_good_walk_gives_the_record(direction: int):
 
 
 @pytest.mark.parametrize(("firmware", "remedy"), [("1.2.9", "flash"), ("1.3.0", "pip install")])
-def test_another_firmware_is_told_and_spoils_nothing(firmware: str, remedy: str):
+def test_another_firmware_is_told_and_still_calibrated(firmware: str, remedy: str):
     calibrated = judged(walked(), firmware=firmware)
     [about] = [finding for finding in calibrated.findings if finding.subject == "firmware"]
     assert about.state == "note"

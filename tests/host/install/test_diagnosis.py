@@ -151,7 +151,7 @@ def test_a_lever_that_moves_the_other_way_than_calibrated_is_found():
 
 @pytest.mark.parametrize("direction", [1, -1])
 @pytest.mark.parametrize("offset_deg", [20.0, 180.0, 340.0])
-def test_a_range_that_fits_is_well_wherever_it_lies(offset_deg: float, direction: int):
+def test_a_fitting_range_is_ok_at_any_offset(offset_deg: float, direction: int):
     watched = Watched().watch(
         frames(Led(-6).rounds(2).flexion, offset_deg=offset_deg, direction=direction)
     )

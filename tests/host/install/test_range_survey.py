@@ -118,7 +118,7 @@ def test_a_short_loss_of_the_magnet_costs_nothing():
     assert flexed - extended == pytest.approx(95.0, abs=0.2)
 
 
-def test_what_is_too_noisy_to_tell_is_no_rest():
+def test_a_noisy_stop_is_no_rest():
     watched = Watched().watch(frames(Led().rounds(1).flexion, noise_deg=6.0))
     assert not watched.told
 

@@ -63,7 +63,7 @@ def test_samples_that_come_again_count_once():
     assert watched.stream.figures.samples == 301
 
 
-def test_status_is_counted_by_fault_and_what_is_blind_has_no_angle():
+def test_status_is_counted_by_fault_and_blind_samples_have_no_angle():
     sent = frames(Led().rests(1).flexion, status=int(Status.WEAK_MAGNET))
     told = figures([*sent, Samples(101, 1_010_000, 10_000, int(Status.BUS_ERROR), (0,) * 20)])
     assert told.status[Status.WEAK_MAGNET] == 101

@@ -81,7 +81,7 @@ def test_a_simulated_sensors_options_are_read_with_it() -> None:
         ("a\0b", "neither an address"),
     ],
 )
-def test_what_is_no_address_is_told_the_right_form(text: str, words: str) -> None:
+def test_an_invalid_address_is_told_the_right_form(text: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         parse(text)
     assert words in str(caught.value)

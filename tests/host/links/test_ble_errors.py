@@ -192,7 +192,7 @@ async def test_a_sensor_that_is_not_there_is_told_with_what_was_heard_instead() 
 
 
 @in_virtual_time
-async def test_a_gym_without_sensors_is_told_so() -> None:
+async def test_a_gym_without_sensors_is_told() -> None:
     with pytest.raises(SensorNotFoundError, match="no legcurl sensor at all"):
         await connected(FakeBluetooth())
 

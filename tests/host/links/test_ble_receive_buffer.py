@@ -53,7 +53,7 @@ def test_pieces_of_two_streams_come_out_as_the_frames_that_were_sent(seed: int) 
     )
 
 
-def test_what_is_taken_in_parts_is_whole() -> None:
+def test_packets_received_in_parts_are_whole() -> None:
     buffer = ReceiveBuffer()
     packets = b"".join(FakeSensor(ANGLES).packets()[2:])
     buffer.push_samples(packets)

@@ -66,7 +66,7 @@ async def test_bytes_go_both_ways_unchanged(cable: Cable) -> None:
     await link.close()
 
 
-async def test_what_lay_in_the_port_before_is_not_ours(cable: Cable) -> None:
+async def test_old_bytes_in_the_port_are_dropped(cable: Cable) -> None:
     os.write(cable.master, b"of an earlier host")
     link = await link_to(cable)
     os.write(cable.master, b"ours")

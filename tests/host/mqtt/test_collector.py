@@ -99,9 +99,7 @@ async def test_two_gyms_with_the_same_names_are_told_apart_in_the_center(
         assert center.trace(one.id) is not None
 
 
-async def test_the_newest_version_holds_in_whatever_order_they_come(
-    mosquitto: Mosquitto, center: Store
-) -> None:
+async def test_the_newest_revision_wins_in_any_order(mosquitto: Mosquitto, center: Store) -> None:
     versions = [set_message(revision=n, load_kg=float(n)) for n in range(1, 6)]
     Random(7).shuffle(versions)
     async with collector(mosquitto.config, center) as here:
@@ -222,7 +220,7 @@ async def test_erasing_in_the_gym_reaches_the_center(
     assert not center.clients()
 
 
-def test_what_waits_about_a_person_is_not_told_after_they_are_forgotten() -> None:
+def test_waiting_messages_of_an_erased_client_are_not_sent() -> None:
     with open_store("sqlite://", publishing=True) as store:
         for number in (1, 2):
             store.add_set(new_set(number))
@@ -233,9 +231,7 @@ def test_what_waits_about_a_person_is_not_told_after_they_are_forgotten() -> Non
     assert sorted(kept) == ["forget-ada", "set-0002-1"]
 
 
-async def test_what_comes_while_a_collector_is_away_waits_for_it(
-    mosquitto: Mosquitto, center: Store
-) -> None:
+async def test_messages_wait_while_a_collector_is_away(mosquitto: Mosquitto, center: Store) -> None:
     async with collector(mosquitto.config, center):
         pass
     await messages(mosquitto, *(set_message(n) for n in range(30)))
@@ -256,7 +252,7 @@ async def test_a_database_that_fails_loses_nothing(mosquitto: Mosquitto, center:
         assert here.figures.trouble == ""
 
 
-async def test_a_collector_that_leaves_takes_what_is_its_own_and_gets_no_more(
+async def test_a_leaving_collector_stores_its_share_and_gets_no_more(
     mosquitto: Mosquitto, center: Store
 ) -> None:
     async with collector(mosquitto.config, center, "leaver"):

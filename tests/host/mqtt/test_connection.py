@@ -64,19 +64,19 @@ async def test_a_certificate_of_another_authority_is_not_trusted(tmp_path: Path)
         )
 
 
-async def test_tls_where_there_is_none_and_none_where_there_is_are_told(tmp_path: Path) -> None:
+async def test_a_tls_mismatch_in_either_direction_is_told(tmp_path: Path) -> None:
     with Mosquitto(tmp_path / "plain") as plain, Mosquitto(tmp_path / "tls", tls=True) as secret:
         assert "mqtts://" in str(await failure(replace(secret.config, tls=False)))
         said = str(await failure(replace(plain.config, tls=True, ca_file=secret.config.ca_file)))
         assert "TLS" in said or "closed" in said
 
 
-async def test_nothing_there_and_no_such_name_are_told() -> None:
+async def test_a_closed_port_and_an_unknown_name_are_told() -> None:
     assert "Nothing listens" in str(await failure(MqttConfig("127.0.0.1", free_port())))
     assert "no computer of that name" in str(await failure(MqttConfig("broker.invalid")))
 
 
-async def test_a_ca_file_that_is_none_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
+async def test_an_invalid_ca_file_is_a_configuration_error(tmp_path: Path) -> None:
     for path in (tmp_path / "none.pem", Path(__file__)):
         with pytest.raises(ConfigError, match=re.escape(path.name)):
             await Connection.open(MqttConfig("127.0.0.1", 1, tls=True, ca_file=path), "test")
@@ -94,7 +94,7 @@ async def test_a_ca_file_that_is_none_is_a_mistake_of_the_configuration(tmp_path
     ],
     ids=["silence", "http", "welcome", "bytes", "endless", "mqtt3"],
 )
-async def test_what_is_no_broker_is_told_in_time_and_leaves_nothing_open(
+async def test_a_server_that_is_no_broker_is_told_and_closed_in_time(
     says: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "ANSWER_S", 0.5)
@@ -108,7 +108,7 @@ async def test_what_is_no_broker_is_told_in_time_and_leaves_nothing_open(
         assert str(config.port) in str(error)
 
 
-async def test_an_open_connection_to_what_stops_answering_is_given_up(
+async def test_a_connection_to_a_silent_broker_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connection, "ANSWER_S", 0.3)
@@ -121,7 +121,7 @@ async def test_an_open_connection_to_what_stops_answering_is_given_up(
             await opened.publish("here", b"")
 
 
-async def test_what_the_brokers_rules_forbid_is_not_taken_for_delivered(tmp_path: Path) -> None:
+async def test_a_forbidden_message_does_not_count_as_delivered(tmp_path: Path) -> None:
     rules = "topic readwrite allowed/#\n"
     with Mosquitto(tmp_path / "broker", rules=rules) as mosquitto:
         speaker = await Connection.open(mosquitto.config, "speaker")

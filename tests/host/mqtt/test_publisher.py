@@ -185,7 +185,7 @@ async def test_a_broker_that_restarts_again_and_again_gets_everything_in_order(
 
 
 @pytest.mark.parametrize("says", [None, b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20])
-async def test_a_broker_that_hangs_or_speaks_garbage_holds_nothing_else_up(
+async def test_a_hanging_or_garbage_broker_delays_nothing_else(
     tmp_path: Path, says: bytes | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "ANSWER_S", 0.3)
@@ -208,7 +208,7 @@ async def test_a_wrong_password_is_told_and_tried_again(
         assert "hunter2" not in caplog.text
 
 
-async def test_what_the_brokers_rules_forbid_waits_and_is_told(tmp_path: Path) -> None:
+async def test_messages_the_broker_forbids_wait_and_are_reported(tmp_path: Path) -> None:
     rules = "topic write legcurl/north/+/status\ntopic read #\n"
     with Mosquitto(tmp_path / "broker", rules=rules) as mosquitto:
         async with gym(tmp_path, mosquitto.config) as here:
@@ -247,7 +247,7 @@ async def test_the_same_happening_again_is_announced_once(
     assert len(ear.documents("set")) == 1
 
 
-async def test_a_machine_that_is_no_longer_configured_still_sends_what_waits(
+async def test_a_removed_machine_still_sends_its_waiting_messages(
     tmp_path: Path, mosquitto: Mosquitto, ear: Ear
 ) -> None:
     with open_store(f"sqlite:///{tmp_path / 'gym.db'}", publishing=True) as store:

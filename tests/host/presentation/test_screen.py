@@ -96,7 +96,7 @@ def moments() -> list[ViewState]:
 
 
 @pytest.mark.parametrize(("width", "height"), SIZES)
-def test_the_picture_fits_the_terminal_whatever_it_shows(width: int, height: int):
+def test_the_screen_fits_any_terminal_size(width: int, height: int):
     for state, ascii_only in itertools.product(moments(), (False, True)):
         canvas = Canvas(width, height, ascii_only=ascii_only, link_age_s=7.0, warning="w" * 300)
         text = draw(state, canvas)

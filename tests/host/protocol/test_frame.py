@@ -172,7 +172,7 @@ def test_zeros_in_a_row_mean_nothing():
     assert decoder.counts.dropped == 0
 
 
-def test_a_zero_ends_whatever_noise_came_before():
+def test_a_zero_ends_any_noise_before_it():
     decoder = FrameDecoder()
     packet = wire.packet(wire.GAP, wire.gap_body(1, 2, 3))
     assert decoder.push(b"MicroPython v1.29\r\n>>> \0" + packet) == [Gap(1, 2, 3)]

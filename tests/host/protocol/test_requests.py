@@ -104,7 +104,7 @@ ANY_JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), ANY_JSON), st.booleans())
-def test_whatever_a_hello_says_it_is_read_in_bounds_or_refused(fields, ours):
+def test_any_hello_is_read_in_bounds_or_refused(fields, ours):
     if ours:
         fields.update(protocol=[1, 0], firmware="1", sensor_id="x", boot_id=1)
     try:
@@ -164,7 +164,7 @@ def test_a_calibration_is_two_wire_angles():
         b'{"protocol": [1, 0], "firmware": "1", "sensor_id": "x", "boot_id": 4294967296}',
     ],
 )
-def test_a_hello_that_is_none_is_an_error_of_the_frame(payload):
+def test_an_invalid_hello_is_a_frame_error(payload):
     with pytest.raises(FrameError):
         read_hello(answer(1, payload))
 
@@ -181,13 +181,13 @@ def test_start_and_ping_answers_have_their_lengths():
         read_ping(answer(4, bytes(15)))
 
 
-def test_json_that_is_none_is_an_error_of_the_frame():
+def test_invalid_json_is_a_frame_error():
     assert read_json(answer(5, b'{"samples": 3}')) == {"samples": 3}
     with pytest.raises(FrameError, match="no JSON"):
         read_json(answer(5, b"{"))
 
 
-def test_a_refusal_says_what_was_refused_and_why():
+def test_a_refusal_names_the_request_and_the_reason():
     assert refusal(answer(Op.SETTINGS_PUT, b"", 0)) is None
     error = refusal(answer(Op.SETTINGS_PUT, b"rate_hz: 20 to 400", 2))
     assert isinstance(error, RequestRefusedError)

@@ -145,7 +145,7 @@ def test_damaged_gzip_data_is_refused(tmp_path: Path):
         (b"\0" * 2000 + b"\n", "not text"),
     ],
 )
-def test_what_is_no_trace_is_refused_with_the_reason(tmp_path: Path, text: str | bytes, said: str):
+def test_an_invalid_trace_is_refused_with_the_reason(tmp_path: Path, text: str | bytes, said: str):
     assert said in refused(tmp_path, text)
 
 

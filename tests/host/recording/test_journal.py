@@ -30,7 +30,7 @@ from legcurl.session.sensor_session import SensorSession
 CUTS = 120
 
 
-def test_what_was_taken_comes_back(tmp_path: Path):
+def test_a_journal_returns_every_item(tmp_path: Path):
     writer = Writer(opened(tmp_path))
     half = len(FRAMES) // 2
     said = writer.take(*FRAMES[:half])
@@ -75,7 +75,7 @@ def test_each_segment_is_a_recording_that_stands_alone(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("small")
-def test_old_segments_go_and_the_next_set_is_what_it_would_have_been(tmp_path: Path):
+def test_removing_old_segments_does_not_change_the_next_set(tmp_path: Path):
     """Two sets, of which the first is let go of; then the program dies in the second."""
     angles = leg_curls(count=3) + leg_curls(count=4)
     frames = decoded(FakeSensor(angles).packets())
@@ -166,7 +166,7 @@ def test_a_segment_that_is_gone_is_asked_for_again(tmp_path: Path):
 
 
 @pytest.mark.usefixtures("small")
-def test_what_is_damaged_for_good_is_a_gap_and_no_rep(tmp_path: Path):
+def test_damaged_items_are_a_gap_and_no_rep(tmp_path: Path):
     """A sector in the middle, long after the sensor let go of these samples."""
     Writer(opened(tmp_path)).take(*FRAMES)
     segment = sorted(tmp_path.iterdir())[3]

@@ -46,7 +46,7 @@ def no_file_longer_than(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_full_disk_is_told_and_what_comes_after_it_is_kept(tmp_path: Path):
+def test_a_full_disk_is_told_and_later_items_are_kept(tmp_path: Path):
     journal = opened(tmp_path)
     writer = Writer(journal)
     third = len(FRAMES) // 3
@@ -82,7 +82,7 @@ def test_random_bytes_are_never_more_than_damage(tmp_path: Path):
         assert session.counts.samples == 0
 
 
-def test_what_was_ended_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_ended_journal_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     synced: list[str] = []
     real = os.fsync
 
@@ -99,7 +99,7 @@ def test_what_was_ended_is_on_the_disk(tmp_path: Path, monkeypatch: pytest.Monke
     assert synced[2:] == [str(folder) for folder in tmp_path.parents[:2]], "which may be new too"
 
 
-def test_what_a_session_cannot_take_is_put_aside_and_not_lost(tmp_path: Path):
+def test_items_that_break_a_session_are_put_aside(tmp_path: Path):
     journal = opened(tmp_path)
     Writer(journal).take(*FRAMES)
     journal.set_aside()
@@ -146,7 +146,7 @@ def test_little_behind_a_damaged_place_is_asked_for_again(tmp_path: Path):
         writer.take(*decoded(FakeSensor(ANGLES).packets(session.next_index or 0))[:9])
 
 
-def test_what_the_syncing_thread_meets_is_told_and_another_segment_begins(
+def test_a_sync_error_is_told_and_begins_a_new_segment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """A disk that takes a write and then cannot keep it: full, or broken."""

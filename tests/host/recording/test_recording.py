@@ -51,7 +51,7 @@ def items_of(content: bytes) -> list[Item]:
 # --- what is kept ------------------------------------------------------------------------------
 
 
-def test_what_went_in_comes_out():
+def test_a_recording_returns_every_frame():
     recording = Recording(io.BytesIO(recorded(ITEMS, HEAD)))
     assert recording.header == HEAD
     assert list(recording) == ITEMS
@@ -110,7 +110,7 @@ def test_any_header_fits_its_frame(header):
 # --- the same events ---------------------------------------------------------------------------
 
 
-def test_a_replay_says_what_was_said_live_byte_for_byte():
+def test_a_replay_prints_the_live_output_byte_for_byte():
     mid = len(ITEMS) // 2
     items = [*ITEMS[:mid], LinkNote("lost", "unplugged"), LinkNote("restored"), *ITEMS[mid - 9 :]]
     live = lines(told(items, SensorSession(HEAD.calibration)))
@@ -127,7 +127,7 @@ def test_a_restart_replays_as_it_was():
     assert lines(replay(Recording(io.BytesIO(recorded(items))))) == lines(live)
 
 
-def test_what_was_refused_and_repeated_live_is_so_again():
+def test_refused_and_repeated_frames_replay_the_same():
     items = [*ITEMS[:20], *ITEMS[25:28], *ITEMS[1:2], *ITEMS[15:]]
     assert lines(replay(Recording(io.BytesIO(recorded(items))))) == lines(told(items))
 
@@ -191,7 +191,7 @@ def test_a_recording_without_a_start_answer_is_read_from_its_first_frame():
     assert recording.damage.holes == 1
 
 
-def test_of_an_older_recording_a_hole_ends_what_can_be_read_and_is_told():
+def test_a_hole_in_an_older_recording_ends_it_and_is_told():
     """It may hold frames that were refused and came again: a jump proves nothing there."""
     recording = Recording(io.BytesIO(recorded([*ITEMS[:40], *ITEMS[44:]])))
     assert not any(isinstance(event, SamplesMissing) for event in replay(recording))
@@ -244,7 +244,7 @@ def test_no_damage_is_too_odd(data):
     assert bool(recording.damage) or frames == ITEMS[:12]
 
 
-def test_what_a_later_recorder_adds_is_passed_over():
+def test_additions_of_a_later_recorder_are_skipped():
     content = recorded(ITEMS[:3])
     content += wire.packet(0x7A, b"a record of a kind that is new")
     content += wire.packet(NOTE, b'{"note": "weather"}')
@@ -316,7 +316,7 @@ def test_an_invalid_header_is_refused(header):
 # --- writing -----------------------------------------------------------------------------------
 
 
-def test_what_was_written_is_there_before_the_file_is_closed(tmp_path):
+def test_frames_are_on_disk_before_the_file_is_closed(tmp_path):
     file = tmp_path / "set.legcurl"
     writer = RecordingWriter(file, HEAD)
     writer.write(*ITEMS[:5])
@@ -352,7 +352,7 @@ class SmallDisk(io.BytesIO):
         return len(taken)
 
 
-def test_a_full_disk_is_told_and_what_it_holds_is_readable():
+def test_a_full_disk_is_told_and_its_frames_are_readable():
     disk = SmallDisk()
     writer = RecordingWriter(disk, HEAD)
     with pytest.raises(StoreError, match="cannot be written on: No space left"):

@@ -74,7 +74,7 @@ async def sensors(*queries: str) -> AsyncIterator[list[str]]:
             await sensor.__aexit__(None, None, None)
 
 
-async def test_a_machine_that_comes_is_followed_and_one_that_goes_is_let_go(tmp_path: Path):
+async def test_an_added_machine_is_followed_and_a_removed_one_released(tmp_path: Path):
     witness = Witness()
     async with (
         sensors(SIM, SIM.replace("seed=7", "seed=8")) as (one, two),
@@ -145,7 +145,7 @@ async def test_a_change_that_is_taken_back_at_once_leaves_the_machine_going(tmp_
         assert machine.setup == setup("one", one)
 
 
-async def test_what_a_machine_became_is_written_into_its_journal(tmp_path: Path):
+async def test_a_machines_new_range_is_written_into_its_journal(tmp_path: Path):
     witness = Witness()
     async with sensors(SIM) as (one,), Gym([setup("one")], [witness], tmp_path) as gym:
         machine = gym.machines["one"]
@@ -285,7 +285,7 @@ async def test_viewers_need_not_wait_for_a_store_that_hangs(tmp_path: Path):
         ("open machine", "machine", "needs a PIN until then"),
     ],
 )
-def test_what_takes_a_start_is_refused_and_nothing_changes(started: str, now: str, said: str):
+def test_changes_that_need_a_restart_are_refused_whole(started: str, now: str, said: str):
     """An editor that empties a file before it writes it must not end a room full of sets."""
 
     def config(words: str) -> Config:

@@ -159,7 +159,7 @@ async def test_an_unstorable_set_delays_no_other(
     await stored_sets(here, 2)
 
 
-async def test_at_the_end_of_the_service_what_waits_is_stored(tmp_path: Path) -> None:
+async def test_at_the_end_waiting_sets_are_stored(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
         play_set(machine_of(here), SET)
     async with room(tmp_path) as here:
@@ -256,7 +256,7 @@ async def test_a_client_entered_after_the_last_attempt_is_the_next(
     assert here.store.expected("machine-1").client_id == ben.id
 
 
-async def test_what_is_entered_later_is_not_for_sets_of_the_past(here: Room, anna: Client) -> None:
+async def test_later_entries_do_not_change_past_sets(here: Room, anna: Client) -> None:
     """After a start the sensor's log tells of sets that were lifted before the entry."""
     machine = machine_of(here)
     await enter(here, client=anna.id)
@@ -290,7 +290,7 @@ def test_entries_of_a_machine_are_bounded() -> None:
     assert keeper.expected("machine-1").client_id == "999"
 
 
-async def test_a_set_that_is_told_again_uses_up_nothing(tmp_path: Path) -> None:
+async def test_a_repeated_set_uses_up_no_entry(tmp_path: Path) -> None:
     """After a restart, a set of the past; its lifter's entry is gone, and the next one is there.
 
     The clock is what tells an entry's set, and it may have been set back in between.
@@ -335,7 +335,7 @@ def _at(machine: Machine, t_s: float):
     return replace(machine.state, t_s=float(t_s))
 
 
-def test_a_tape_gives_what_was_put_in_and_not_forgotten() -> None:
+def test_a_sample_buffer_returns_all_kept_samples() -> None:
     tape = Tape()
     for first in range(0, 1000, 10):
         tape.add(range(first, first + 10), [float(t) for t in range(first, first + 10)])

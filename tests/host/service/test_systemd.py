@@ -130,12 +130,12 @@ def test_the_environment_is_used_up(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("period", ["", "0", "soon", "-5"])
-def test_a_period_that_is_none_is_no_watchdog(monkeypatch: pytest.MonkeyPatch, period: str):
+def test_an_invalid_period_is_no_watchdog(monkeypatch: pytest.MonkeyPatch, period: str):
     monkeypatch.setenv("WATCHDOG_USEC", period)
     assert Notifier.from_environment().watchdog_s is None
 
 
-def test_a_watchdog_for_another_process_is_not_ours(monkeypatch: pytest.MonkeyPatch):
+def test_a_watchdog_for_another_process_is_ignored(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("WATCHDOG_USEC", "20000000")
     monkeypatch.setenv("WATCHDOG_PID", "1")
     assert Notifier.from_environment().watchdog_s is None

@@ -11,12 +11,12 @@ ADVICE = (
 )
 
 
-def test_what_to_do_about_a_lost_link_is_never_cut():
+def test_the_remedy_for_a_lost_link_is_never_cut():
     assert LinkNote("lost", ADVICE).reason == ADVICE
 
 
 @pytest.mark.parametrize("word", ["plug ", "é\n", "😀 ", "x", "\x01"])
-def test_what_is_too_long_is_cut_once_and_between_words(word: str):
+def test_a_long_reason_is_cut_once_between_words(word: str):
     reason = LinkNote("lost", word * 999).reason
     assert reason.endswith("…")
     assert len(reason.encode()) <= REASON_MAX_BYTES
@@ -25,5 +25,5 @@ def test_what_is_too_long_is_cut_once_and_between_words(word: str):
         assert set(reason.removesuffix("…").split(" ")) == {word.strip()}
 
 
-def test_what_just_fits_stays():
+def test_a_reason_of_the_maximum_length_stays():
     assert LinkNote("lost", "x" * REASON_MAX_BYTES).reason == "x" * REASON_MAX_BYTES

@@ -107,7 +107,7 @@ def test_before_a_stream_is_started_nothing_is_taken():
     assert pushed(log, run(100, 125)) == [run(100, 125)]
 
 
-def test_a_later_start_does_not_move_what_is_expected():
+def test_a_later_start_does_not_move_the_expected_index():
     log = LogAssembler(40)
     log.started(100)  # the sensor begins later than asked: its gap is still to come
     assert log.expected == 40
@@ -143,7 +143,7 @@ spans = st.tuples(st.integers(0, 60), st.integers(1, 30)).map(lambda span: (span
 
 
 @given(st.lists(spans, max_size=40), st.booleans())
-def test_frames_in_any_order_come_out_as_every_index_once(listed, late):
+def test_any_order_of_frames_passes_every_index_once(listed, late):
     log = LogAssembler(0)
     passed = pushed(log, *(run(first, end, late=late) for first, end in listed))
     assert indexes(passed) == list(range(log.expected or 0))

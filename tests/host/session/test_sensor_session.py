@@ -37,7 +37,7 @@ SENSOR = SensorSeen("e66058388317812f", 77, "Leg curl 1", "pico_w", "0.1.0", 100
 # --- the samples -------------------------------------------------------------------------------
 
 
-def test_a_session_says_what_the_tracker_says_about_the_same_samples():
+def test_a_session_gives_the_trackers_events():
     tracker = SetTracker(progress_s=PROGRESS_S)
     t_us = [5_000_000 + index * PERIOD_US for index in range(len(LIFT))]
     events = tracker.push(t_us, [angle * 360 / 65536 for angle in LIFT]) + tracker.finish()
@@ -78,7 +78,7 @@ def test_a_late_last_sample_does_not_break_the_next_frame():
 # --- who the sensor is -------------------------------------------------------------------------
 
 
-def test_a_sensor_is_told_once_and_again_when_something_about_it_changed():
+def test_a_sensor_is_told_once_and_after_each_change():
     sensor = FakeSensor(LIFT)
     hello, again = sensor.hello(), sensor.hello(9, time_us=99)
     renamed = sensor.hello(10, name="Leg curl 2")
@@ -132,7 +132,7 @@ def test_the_range_that_the_sensor_holds_is_used():
     assert session.calibration.signed_rom_deg == pytest.approx(100, abs=0.1)
 
 
-def test_a_range_that_was_given_goes_before_the_sensor_s_own():
+def test_a_given_range_overrides_the_sensors_own():
     given = Calibration(10.0, 130.0)
     session = SensorSession(given)
     for frame in decoded([FakeSensor(LIFT, calibration=HELD).hello()]):
@@ -296,7 +296,7 @@ def test_a_gap_at_the_very_end_is_told_by_its_ticks():
     assert only(SamplesMissing, session.finish()) == [SamplesMissing(6.0, 0.5, 50, "overrun")]
 
 
-def test_what_was_evicted_before_the_session_began_is_not_missing():
+def test_samples_evicted_before_the_session_are_not_missing():
     sensor = FakeSensor(STILL)
     sensor.oldest = 400
     session = SensorSession()

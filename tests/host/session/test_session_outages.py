@@ -230,7 +230,7 @@ def test_a_restart_of_unknown_length_ends_the_set():
     assert len(ended) == 2
 
 
-def test_a_measured_restart_keeps_the_set_with_or_without_the_link():
+def test_a_measured_restart_keeps_the_set_after_any_loss():
     events, _ = restarted(LinkNote("lost"), MEASURED, LinkNote("restored"))
     assert len(counted(events)) == 1
 

@@ -126,7 +126,7 @@ def test_parameters_that_no_central_may_ask_for_are_refused(interval_s, timeout_
         connection_parameters(interval_s, timeout_s)
 
 
-def test_the_timeout_is_longer_than_two_intervals_whatever_the_interval() -> None:
+def test_the_timeout_is_longer_than_two_of_any_interval() -> None:
     for interval_s in (0.0075, 0.03, 1.0, 4.0):
         how = connection_parameters(interval_s, None)
         assert 2 * how.interval_s < how.timeout_s <= 32.0
@@ -213,7 +213,7 @@ async def test_the_same_seed_loses_the_same_and_another_does_not() -> None:
 
 
 @in_radio_time
-async def test_what_a_connection_loses_does_not_depend_on_how_busy_another_is() -> None:
+async def test_losses_of_a_connection_do_not_depend_on_others() -> None:
     assert await arrivals(5, busy=True) == await arrivals(5)
 
 
@@ -263,7 +263,7 @@ async def test_a_power_cut_is_noticed_by_the_other_end_alone() -> None:
 
 
 @in_radio_time
-async def test_what_was_sent_before_a_disconnection_arrives_before_it() -> None:
+async def test_packets_sent_before_a_disconnection_arrive_before_it() -> None:
     radio = VirtualRadio()
     host, sensor = await connected(radio)
     for number in range(30):

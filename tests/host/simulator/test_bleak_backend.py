@@ -50,7 +50,7 @@ async def test_a_device_that_is_not_there_is_not_found_in_time() -> None:
 
 
 @in_radio_time
-async def test_waiting_for_one_device_holds_up_no_other() -> None:
+async def test_waiting_for_one_device_delays_no_other() -> None:
     async with pair() as (_, central):
         absent = BleakClient("02:99:99:99:99:99", timeout=20.0, backend=central.client_backend)
         waiting = asyncio.create_task(absent.connect())
@@ -138,7 +138,7 @@ async def test_a_request_of_a_connection_that_is_lost_fails_then() -> None:
 
 
 @in_radio_time
-async def test_an_error_of_the_device_is_its_own() -> None:
+async def test_a_protocol_error_keeps_the_connection() -> None:
     async with pair() as (_, central), client_of(central) as client:
         with pytest.raises(BleakGATTProtocolError):
             await client.write_gatt_char(VALUE, bytes(600), response=True)

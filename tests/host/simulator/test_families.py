@@ -82,7 +82,7 @@ def check_the_speeds(made):
     assert 0.9 < median(rep.hold_s for rep in reps) < 8.0 or made.family == "any_partials"
 
 
-def test_the_raw_angle_follows_the_flexion_whatever_the_mounting():
+def test_the_raw_angle_follows_the_flexion_in_any_mounting():
     directions = set()
     for seed in (101, 102, 103, 104):
         made = the_set("steady", seed)
@@ -164,7 +164,7 @@ def test_rests_belong_to_the_set_up_to_18_seconds():
     assert max(longest) <= 18.0
 
 
-def test_what_comes_before_the_first_rep_is_told_apart():
+def test_motion_before_the_first_rep_is_marked():
     for family in ("fidget_before", "setup_dips", "from_the_top"):
         truth = the_set(family, 101).truth
         assert truth.not_reps
@@ -201,7 +201,7 @@ def test_startup_glitches_are_wild_and_soon_over():
     assert max(wild) < 3.0
 
 
-def test_a_slipped_magnet_shifts_what_follows():
+def test_a_slipped_magnet_shifts_later_angles():
     made = the_set("encoder_slip", 101)
     side = 1.0 if turned(made.flexed_deg, made.extended_deg) > 0 else -1.0
     error = [

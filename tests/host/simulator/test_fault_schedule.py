@@ -90,7 +90,7 @@ def test_a_fault_stands_from_shortly_after_the_start_to_the_end(fault: str):
         ("missed_ticks", TICKS_HELD),
     ],
 )
-def test_what_is_an_event_comes_again_and_again(fault: str, flag: int):
+def test_event_faults_repeat(fault: str, flag: int):
     flags = [bool(flags & flag) for _, _, flags in records(f"seed=4&fault={fault}")]
     times = sum(after and not before for before, after in pairwise(flags))
     assert times >= 5

@@ -39,7 +39,7 @@ async def test_it_is_found_read_and_heard_and_takes_another_central_afterwards(e
                 assert value >= heard[19]
 
 
-async def test_what_it_dies_of_is_told(tmp_path: Path) -> None:
+async def test_its_cause_of_death_is_told(tmp_path: Path) -> None:
     broken = tmp_path / "broken.py"
     broken.write_text("import bluetooth\nble = bluetooth.BLE()\nble.gatts_read(1)\n")
     async with MicropythonDevice(VirtualRadio(), broken) as device:

@@ -75,7 +75,7 @@ async def test_an_appending_buffer_adds_up_until_it_is_read() -> None:
 
 
 @in_radio_time
-async def test_what_the_firmware_writes_is_what_a_central_reads() -> None:
+async def test_a_central_reads_the_bytes_that_the_firmware_wrote() -> None:
     async with pair(mtu=23) as (firmware, central):
         client = await connected(central, firmware)
         value = bytes(range(200))  # longer than buffer and MTU
@@ -174,7 +174,7 @@ async def test_an_indication_tells_when_it_was_confirmed() -> None:
 
 
 @in_radio_time
-async def test_the_mtu_is_the_least_of_what_all_three_allow() -> None:
+async def test_the_mtu_is_the_least_of_the_three_limits() -> None:
     for of_radio, of_firmware, of_central, agreed in (
         (517, 300, 517, 300),
         (100, 300, 517, 100),

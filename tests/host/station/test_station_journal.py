@@ -88,7 +88,7 @@ async def test_a_host_after_a_kill_knows_all_and_asks_for_the_rest(tmp_path: Pat
     assert starts[1] > 0, "nothing is asked for twice"
 
 
-async def test_the_journal_has_what_the_sensors_log_has_no_longer(tmp_path: Path):
+async def test_the_journal_has_samples_that_the_sensors_log_lost(tmp_path: Path):
     """A short log, a long set: without the journal the first reps would be gone."""
     sensor = LiveSensor(FakeSensor(ANGLES))
     await follow(LoopbackRoute(sensor), tmp_path, until_s=35.0)
@@ -266,7 +266,7 @@ async def test_two_gyms_on_one_computer_share_nothing(tmp_path: Path):
     assert ended.set.completed_reps == 2
 
 
-async def test_what_breaks_the_session_is_put_aside_and_the_next_station_lives(
+async def test_items_that_break_a_session_do_not_break_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     sensor = LiveSensor(FakeSensor(ANGLES))

@@ -83,7 +83,7 @@ def test_corrections_and_what_the_coach_added_stay(store):
     assert (stored.note, stored.load_kg) == ("slow", 40.0)
 
 
-def test_what_was_broken_off_goes_on_where_it_was(store):
+def test_an_interrupted_reanalysis_resumes(store):
     for number in range(5):
         store.add_set(old_set(number))
     assert len(again(store, 2)) == 2
@@ -126,7 +126,7 @@ def test_an_unmeasurable_set_stays_unchanged_and_is_reported(store):
     assert waiting(store) == 4
 
 
-def test_what_was_incomplete_stays_so(store):
+def test_an_incomplete_set_stays_incomplete(store):
     _, result = measured()
     store.add_set(old_set(result=replace(result, incomplete=True)))
     again(store)

@@ -49,7 +49,7 @@ def test_the_second_is_told_the_process_of_the_first(url, holder):
     refused_with(f"legcurl serve, process {holder.pid} on", url)
 
 
-def test_whatever_ends_the_first_the_next_has_the_store(url, holder):
+def test_any_end_of_the_first_frees_the_store(url, holder):
     holder.send_signal(signal.SIGKILL)
     holder.wait(LIMIT_S)
     wait_until(lambda: is_free(url))  # a server has to notice the end of its client
@@ -71,7 +71,7 @@ def test_a_claim_is_let_go_of_with_its_block(url):
             pass
 
 
-def test_one_store_has_one_claim_by_whatever_name(sqlite_url, tmp_path):
+def test_one_store_has_one_lock_under_any_name(sqlite_url, tmp_path):
     (tmp_path / "other").symlink_to(tmp_path)
     alias = sqlite_url.replace(str(tmp_path), f"{tmp_path}/other")
     with claim(sqlite_url, "first"):

@@ -70,7 +70,7 @@ def test_a_truncated_database_is_refused_and_unchanged(sqlite_url):
     assert file_of(sqlite_url).read_bytes()[: len(cut)] == cut
 
 
-def test_whatever_page_is_overwritten_is_told_and_never_a_crash(sqlite_url):
+def test_any_overwritten_page_is_told_without_a_crash(sqlite_url):
     whole = filled(sqlite_url)
     found = 0
     for page in range(0, len(whole) // 4096, 3):
@@ -89,7 +89,7 @@ def database_as_it_is(url: str):
     return Store(database.engine_for(database.url_of(url)))
 
 
-def test_a_database_that_another_program_holds_is_told_as_such(sqlite_url, monkeypatch):
+def test_a_database_locked_by_another_program_is_told(sqlite_url, monkeypatch):
     monkeypatch.setattr(database, "BUSY_S", 0.1)
     with open_store(sqlite_url) as store, closing(sqlite3.connect(file_of(sqlite_url))) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -139,7 +139,7 @@ def test_a_store_is_made_on_a_full_disk_once_there_is_room(disk: SmallDisk):
         assert store.add_set(new_set()) == "set-0000"
 
 
-def test_a_read_only_disk_is_told_and_what_is_stored_stays(disk: SmallDisk):
+def test_a_read_only_disk_is_told_and_stored_sets_stay(disk: SmallDisk):
     url = f"sqlite:///{disk.folder}/legcurl.db"
     with open_store(url) as store:
         store.add_set(new_set(0))

@@ -90,7 +90,7 @@ def test_a_set_is_stored_though_its_client_is_gone(store):
     assert stored.load_kg == 40.0
 
 
-def test_storing_a_set_uses_up_what_was_entered_for_it_and_nothing_newer(store):
+def test_storing_a_set_uses_up_only_its_own_entries(store):
     store.put_machine(MACHINE)
     entered = Expected(None, 40.0, FIRST)
     newer = Expected(None, 50.0, FIRST + timedelta(seconds=1))
@@ -102,7 +102,7 @@ def test_storing_a_set_uses_up_what_was_entered_for_it_and_nothing_newer(store):
     assert store.expected(MACHINE.id) == newer
 
 
-def test_what_is_stored_is_there_after_opening_again(url):
+def test_stored_sets_survive_reopening(url):
     with open_store(url) as first:
         first.add_set(new_set())
     with open_store(url) as second:

@@ -89,7 +89,7 @@ def test_a_store_is_no_place_for_its_own_backup(sqlite_url):
             back_up(sqlite_url, store.with_name(f"{store.name}{end}"), nobody)
 
 
-def test_what_is_no_file_stays_where_it_is(sqlite_url: str, tmp_path: Path):
+def test_a_backup_never_replaces_what_is_no_file(sqlite_url: str, tmp_path: Path):
     with open_store(sqlite_url):
         pass
     pipe = tmp_path / "pipe"
@@ -322,7 +322,7 @@ def test_a_store_tells_what_is_in_it(store):
     assert found.last == (FIRST + timedelta(minutes=3)).isoformat()
 
 
-def test_what_is_deleted_is_overwritten_at_once(sqlite_url, tmp_path):
+def test_deleted_rows_are_overwritten_at_once(sqlite_url, tmp_path):
     with open_store(sqlite_url) as store:
         store.add_client("Wilhelmina Trout")
         with store.transaction() as connection:

@@ -144,7 +144,7 @@ async def test_an_invalid_query_is_refused(here: Room, query: dict[str, str]):
     assert answer.json()["error"]
 
 
-async def test_a_set_has_what_was_measured_and_what_was_said(with_set: Room):
+async def test_a_set_has_its_measures_and_corrections(with_set: Room):
     told = (await with_set.get("/api/sets/set-0000")).json()
     assert told["set"] == told["original"]
     assert told["completed_reps"] == told["set"]["completed_reps"]
@@ -257,7 +257,7 @@ async def test_an_invalid_correction_is_refused(with_set: Room, body: dict):
     assert with_set.store.get_set("set-0000").corrections == ()
 
 
-async def test_what_is_not_there_is_not_found(with_set: Room):
+async def test_an_unknown_path_is_not_found(with_set: Room):
     reads = (
         "/api/sets/gone",
         "/api/sets/gone.csv",
@@ -342,7 +342,7 @@ async def test_clients_are_listed_by_name_and_need_none(here: Room):
 
 
 @pytest.mark.parametrize("name", [7, ["Anna"], {"a": 1}, "x" * 81, "a\0b", True])
-async def test_a_name_that_is_none_is_refused(here: Room, name: object):
+async def test_an_invalid_name_is_refused(here: Room, name: object):
     assert (await here.post("/api/clients", {"name": name})).status_code == 400
     assert here.store.clients() == []
 
@@ -363,7 +363,7 @@ async def test_a_name_turns_up_on_the_machine_that_it_was_entered_on(here: Room)
     assert machine["client"] == anna
 
 
-async def test_all_is_well_until_the_store_fails(here: Room):
+async def test_health_is_ok_until_the_store_fails(here: Room):
     assert (await here.get("/healthz")).json()["ok"]
     here.service.keeper.trouble = "disk full"
     answer = await here.get("/healthz")

@@ -217,7 +217,7 @@ async def test_a_slow_page_is_told_the_loss_and_then_the_current_state() -> None
     assert states(await heard(slow)) == [("curl-1", 302)], "and goes on"
 
 
-async def test_what_waits_for_a_viewer_is_bounded() -> None:
+async def test_a_viewers_queue_is_bounded() -> None:
     told = Told()
     slow = told.viewer()
     await heard(slow)

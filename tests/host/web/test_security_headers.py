@@ -70,7 +70,7 @@ def test_the_policy_allows_no_inline_and_no_foreign_content() -> None:
     assert "frame-ancestors 'none'" in policy
 
 
-async def test_a_fault_of_ours_is_told_with_the_headers_and_without_details(
+async def test_an_internal_error_has_the_headers_and_no_details(
     here: Room, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_machine: str) -> None:
