@@ -32,7 +32,7 @@ def long_set(seed: int, link: Link) -> SimOptions:
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
-async def test_what_the_log_lost_is_a_gap_in_one_incomplete_set(seed, monkeypatch) -> None:
+async def test_samples_lost_in_the_log_are_a_gap_in_one_incomplete_set(seed, monkeypatch) -> None:
     """Over a wire, it is the same gap whoever was fast; a radio loses what is in the air too."""
     monkeypatch.setenv("LEGCURL_LOG_BYTES", SMALLEST_LOG_BYTES)
     (truth,) = World(long_set(seed, "serial")).truth().sets

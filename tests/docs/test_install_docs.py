@@ -13,12 +13,12 @@ BOARDS = all_boards()
 REDRAW = "run: .venv/bin/python tests/docs/boards_in_docs.py"
 
 
-def test_the_wiring_pictures_are_what_the_board_files_say():
+def test_the_wiring_pictures_match_the_board_files():
     for path, picture in diagrams().items():
         assert path.read_text() == picture, REDRAW
 
 
-def test_the_tables_of_pins_and_of_the_light_are_what_the_firmware_has():
+def test_the_tables_of_pins_and_light_match_the_firmware():
     text = INSTALL.read_text()
     assert with_boards(text) == text, REDRAW
 

@@ -88,7 +88,7 @@ def put_on(board: SimulatedBoard, wish: Wish = Wish(), person: Person | None = N
 
 
 @pytest.mark.parametrize("name", first_short(["pico_w", "esp32", "pico", "esp32_c3"], 2))
-def test_what_is_written_is_exactly_what_a_dry_run_lists(name: str, tmp_path: Path):
+def test_flashing_writes_exactly_the_files_of_the_dry_run(name: str, tmp_path: Path):
     board = load_board(name)
     simulated = SimulatedBoard(tmp_path, board)
     with simulated:

@@ -94,7 +94,7 @@ def test_a_dry_run_with_another_encoder_changes_the_board_file_only(capsys):
     assert differing == ["board.json"]
 
 
-def test_what_a_flash_reports_is_what_the_dry_run_listed(tmp_path: Path):
+def test_a_flash_reports_the_files_of_the_dry_run(tmp_path: Path):
     plan = json.loads(command("--dry-run", "--board", "pico", "--json").stdout)
     with SimulatedBoard(tmp_path, PICO) as board:
         done = command(board.port, "--json")

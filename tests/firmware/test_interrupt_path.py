@@ -223,13 +223,13 @@ def driver(body: str) -> Source:
 
 
 @pytest.mark.parametrize(("body", "words"), WRONG)
-def test_the_proof_finds_what_is_wrong(body: str, words: str) -> None:
+def test_the_prover_finds_each_planted_error(body: str, words: str) -> None:
     said = [finding.what for finding in findings(driver(body), "Driver", "read")]
     assert any(words in what for what in said), said
 
 
 @pytest.mark.parametrize("body", RIGHT)
-def test_the_proof_lets_pass_what_is_right(body: str) -> None:
+def test_the_prover_accepts_correct_code(body: str) -> None:
     assert not findings(driver(body), "Driver", "read")
 
 
@@ -261,7 +261,7 @@ def test_one_wrong_word_in_the_real_source_would_be_found(
     assert found or most != Interval(declared, declared)
 
 
-def test_what_is_declared_of_counts_is_what_the_driver_checks() -> None:
+def test_declared_count_limits_are_those_the_driver_checks() -> None:
     constants = Source.of(SENSOR / name for name in MODULES).constants
     fewest, most = constants["_FEWEST_COUNTS"], constants["_MOST_COUNTS"]
     assert isinstance(fewest, Interval)

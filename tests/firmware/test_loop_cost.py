@@ -18,7 +18,7 @@ def test_the_worst_turn_is_printed_and_shorter_than_the_ring(
     assert 0.9 < float(everything) < RING_S
 
 
-def test_what_is_counted_is_the_longest_of_each_part() -> None:
+def test_the_counted_cost_is_the_longest_of_each_part() -> None:
     turn = counted_costs()["turn"]
     assert turn["drain"] > turn["encode"] > turn["notify"]
     assert turn["send"] > turn["notify"]

@@ -54,7 +54,7 @@ def test_reading_resumes_at_any_index_with_the_run_that_holds_it():
         assert [entry[0] for entry in entries] == list(range(first, 100))
 
 
-def test_reading_from_now_gives_what_comes():
+def test_reading_from_now_gives_only_new_samples():
     log = filled(PICO, 60)
     cursor = Cursor()
     assert log.seek(cursor, 60) == 50  # samples 50 to 59 are in the open run
@@ -63,7 +63,7 @@ def test_reading_from_now_gives_what_comes():
     assert [entry[0] for entry in read_all(log, cursor)] == list(range(50, 60))
 
 
-def test_five_minutes_at_100_hz_fit_96_kb_whatever_the_angles():
+def test_five_minutes_at_100_hz_fit_96_kb_for_any_angles():
     # Random angles are the worst there is; a month of uptime makes index and time long.
     random = Random(3)
     log = AngleLog(PICO, 4, Counters())
@@ -279,7 +279,7 @@ def test_a_prompt_reader_gets_samples_before_their_run_is_full():
     assert [entry[0] for entry in read_all(log, cursor)] == list(range(30, 35))
 
 
-def test_prompt_readers_miss_nothing_whatever_happens():
+def test_prompt_readers_get_every_sample_once():
     # Readers that go ahead now and then, sleep, and are overtaken by the ring; the log with gaps,
     # changes of status and of the grid. Each sample comes once in order, unless its ring was full.
     random = Random(11)

@@ -82,7 +82,7 @@ def test_without_a_magnet_the_last_angle_stands():
     assert read(encoder) == (48000, 0)
 
 
-def test_no_magnet_outweighs_what_the_gain_says():
+def test_a_missing_magnet_outweighs_the_gain():
     chip = Chip()
     chip.status = 0x10  # gain at its maximum, and still nothing
     assert read(on(chip))[1] == NO_MAGNET

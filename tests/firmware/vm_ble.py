@@ -120,7 +120,7 @@ def test_a_central_that_stops_asking_is_dismissed_after_a_minute():
     assert stack.disconnected == [ALICE]
 
 
-def test_what_is_written_is_no_request_before_it_is_read_and_whole():
+def test_written_bytes_are_no_request_until_read_and_complete():
     stack, link = connected()
     for _ in range(40):
         stack.write(ALICE, b"noise")
@@ -129,7 +129,7 @@ def test_what_is_written_is_no_request_before_it_is_read_and_whole():
     assert stack.disconnected == [ALICE]
 
 
-def test_whose_requests_wait_to_be_read_is_not_silent():
+def test_a_central_with_unread_requests_is_not_idle():
     stack, link = connected()
     stack.write(ALICE, b"a request, maybe")
     later(link, 1000, 200)
@@ -206,7 +206,7 @@ def test_the_buffer_holds_the_longest_request_and_reports_a_longer_one():
     assert link.figures()["truncated"] == 1
 
 
-def test_what_one_central_left_half_written_is_not_the_next_ones():
+def test_a_half_written_request_is_not_given_to_the_next_central():
     stack, link = connected()
     stack.write(ALICE, b"half a requ")
     link.read_byte()

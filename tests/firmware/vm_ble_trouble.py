@@ -231,7 +231,7 @@ def test_a_heap_eaten_by_the_stack_restarts_an_idle_sensor():
     raise AssertionError("it went on")
 
 
-def test_a_heap_that_was_small_from_the_start_is_none():
+def test_a_small_heap_is_no_reason_to_restart():
     heap = Heap(6_000)
     stack = Stack()
     link = queueing_link(stack, heap)

@@ -98,7 +98,7 @@ def test_a_long_traceback_keeps_its_beginning_and_its_end():
     assert b"at the bottom" in text
 
 
-def test_what_looks_like_an_entry_in_a_message_is_none():
+def test_an_entry_header_inside_a_message_is_text():
     use(Flash(False))
     log = CrashLog()
     keep(log, "a\n=== firmware 9, times in a row: 7\nb")

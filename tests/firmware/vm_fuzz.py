@@ -128,7 +128,7 @@ def test_requests_without_the_key_change_nothing():
     assert sensor.counters.wrong_keys > 100
 
 
-def test_signed_nonsense_is_answered_and_changes_only_what_is_right():
+def test_signed_requests_change_only_valid_settings():
     random = Random(29)
     sensor = paired()
     sensor.run(20)

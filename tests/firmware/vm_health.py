@@ -81,7 +81,7 @@ def test_each_state_has_the_rhythm_that_is_documented():
     assert rhythm(IDENTIFY) == "##.." * 10
 
 
-def test_rhythms_differ_from_whatever_moment_one_looks():
+def test_rhythms_differ_from_any_moment():
     for one in STATES:
         for other in STATES:
             if one != other:

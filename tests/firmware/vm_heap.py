@@ -108,7 +108,7 @@ def test_a_look_at_the_magnet_allocates_nothing():
     assert encoder.magnitude is not None
 
 
-def test_an_as5048a_allocates_nothing_whatever_comes_back():
+def test_an_as5048a_allocates_nothing_for_any_reply():
     world, board = power_up(RP2, "as5048a")
     encoder = open_encoder(board)
     sampler = sampler_on(encoder)

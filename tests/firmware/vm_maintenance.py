@@ -65,7 +65,7 @@ def test_a_ctrl_c_within_the_window_stops_at_the_prompt():
             assert board.took_ms <= at_ms + 20
 
 
-def test_what_waits_already_counts_even_without_a_window():
+def test_bytes_that_wait_count_even_without_a_window():
     board = Started()
     board.port.incoming.extend(b"\r\x03")
     assert board.interrupted(-5)
@@ -103,7 +103,7 @@ def test_the_end_of_a_request_that_was_cut_off_is_hardly_a_ctrl_c():
         assert board.interrupted() == (packet[cut] == 3)
 
 
-def test_while_a_crashed_sensor_rests_a_ctrl_c_is_heard_and_a_host_is_not():
+def test_a_resting_crashed_sensor_heeds_ctrl_c_and_no_host():
     turns = []
     board = Started((1000, b"\x03"))
     assert board.interrupted(60_000, lambda: turns.append(clock.now))

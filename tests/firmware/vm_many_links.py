@@ -61,7 +61,7 @@ def test_a_boot_is_announced_on_links_that_may_have_a_listener():
     assert len(sensor.air.heard) == 0
 
 
-def test_a_link_that_takes_nothing_holds_up_no_other():
+def test_a_stuck_link_delays_no_other():
     sensor = Sensor()
     sensor.air.connect()
     start_by_air(sensor)
@@ -74,7 +74,7 @@ def test_a_link_that_takes_nothing_holds_up_no_other():
     assert check_entries(heard_by_air(sensor)) >= 2200
 
 
-def test_a_host_that_never_reads_its_port_holds_up_no_other_link():
+def test_an_unread_port_delays_no_other_link():
     sensor = Sensor()
     sensor.air.connect()
     sensor.start(0)
@@ -154,7 +154,7 @@ def test_changes_meanwhile_are_answered_busy():
     assert sensor.ask(CALIBRATION_PUT, b"null")[0] == OK
 
 
-def test_an_answer_comes_when_what_was_asked_is_in_flash_and_not_before():
+def test_an_answer_comes_only_after_the_change_is_in_flash():
     sensor = Sensor()
     sensor.flash.takes_us = ERASE_US
     sensor.port.incoming.extend(request(1, SETTINGS_PUT, b'{"rate_hz": 200}'))

@@ -35,7 +35,7 @@ def test_a_ping_comes_back_with_the_sensors_time():
     assert 700_000 <= struct.unpack("<Q", payload[8:])[0] <= 720_000
 
 
-def test_every_request_that_is_wrong_is_answered_with_what_is_wrong():
+def test_every_invalid_request_is_answered_with_the_reason():
     sensor = Sensor()
     for op, payload, expected, word in (
         (0xEE, b"", 1, b"0xee"),
@@ -56,7 +56,7 @@ def test_every_request_that_is_wrong_is_answered_with_what_is_wrong():
         assert word in message, (op, payload, message)
 
 
-def test_flash_that_refuses_is_told_as_such():
+def test_a_flash_error_is_answered_as_storage_failed():
     sensor = Sensor()
     sensor.flash.full = True
     result, message = sensor.ask(7, b'{"rate_hz": 200}')
@@ -121,7 +121,7 @@ def test_nothing_long_or_deep_is_parsed():
             assert word in message or op == 9, (text, message)
 
 
-def test_a_reboot_is_answered_and_what_was_sampled_is_sent_first():
+def test_a_reboot_is_answered_after_pending_samples_are_sent():
     sensor = Sensor()
     sensor.start(0)
     sensor.run(1090)

@@ -184,7 +184,7 @@ def test_a_little_jitter_never_moves_the_grid():
     assert [entry[1][0] for entry in bench.samples()] == [(i + 1) * PERIOD_US for i in range(800)]
 
 
-def test_a_full_ring_counts_what_it_could_not_take_and_goes_on():
+def test_a_full_ring_counts_lost_samples_and_goes_on():
     bench = Bench()
     clock.sleep((RING + 100) * PERIOD_US)  # the main loop hangs
     bench.sampler.drain()

@@ -171,14 +171,14 @@ def test_full_flash_is_an_error_and_the_old_version_stays():
     assert Settings(FlashRecord("settings")).rate_hz == 200
 
 
-def test_what_was_set_is_there_after_a_restart():
+def test_settings_survive_a_restart():
     use(Flash(False))
     finish(Settings(FlashRecord("settings")).change({"name": "Röhre 7", "frame_ms": 100}))
     settings = Settings(FlashRecord("settings"))
     assert (settings.name, settings.rate_hz, settings.frame_ms) == ("Röhre 7", 100, 100)
 
 
-def test_what_is_already_so_is_not_written_again():
+def test_an_unchanged_setting_is_not_written_again():
     flash = use(Flash(False))
     settings = Settings(FlashRecord("settings"))
     finish(settings.change({"rate_hz": 100}))

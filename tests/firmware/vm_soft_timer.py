@@ -140,7 +140,7 @@ def test_callbacks_that_found_the_ports_queue_full_are_missed_ticks_too():
         assert abs(told - true) <= WORTH_TELLING_US
 
 
-def test_what_is_late_comes_from_the_seed():
+def test_lateness_comes_from_the_seed():
     def times(seed):
         bench = Bench(ESP32, 100, seed)
         bench.run(5)

@@ -103,7 +103,7 @@ def test_a_start_for_another_boot_is_refused_with_the_true_boot_id():
     assert sensor.stream() == []
 
 
-def test_what_was_evicted_comes_as_a_gap_before_the_first_samples():
+def test_evicted_samples_are_a_gap_before_the_first_frame():
     sensor = Sensor(log_bytes=4200)
     sensor.run(60_000)
     _, payload = sensor.start(0)

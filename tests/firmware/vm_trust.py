@@ -199,7 +199,7 @@ def test_waiting_never_overflows_into_waiting_again():
         nonce_of(sensor)
 
 
-def test_a_code_that_was_heard_is_used_up():
+def test_an_overheard_code_cannot_be_used_again():
     sensor = paired()
     heard = signed(nonce_of(sensor), SETTINGS_PUT, NEW_RATE)
     assert sensor.ask_by_air(AUTHORIZED, heard)[0] == OK
@@ -335,7 +335,7 @@ def test_a_key_is_32_bytes():
     assert sensor.trust.key_id is None
 
 
-def test_a_key_record_that_is_none_means_no_key():
+def test_an_invalid_key_record_means_no_key():
     for value in (5, "", "x" * 64, "00" * 31, [1], {"key": 1}, None):
         flash = Flash(False)
         sensor = Sensor(flash=flash)

@@ -58,7 +58,7 @@ def test_a_unit_with_a_mistake_would_be_noticed(unit: Path):
     assert "WatchdogSecs" in analyze("verify", unit).stderr
 
 
-def test_the_service_may_do_little_else_than_its_work(unit: Path):
+def test_the_service_has_few_privileges(unit: Path):
     done = analyze("security", "--offline=true", "--no-pager", unit)
     found = re.search(r"Overall exposure level for legcurl.service: ([\d.]+)", done.stdout)
     assert found, done.stderr
@@ -95,7 +95,7 @@ def container_instructions() -> list[tuple[str, str]]:
     return [(line.split(None, 1)[0], line.split(None, 1)[1]) for line in lines]
 
 
-def test_the_unit_and_the_container_start_what_there_is():
+def test_the_unit_and_the_container_start_existing_commands():
     (started,) = settings()["ExecStart"]
     (command,) = [json.loads(rest) for name, rest in container_instructions() if name == "CMD"]
     for words in (shlex.split(started)[1:], command):
@@ -103,7 +103,7 @@ def test_the_unit_and_the_container_start_what_there_is():
         serve.make_parser(click.Context(serve)).parse_args(words[1:])
 
 
-def test_the_container_copies_what_is_there_and_installs_extras_that_exist():
+def test_the_container_copies_existing_files_and_extras():
     instructions = container_instructions()
     known = {"FROM", "WORKDIR", "COPY", "RUN", "LABEL", "ENV", "USER", "VOLUME", "EXPOSE"}
     known |= {"STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
@@ -170,7 +170,7 @@ def test_every_jump_of_the_udev_rule_leads_forward_to_a_label():
         assert labels[target] > at
 
 
-def test_a_name_that_stays_is_made_of_a_serial_number_that_there_is():
+def test_a_stable_port_name_needs_a_serial_number():
     for rule in rules():
         if any(key == "SYMLINK" for key, _, _ in rule):
             assert ("ATTRS{serial}", "==", "?*") in rule

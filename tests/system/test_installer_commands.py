@@ -95,7 +95,7 @@ def test_the_doctor_finds_every_fault(fault: str):
         assert found["state"] != "problem" or found["remedy"], "a problem says what to do"
 
 
-def test_the_doctor_finds_a_host_that_stalls_where_there_is_a_clock():
+def test_the_doctor_finds_a_stalling_host_if_the_sensor_has_a_clock():
     result = legcurl("doctor", "sim:?pace=4&fault=host_stall", "--seconds", "20", "--json")
     assert "stream" in bad(document(result))
 
@@ -115,12 +115,12 @@ async def test_no_healthy_sensor_has_a_problem(first: int):
 
 
 @pytest.mark.parametrize("rate", first_short(["400", "20"]))
-async def test_a_healthy_sensor_is_well_at_any_rate(rate: str):
+async def test_a_healthy_sensor_has_no_problem_at_any_rate(rate: str):
     assert problems(await examined(f"seed=3&rate={rate}")) == []
 
 
 @pytest.mark.parametrize("fault", first_short(f for f, (_, sees) in FOUND.items() if sees))
-def test_calibrate_refuses_what_would_spoil_it(fault: str):
+def test_calibrate_refuses_a_faulty_sensor(fault: str):
     result = legcurl("calibrate", f"sim:?pace=fast&seed=7&fault={fault}", "--json")
     subject = FOUND[fault][1]
     told = document(result)
@@ -149,7 +149,7 @@ def test_calibrate_walks_through_and_says_so():
     assert lines[-1].startswith("Simulated leg curl is calibrated: ")
 
 
-def test_calibrate_puts_right_what_was_mounted_the_other_way():
+def test_calibrate_corrects_a_reversed_mounting():
     told = document(legcurl("calibrate", "sim:?pace=fast&seed=7&fault=wrong_direction", "--json"))
     [about] = [found for found in told["findings"] if found["subject"] == "direction"]
     assert about["state"] == "note"
