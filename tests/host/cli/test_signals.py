@@ -32,9 +32,9 @@ if hanging == "store":
 elif hanging == "close":
     store.Store.close = lambda *_: time.sleep(1000)
 elif hanging == "loop":
-    from legcurl.web import app as web
+    from legcurl.web.chart_worker import Painter
     async def never(*_): time.sleep(1000)
-    web.Painter.__aexit__ = never
+    Painter.__aexit__ = never
 sys.exit(app.run(sys.argv[1:]))
 """
 
