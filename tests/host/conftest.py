@@ -1,4 +1,4 @@
-"""What the host's tests share: stores on SQLite and a real PostgreSQL, and Hypothesis' settings."""
+"""What the host's tests share: stores, Hypothesis' settings, and a service that is in no hurry."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from legcurl.service import health
 from legcurl.store import Store, open_store
+from legcurl.web import chart_worker
 from postgres_server import PostgresServer, postgres_server
+from timings import LIMIT_S
 
 # The same examples each time, on computers that are busy too.
 settings.register_profile(
@@ -51,3 +54,11 @@ def url(request) -> str:
 def store(url) -> Iterator[Store]:
     with open_store(url) as opened:
         yield opened
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service's own limits, which a busy computer exceeds, are those of the tests."""
+    monkeypatch.setattr(chart_worker, "DRAWN_S", LIMIT_S)
+    for name in ("PROBE_TAKES_S", "LAG_DEGRADED_S", "LAG_FAILING_S"):
+        monkeypatch.setattr(health, name, LIMIT_S)

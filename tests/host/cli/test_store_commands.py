@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from legcurl.store import Expected, SetQuery, open_store, tables
 from made_sets import FIRST, new_set
 from running import Running, run
+from timings import wait_until
 
 
 @pytest.fixture
