@@ -7,9 +7,9 @@
 Simulated sets, encoded as a sensor on a cable sends them to `legcurl serve` (a frame each 40 ms, or
 longer ones where there are many: gym.prompt_ms_for), come over links in memory at the times at
 which they would. Everything behind the link is the product: decoding, sessions, trackers, hubs, the
-journals, the keeper, the store on SQLite, the figures of /metrics, what is published to a Mosquitto
-beside it, and the page's live events, read by viewers in a process of their own. Sensors are
-switched on when they are, and send when their own frame is full: each is somewhere else in its
+journals, the set writer, the store on SQLite, the figures of /metrics, what is published to a
+Mosquitto beside it, and the page's live events, read by viewers in a process of their own. Sensors
+are switched on when they are, and send when their own frame is full: each is somewhere else in its
 frame. With `--together` all of them send at the same moment, the worst that can be. What is
 printed:
 
@@ -47,6 +47,7 @@ from typing import Any
 
 import legcurl.station.station
 from bench_station_memory import resident_kb
+from bench_web import serve_page
 from brokers import Mosquitto
 from gym_sensors import RATE_HZ, GymRoute, GymSensor, Lifter
 from legcurl.config.model import MqttConfig
@@ -59,9 +60,9 @@ from legcurl.protocol.frame import FrameDecoder
 from legcurl.service.gc_tuning import tend_garbage
 from legcurl.service.service import Service
 from legcurl.store import open_store
-from legcurl.web.app import create_app
 from legcurl.web.authentication import Access
-from legcurl.web.server import listen, serve
+from legcurl.web.live_page import LivePage
+from legcurl.web.server import listen
 
 STATIONS, SECONDS, VIEWERS = 200, 60.0, 20
 HOURS_STATIONS = 2
@@ -160,17 +161,15 @@ def routes_of(
 
 def gym_service(
     routes: dict[str, GymRoute], store: Any, journals: Path, broker: MqttConfig | None = None
-) -> tuple[Service, Ages]:
-    """The service for these sensors."""
+) -> tuple[LivePage, Ages]:
+    """The service for these sensors, and its page."""
     legcurl.station.station.route_to = lambda address: routes[str(address)]
     setups = [MachineSetup(f"m{n}", "", address) for n, address in enumerate(routes, 1)]
     publishing = None if broker is None else Publishing(broker, GymName("bench", "Bench"))
-    service = Service(setups, store, Access({}), journals, publishing=publishing)
-    ages = Ages(routes)
-    first = () if service.publisher is None else (service.publisher,)
-    followers = (*first, service.keeper, service, service.metrics, ages)
-    service.gym = Gym(setups, followers, journals)
-    return service, ages
+    service = Service(Gym(setups, journals=journals), store, publishing=publishing)
+    page, ages = LivePage(service, Access({})), Ages(routes)
+    service.gym.follow(ages)
+    return page, ages
 
 
 def frame_of(stations: int) -> int:
@@ -237,15 +236,16 @@ async def measured_gym(
         open_store(f"sqlite:///{folder}/bench.db", publishing=True) as store,
         listen("127.0.0.1", 0) as door,
     ):
-        service, ages = gym_service(routes, store, Path(folder) / "journal", mosquitto.config)
+        page, ages = gym_service(routes, store, Path(folder) / "journal", mosquitto.config)
+        service = page.service
         assert service.publisher is not None
-        task = asyncio.create_task(serve(create_app(service, hosts=["127.0.0.1"]), door))
+        task = asyncio.create_task(serve_page(page, door))
         ours, theirs = context.Pipe()
         port = door.getsockname()[1]
         others = context.Process(target=look_on, args=(port, viewers, len(routes), theirs))
         others.start()
         machines = service.gym.machines.values()
-        while service.broadcast.viewers < viewers or any(m.state.link != "up" for m in machines):
+        while page.broadcast.viewers < viewers or any(m.state.link != "up" for m in machines):
             await asyncio.sleep(0.1)
         tending = asyncio.create_task(tend_garbage(SETTLES_S / 2))  # as `serve` does, later
         await asyncio.sleep(SETTLES_S)
@@ -389,8 +389,9 @@ async def day(stations: int, hours: float) -> bool:
         open_store(f"sqlite:///{folder}/bench.db") as store,
         listen("127.0.0.1", 0) as door,
     ):
-        service, ages = gym_service(routes, store, Path(folder) / "journal")
-        task = asyncio.create_task(serve(create_app(service, hosts=["127.0.0.1"]), door))
+        page, ages = gym_service(routes, store, Path(folder) / "journal")
+        service = page.service
+        task = asyncio.create_task(serve_page(page, door))
         _, writer = await asyncio.open_connection("127.0.0.1", door.getsockname()[1])
         writer.write(b"GET /api/events?machine=m1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         while len(marks) < MARKS:
@@ -401,7 +402,7 @@ async def day(stations: int, hours: float) -> bool:
                 at = hours * len(marks) / MARKS
                 print(
                     f"  {at:5.1f} h  {marks[-1][0]} kB, {marks[-1][1]} file handles, "
-                    f"{marks[-1][2]} objects, {ages.sets} sets, {service.keeper.pending} waiting",
+                    f"{marks[-1][2]} objects, {ages.sets} sets, {service.writer.pending} waiting",
                     flush=True,
                 )
         writer.close()

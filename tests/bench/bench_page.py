@@ -27,16 +27,17 @@ from statistics import median, quantiles
 from typing import Any
 
 from browsing import browsing, until
+from legcurl.gym.gym import Gym
 from legcurl.gym.machine import MachineSetup
 from legcurl.links.sim_address import SimOptions
 from legcurl.service.service import Service
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.store import open_store
-from legcurl.web.app import create_app
 from legcurl.web.authentication import Access
-from legcurl.web.server import listen, serve
+from legcurl.web.live_page import LivePage
+from legcurl.web.server import listen
 from playwright.sync_api import Browser, CDPSession
-from stage import Samples, Stage, staged, take
+from stage import Samples, Stage, serve_page, staged, take
 
 SECONDS = 20.0
 LATENCY_GOAL_MS = 150.0  # over a serial line, its adapter included
@@ -236,9 +237,8 @@ def one_real_sensor() -> Iterator[tuple[Service, str, Callable[[Any], Any]]]:
             async with SimulatedSensor(options) as sensor:
                 with open_store(f"sqlite:///{folder}/bench.db") as store:
                     setups = [MachineSetup("machine-1", "Bench", f"serial:{sensor.port}")]
-                    service = Service(setups, store, Access({}))
-                    app = create_app(service, hosts=["127.0.0.1"])
-                    serving = asyncio.create_task(serve(app, door))
+                    service = Service(Gym(setups), store)
+                    serving = asyncio.create_task(serve_page(LivePage(service, Access({})), door))
                     found.extend([service, f"http://127.0.0.1:{door.getsockname()[1]}/"])
                     ready.set()
                     await end.wait()

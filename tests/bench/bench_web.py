@@ -54,7 +54,8 @@ from legcurl.web.app import create_app
 from legcurl.web.authentication import Access
 from legcurl.web.chart_worker import Painter
 from legcurl.web.event_stream import encode
-from legcurl.web.machine_json import MOVING, moving
+from legcurl.web.live_page import LivePage
+from legcurl.web.responses import MOVING, moving
 from legcurl.web.server import listen, serve
 
 SECONDS = 20.0
@@ -89,7 +90,7 @@ class ToldGym(Gym):
 
 
 @asynccontextmanager
-async def gym_of(machines: int) -> AsyncIterator[tuple[Service, int]]:
+async def gym_of(machines: int) -> AsyncIterator[tuple[LivePage, int]]:
     """The service with so many machines, and its port."""
     setups = [MachineSetup(f"machine-{n}", "", "sim:") for n in range(1, machines + 1)]
     with (
@@ -97,17 +98,24 @@ async def gym_of(machines: int) -> AsyncIterator[tuple[Service, int]]:
         open_store(f"sqlite:///{folder}/bench.db") as store,
         listen("127.0.0.1", 0) as door,
     ):
-        service = Service(setups, store, Access({}))
-        service.gym = ToldGym(setups, (service.keeper, service))
+        service = Service(ToldGym(setups), store)
+        page = LivePage(service, Access({}))
         prepare(service)
         await lift(service, 0.2)
-        task = asyncio.create_task(serve(create_app(service, hosts=["127.0.0.1"]), door))
+        task = asyncio.create_task(serve_page(page, door))
         try:
-            yield service, door.getsockname()[1]
+            yield page, door.getsockname()[1]
         finally:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
+
+
+async def serve_page(page: LivePage, door: socket.socket) -> None:
+    """Run the service and its page, and serve them until cancelled."""
+    app = create_app(page, hosts=["127.0.0.1"])
+    async with page.running():
+        await serve(app, door)
 
 
 def prepare(service: Service) -> None:
@@ -158,19 +166,17 @@ async def fifty_viewers(seconds: float) -> bool:
     """Print how late the viewers are; True if a goal is missed."""
     stored, trace = a_set()
     print(f"{VIEWERS} viewers, {MACHINES} machines, one more viewer never reads")
-    async with gym_of(MACHINES) as (service, port), Painter() as painter:
-        ours_ms = await _lateness_while(service, port, seconds, "")
+    async with gym_of(MACHINES) as (page, port), Painter() as painter:
+        ours_ms = await _lateness_while(page, port, seconds, "")
         beside = _again_and_again(lambda: painter.paint(stored, trace))
-        await _lateness_while(service, port, seconds, ", drawing pictures beside", beside)
+        await _lateness_while(page, port, seconds, ", drawing pictures beside", beside)
         inside = _again_and_again(lambda: asyncio.to_thread(draw, stored, trace))
-        await _lateness_while(
-            service, port, seconds, ", drawing them in a thread (baseline)", inside
-        )
+        await _lateness_while(page, port, seconds, ", drawing them in a thread (baseline)", inside)
     return ours_ms > LATE_GOAL_MS
 
 
 async def _lateness_while(
-    service: Service,
+    page: LivePage,
     port: int,
     seconds: float,
     what: str,
@@ -182,17 +188,17 @@ async def _lateness_while(
     viewers = context.Process(target=read_as_viewers, args=(port, seconds, theirs))
     viewers.start()
     theirs.close()
-    while service.broadcast.viewers < VIEWERS + 1:
+    while page.broadcast.viewers < VIEWERS + 1:
         await asyncio.sleep(0.05)
     other = None if meanwhile is None else asyncio.create_task(meanwhile)
     began_s = time.process_time()
-    await lift(service, seconds)
+    await lift(page.service, seconds)
     busy = (time.process_time() - began_s) / seconds
     lateness_ms, asleep_ms = await asyncio.to_thread(ours.recv)
     viewers.join()
     if other is not None:
         other.cancel()
-    while service.broadcast.viewers:
+    while page.broadcast.viewers:
         await asyncio.sleep(0.05)
     worst_ms = max(max(one) for one in lateness_ms)
     everyone = sorted(late for one in lateness_ms for late in one)
@@ -279,19 +285,21 @@ async def _lateness(reader: asyncio.StreamReader, seconds: float) -> list[float]
 async def sixty_machines(seconds: float) -> bool:
     """Print what a full gym costs with a few viewers; True if a goal is missed."""
     few = 3
-    async with gym_of(MACHINES) as (service, port):
+    async with gym_of(MACHINES) as (page, port):
         pages = [await _page(port) for _ in range(few)]
         readers = [asyncio.create_task(_swallow(reader)) for reader, _ in pages]
-        while service.broadcast.viewers < few:
+        while page.broadcast.viewers < few:
             await asyncio.sleep(0.05)
         began_s = time.process_time()
-        told = await lift(service, seconds)
+        told = await lift(page.service, seconds)
         busy_s = time.process_time() - began_s
         for reader in readers:
             reader.cancel()
-        naive_s = encoded_for_each(service, told, few)
-        figures = {name: moving(machine.state) for name, machine in service.gym.machines.items()}
-        whole_s = _seconds_of(lambda: encode("machine", service.snapshot("machine-1"), 1))
+        naive_s = encoded_for_each(page, told, few)
+        figures = {
+            name: moving(machine.state) for name, machine in page.service.gym.machines.items()
+        }
+        whole_s = _seconds_of(lambda: encode("machine", page.snapshot("machine-1"), 1))
         moving_s = _seconds_of(lambda: encode("moving", {"m": figures}))
         for _, writer in pages:
             writer.close()
@@ -317,13 +325,13 @@ async def _swallow(reader: asyncio.StreamReader) -> None:
         pass
 
 
-def encoded_for_each(service: Service, events: int, viewers: int) -> float:
+def encoded_for_each(page: LivePage, events: int, viewers: int) -> float:
     """Seconds to encode a whole state for each event and viewer, as a first version would."""
-    names = list(service.gym.machines)
+    names = list(page.service.gym.machines)
     began_s = time.process_time()
     for number in range(events):
         for _ in range(viewers):
-            encode("machine", service.snapshot(names[number % len(names)]), number)
+            encode("machine", page.snapshot(names[number % len(names)]), number)
     return time.process_time() - began_s
 
 

@@ -50,7 +50,7 @@ def main() -> None:
 def entered(stage: Stage) -> None:
     """Who lifts, as the coach has entered it."""
     client = stage.ask(lambda store: store.add_client("Ada"))
-    stage.service.client_names[client.id] = "Ada"
+    stage.page.client_names[client.id] = "Ada"
     stage.do(
         stage.service.expect(
             "machine-1", entered_now(Expected(), client_id=client.id, load_kg=42.5)

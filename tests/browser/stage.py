@@ -8,6 +8,7 @@ there, so that a page can be looked at in every state, and a picture is the same
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import Future
@@ -20,7 +21,7 @@ from typing import Any, TypeVar
 
 from legcurl.events import Event, SensorSeen
 from legcurl.gym.gym import Gym
-from legcurl.gym.machine import Follower, Machine, MachineSetup
+from legcurl.gym.machine import Machine, MachineSetup
 from legcurl.gym.machine_state import ViewState
 from legcurl.links.sim_address import parse_address
 from legcurl.motion import SetTracker
@@ -29,6 +30,7 @@ from legcurl.simulator.world import World
 from legcurl.store import Store, open_store
 from legcurl.web.app import create_app
 from legcurl.web.authentication import Access
+from legcurl.web.live_page import LivePage
 from legcurl.web.server import listen, serve
 from timings import LIMIT_S
 
@@ -86,16 +88,17 @@ class StagedMachine(Machine):
 class StagedGym(Gym):
     """A gym of such machines."""
 
-    def __init__(self, setups: Sequence[MachineSetup], followers: Sequence[Follower]) -> None:
+    def __init__(self, setups: Sequence[MachineSetup]) -> None:
         super().__init__(())
-        self.machines = {setup.id: StagedMachine(setup, followers) for setup in setups}
+        self.machines = {setup.id: StagedMachine(setup, ()) for setup in setups}
 
 
 class Stage:
     """The service, running in a thread of its own. Made by `staged`."""
 
-    def __init__(self, service: Service, url: str, loop: asyncio.AbstractEventLoop) -> None:
-        self.service = service
+    def __init__(self, page: LivePage, url: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.page = page
+        self.service = page.service
         self.url = url
         self._loop = loop
         self._played: dict[str, int] = {}
@@ -118,7 +121,7 @@ class Stage:
 
     def ask(self, work: Callable[[Store], _T]) -> _T:
         """Do something with the store."""
-        return self._in_loop(self.service.keeper.ask(work))
+        return self._in_loop(self.service.writer.ask(work))
 
     def do(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run something of the service in its own loop."""
@@ -131,7 +134,7 @@ class Stage:
             item = played[at]
             at += 1
             if isinstance(item, Samples):
-                for follower in (self.service.keeper, self.service):
+                for follower in (self.service.writer, self.page):
                     follower.sampled(machine, item.t_us, item.angle_deg)
                 continue
             machine.hub.tell(item)
@@ -154,17 +157,22 @@ def staged(
     setups = [MachineSetup(f"machine-{n}", name, "sim:") for n, name in enumerate(names, 1)]
     loop = asyncio.new_event_loop()
     with open_store(f"sqlite:///{folder / 'stage.db'}") as store, listen("127.0.0.1", port) as door:
-        service = Service(setups, store, access or Access({}))
-        service.gym = StagedGym(setups, (service.keeper, service))
-        app = create_app(service, hosts=["127.0.0.1"])
-        serving = loop.create_task(serve(app, door))
+        page = LivePage(Service(StagedGym(setups), store), access or Access({}))
+        serving = loop.create_task(serve_page(page, door))
         thread = threading.Thread(target=_run, args=(loop, serving), name="stage")
         thread.start()
         try:
-            yield Stage(service, f"http://127.0.0.1:{door.getsockname()[1]}/", loop)
+            yield Stage(page, f"http://127.0.0.1:{door.getsockname()[1]}/", loop)
         finally:
             loop.call_soon_threadsafe(serving.cancel)
             thread.join(LIMIT_S)
+
+
+async def serve_page(page: LivePage, door: socket.socket) -> None:
+    """Run the page and its service, and serve them until cancelled."""
+    app = create_app(page, hosts=["127.0.0.1"])
+    async with page.running():
+        await serve(app, door)
 
 
 def _run(loop: asyncio.AbstractEventLoop, serving: asyncio.Task[None]) -> None:

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from legcurl.service.service import Service
 from legcurl.web.app import create_app
+from legcurl.web.live_page import LivePage
 from legcurl.web.server import listen, serve
 from timings import LIMIT_S
 
@@ -48,16 +48,18 @@ def messages_in(text: bytes) -> list[Message]:
 
 
 @asynccontextmanager
-async def served(service: Service) -> AsyncIterator[int]:
-    """The service's port, while it is served."""
+async def served(page: LivePage) -> AsyncIterator[int]:
+    """The page's port, while it and its service run and are served."""
+    app = create_app(page, hosts=["127.0.0.1"])
     with listen("127.0.0.1", 0) as door:
-        task = asyncio.create_task(serve(create_app(service, hosts=["127.0.0.1"]), door))
-        try:
-            yield door.getsockname()[1]
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        async with page.running():
+            task = asyncio.create_task(serve(app, door))
+            try:
+                yield door.getsockname()[1]
+            finally:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
 
 
 class Page:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from legcurl.cli.shared.options import json_option, store_option
+from legcurl.cli.shared.options import json_option, store_option, store_to_read
 from legcurl.cli.shared.output import tell, write_json, write_line
 from legcurl.cli.shared.progress import progress_if_long
-from legcurl.cli.stores import store_to_read
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from legcurl.cli.logged import Logging, log_options
-from legcurl.cli.shared.options import store_option
+from legcurl.cli.shared.options import LogOptions, log_options, store_option
 from legcurl.cli.shared.output import Picture, PlainLines, can_draw, write_line
 from legcurl.cli.shared.signals import ENDS_WITHIN_S, run_until_ended
 
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
     from legcurl.service.service import Service
     from legcurl.service.systemd import Notifier
     from legcurl.store.service_lock import Claim
+    from legcurl.web.live_page import LivePage
 
 
 @click.command(short_help="Run the coach's page.")
@@ -90,10 +90,10 @@ def serve(
 
     notifier = Notifier.from_environment()
     options = Options(stations, host, port, url, names, broker, ca_file, gym, log_format, log_level)
-    with Logging.of(log_format, log_level).errors():  # until the configuration says how
+    with LogOptions.of(log_format, log_level).errors():  # until the configuration says how
         wanted = Wanted(ConfigSource(file, os.environ), options)
         config = wanted.read()
-    log = Logging(config.log.format, config.log.level)
+    log = LogOptions(config.log.format, config.log.level)
     with log.errors():
         _serve_all(wanted, config, _Around(notifier, log, quiet))
 
@@ -103,7 +103,7 @@ class _Around:
     """What is around a service: who is told how it is, and how."""
 
     notifier: Notifier
-    log: Logging
+    log: LogOptions
     quiet: bool
 
 
@@ -114,11 +114,13 @@ def _serve_all(wanted: Wanted, config: Config, around: _Around) -> None:
 
     place = config.store.url
     try:
+        from legcurl.gym.gym import Gym
         from legcurl.service.gc_tuning import tend_garbage
         from legcurl.service.service import Service
         from legcurl.store import open_store
         from legcurl.store.locations import own_store
         from legcurl.store.service_lock import claim
+        from legcurl.web.live_page import LivePage
         from legcurl.web.server import listen
     except ImportError as error:
         raise ConfigError(
@@ -132,17 +134,18 @@ def _serve_all(wanted: Wanted, config: Config, around: _Around) -> None:
         open_store(place, publishing=publishing is not None) as store,
         listen(config.web.host, config.web.port) as listener,
     ):
-        journals = journals_of(config, place)
-        service = Service(setups_of(config), store, access, journals, publishing=publishing)
-        reloader = Reloader(service, wanted, config, around.notifier)
+        gym = Gym(setups_of(config), journals=journals_of(config, place))
+        service = Service(gym, store, publishing=publishing)
+        page = LivePage(service, access)
+        reloader = Reloader(page, wanted, config, around.notifier)
         on_hang_up = reloader.ask if wanted.has_file else None
         beside = (reloader.run(), tend_garbage(), *_keeping_house(service, held, config))
-        work = _serve(service, listener, config, reloader, beside, around)
+        work = _serve(page, listener, config, reloader, beside, around)
         run_until_ended(work, ENDS_WITHIN_S, on_hang_up)
 
 
 async def _serve(
-    service: Service,
+    page: LivePage,
     listener: socket.socket,
     config: Config,
     reloader: Reloader,
@@ -150,10 +153,11 @@ async def _serve(
     around: _Around,
 ) -> None:
     from legcurl.cli.serve_config import hosts_of
-    from legcurl.cli.supervised import supervised
+    from legcurl.service.systemd import supervised
     from legcurl.web.app import create_app
     from legcurl.web.server import serve as serve_app
 
+    service, app = page.service, create_app(page, hosts=hosts_of(config))
     url = _url_of(listener)
     write_line(url)
     output: EventOutput = PlainLines()
@@ -165,8 +169,12 @@ async def _serve(
     try:
         with output, around.log.to(output):
             _warn(config)
-            async with supervised(service, around.notifier), running_beside(beside):
-                await serve_app(create_app(service, hosts=hosts_of(config)), listener)
+            async with (
+                page.running(),
+                supervised(service, around.notifier),
+                running_beside(beside),
+            ):
+                await serve_app(app, listener)
     finally:
         settle()
 
@@ -181,7 +189,7 @@ def _keeping_house(
     if held is None:
         return []
     kept = Retention(config.store.keep_traces_days, config.store.keep_sets_days)
-    return [keep_house(service.keeper.ask, held, kept)]
+    return [keep_house(service.writer.ask, held, kept)]
 
 
 def _warn(config: Config) -> None:

@@ -17,8 +17,8 @@ from legcurl.errors import ConfigError, LegCurlError
 
 if TYPE_CHECKING:
     from legcurl.config import Config
-    from legcurl.service.service import Service
     from legcurl.service.systemd import Notifier
+    from legcurl.web.live_page import LivePage
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +26,9 @@ log = logging.getLogger(__name__)
 class Reloader:
     """Has a service follow its configuration, one reading at a time."""
 
-    def __init__(
-        self, service: Service, wanted: Wanted, config: Config, notifier: Notifier
-    ) -> None:
+    def __init__(self, page: LivePage, wanted: Wanted, config: Config, notifier: Notifier) -> None:
         self.changed: Callable[[], None] = lambda: None  # called when the machines may be others
-        self._service = service
+        self._page = page
         self._wanted = wanted
         self._started = config  # what cannot change while running is as it says
         self._config = config
@@ -59,13 +57,13 @@ class Reloader:
 
     async def _reload(self) -> None:
         config = await asyncio.to_thread(self._wanted.read)  # it looks into files
-        before, service = self._config, self._service
+        before, page = self._config, self._page
         refuse_what_needs_a_start(self._started, config)
         if _secrets(config) != _secrets(before):
             hashes = await asyncio.to_thread(hashes_of, config)
-            service.access.replace(hashes, metrics_token=token_of(config))
-            service.broadcast.dismiss()
-        await service.apply(setups_of(config))
+            page.access.replace(hashes, metrics_token=token_of(config))
+            page.broadcast.dismiss()
+        await page.service.apply(setups_of(config))
         self._config = config
         self.changed()
         for warning in config.warnings:

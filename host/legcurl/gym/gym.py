@@ -53,7 +53,7 @@ class Gym:
         journals: Path | None = None,
     ) -> None:
         check_setups(setups)
-        self._followers = followers
+        self._followers = list(followers)
         self._folder = journals
         self.machines = {setup.id: self._machine(setup) for setup in setups}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -69,6 +69,12 @@ class Gym:
         await _cancelled(self._tasks.values())
         self._tasks.clear()
         await asyncio.to_thread(self._syncer.end)
+
+    def follow(self, follower: Follower) -> None:
+        """Tell `follower` of every machine from here on, also of those that come later."""
+        self._followers.append(follower)
+        for machine in self.machines.values():
+            machine.follow(follower)
 
     async def apply(self, setups: Sequence[MachineSetup]) -> None:
         """Become the gym of these machines. Whoever did not change does not notice.

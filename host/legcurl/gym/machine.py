@@ -108,7 +108,7 @@ class Machine:
         self.setup = setup
         self.hub = Hub(ViewState())
         self.station: Station | None = None
-        self._followers = followers
+        self._followers: list[Follower] = []
         self._journals = journals
         self._prompt_ms = prompt_ms  # how old samples may get before the sensor sends them
         self._set_s: float | None = None  # the start of the set that is going on
@@ -121,8 +121,13 @@ class Machine:
         self._noted: tuple[Hello, int] | None = None  # of the newest boot
         self._counts_before = StationCounts()  # of stations that are over
         for follower in followers:
-            name = f"{setup.id}: {type(follower).__name__}"
-            self.hub.listen(name, partial(follower.happened, self))
+            self.follow(follower)
+
+    def follow(self, follower: Follower) -> None:
+        """Tell `follower` of every event and sample from here on."""
+        self._followers.append(follower)
+        name = f"{self.setup.id}: {type(follower).__name__}"
+        self.hub.listen(name, partial(follower.happened, self))
 
     @property
     def state(self) -> ViewState:

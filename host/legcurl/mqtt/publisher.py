@@ -74,7 +74,7 @@ def publishing_of(config: Config) -> Publishing | None:
 
 
 class Publisher:
-    """Follows a gym and publishes; an async context manager inside the store's keeper."""
+    """Follows a gym and publishes; an async context manager inside the set writer."""
 
     def __init__(self, broker: MqttConfig, gym: GymName, store: Store, ask: Ask) -> None:
         self.unmarked: set[int] = set()

@@ -34,7 +34,7 @@ _T = TypeVar("_T")
 
 
 class Ask(Protocol):
-    """The store's thread: keeping.SetKeeper.ask."""
+    """The store's thread: set_writer.SetWriter.ask."""
 
     def __call__(self, work: Callable[[Store], _T]) -> Awaitable[_T]:
         """Have it do something with the store."""

@@ -2,7 +2,7 @@
 
 Three answers: `ok`; `degraded`, when something is wrong that a person should look at and nothing
 is being lost (a sensor is away, a broker); `failing`, when sets cannot be stored or the loop stands
-still. `/healthz` tells it, and systemd's watchdog is fed by it (cli/supervised.py).
+still. `/healthz` tells it, and systemd's watchdog is fed by it (systemd.py).
 
 The store is asked: a write transaction that changes nothing finds a disk that became read-only, a
 database that somebody holds locked and one that was deleted, and costs no write. It is asked when
@@ -29,7 +29,7 @@ from legcurl.errors import LegCurlError
 
 if TYPE_CHECKING:
     from legcurl.gym.gym import Gym
-    from legcurl.service.set_writer import SetKeeper
+    from legcurl.service.set_writer import SetWriter
     from legcurl.store import Store
 
 PROBE_EVERY_S = 3.0  # a monitor that asks ten times a second must not reach the disk
@@ -59,10 +59,10 @@ class Verdict:
 class Health:
     """Judges one service; an async context manager, whose clock ticks while it is entered."""
 
-    def __init__(self, gym: Callable[[], Gym], keeper: SetKeeper) -> None:
+    def __init__(self, gym: Gym, writer: SetWriter) -> None:
         self.store_trouble = ""  # what the last probe found
         self._gym = gym
-        self._keeper = keeper
+        self._writer = writer
         self._watched: list[tuple[Status, Trouble]] = []
         self._lags: deque[float] = deque(maxlen=LAG_KEPT)
         self._ticking: asyncio.Task[None] | None = None
@@ -94,8 +94,8 @@ class Health:
         await self._ask_store()
         failing: list[str] = []
         degraded: list[str] = []
-        if self._keeper.trouble:
-            failing.append(self._keeper.trouble)
+        if self._writer.trouble:
+            failing.append(self._writer.trouble)
         elif self.store_trouble:
             failing.append(self.store_trouble)
         waited_s = self._waited_s()
@@ -110,7 +110,7 @@ class Health:
             said = trouble()
             if said:
                 (failing if status == "failing" else degraded).append(said)
-        for name, machine in self._gym().machines.items():
+        for name, machine in self._gym.machines.items():
             if machine.state.link != "up":
                 degraded.append(f"{name}: the sensor is away.")
             if machine.journal is not None and machine.journal.trouble:
@@ -131,7 +131,7 @@ class Health:
 
     async def _probe_store(self) -> None:
         try:
-            await self._keeper.ask(probe)
+            await self._writer.ask(probe)
             self.store_trouble = ""
         except Exception as error:  # noqa: BLE001 - whatever it is, the store is not well
             self.store_trouble = str(error) if isinstance(error, LegCurlError) else repr(error)

@@ -28,8 +28,10 @@ from legcurl.events import Event, SamplesMissing, SetEnded, verdict
 from legcurl.gym.measures import MeasureSource
 
 if TYPE_CHECKING:
+    from legcurl.gym.gym import Gym
     from legcurl.gym.machine import Machine
-    from legcurl.service.service import Service
+    from legcurl.service.health import Health
+    from legcurl.service.set_writer import SetWriter
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LINK_STATES = ("connecting", "up", "lost", "ended")
@@ -52,8 +54,10 @@ class _Told:
 class Metrics:
     """Counts what the machines of a service do, and tells it; a gym's follower."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, gym: Gym, writer: SetWriter, health: Health) -> None:
+        self._gym = gym
+        self._writer = writer
+        self._health = health
         self._told: dict[str, _Told] = {}
         self._sources: list[MeasureSource] = []
         self.registry = CollectorRegistry(auto_describe=False)
@@ -117,7 +121,7 @@ class Metrics:
         return told
 
     def _of_machines(self) -> Iterator[Metric]:
-        machines = self._service.gym.machines
+        machines = self._gym.machines
         up = GaugeMetricFamily(
             "legcurl_station_up", "Whether the sensor's link is up.", labels=["machine"]
         )
@@ -177,7 +181,7 @@ class Metrics:
         sets = CounterMetricFamily(
             "legcurl_sets", "Sets that have ended, as measured.", labels=["machine", "outcome"]
         )
-        for name in self._service.gym.machines:
+        for name in self._gym.machines:
             told = self._told.get(name) or _Told()
             samples.add_metric([name], told.samples)
             for family, by_kind in (
@@ -191,31 +195,24 @@ class Metrics:
         yield from (samples, gaps, missing, reps, sets)
 
     def _of_service(self) -> Iterator[Metric]:
-        service = self._service
-        machines = service.gym.machines.values()
+        machines = self._gym.machines.values()
         up = sum(machine.state.link == "up" for machine in machines)
-        yield GaugeMetricFamily("legcurl_stations", "Machines.", value=len(service.gym.machines))
+        yield GaugeMetricFamily("legcurl_stations", "Machines.", value=len(machines))
         yield GaugeMetricFamily("legcurl_stations_up", "Machines whose link is up.", value=up)
         yield GaugeMetricFamily(
             "legcurl_sets_waiting",
             "Sets that have ended and are not in the store yet.",
-            value=service.keeper.pending,
+            value=self._writer.pending,
         )
         yield GaugeMetricFamily(
             "legcurl_store_up",
             "Whether the store took what it was last given, and answers.",
-            value=not (service.keeper.trouble or service.health.store_trouble),
-        )
-        yield GaugeMetricFamily("legcurl_viewers", "Open pages.", value=service.broadcast.viewers)
-        yield CounterMetricFamily(
-            "legcurl_viewer_messages_skipped",
-            "Messages that slow pages lost; they were given the newest state instead.",
-            value=service.broadcast.skipped,
+            value=not (self._writer.trouble or self._health.store_trouble),
         )
         yield GaugeMetricFamily(
             "legcurl_loop_lag_seconds",
             "How late the service's loop was lately, at worst.",
-            value=service.health.lag_s,
+            value=self._health.lag_s,
         )
 
 

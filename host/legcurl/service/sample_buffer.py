@@ -10,7 +10,7 @@ from legcurl.store.records import Trace
 
 
 class Tape:
-    """Samples in order of time; the oldest are let go of as their keeper says."""
+    """Samples in order of time; the oldest go when the set writer says so."""
 
     def __init__(self) -> None:
         self._t_us = array("q")

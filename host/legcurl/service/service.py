@@ -1,194 +1,128 @@
-"""Everything that runs while the service does."""
+"""What runs while `legcurl serve` does: machines, set writer, publisher, health and metrics.
+
+`Service` puts these parts together, starts and stops them in order, and changes the machines while
+it runs. Whatever shows them to people (web/live_page.py) is a `ServiceFollower`.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from legcurl.errors import StoreError
-from legcurl.events import Event, Progress, SetStarted
-from legcurl.gym.gym import Gym
-from legcurl.gym.machine import Machine, MachineSetup
+from legcurl.gym.machine import Follower
 from legcurl.service.health import Health
 from legcurl.service.metrics import Metrics
-from legcurl.service.set_writer import SetKeeper
-from legcurl.store.records import Expected, StoredSet
+from legcurl.service.set_writer import SetWriter
+from legcurl.store.records import Expected
 from legcurl.store.records import Machine as StoredMachine
-from legcurl.web.authentication import Access
-from legcurl.web.chart_worker import Painter
-from legcurl.web.event_stream import Broadcast
-from legcurl.web.live_trace import TracePacer
-from legcurl.web.machine_json import moving
-from legcurl.web.responses import machine_json
 
 if TYPE_CHECKING:
+    from legcurl.gym.gym import Gym
+    from legcurl.gym.machine import Machine, MachineSetup
     from legcurl.mqtt.publisher import Publishing
     from legcurl.store import Store
 
 log = logging.getLogger(__name__)
 
-PICTURES_KEPT = 32  # some 60 kB each
+
+class ServiceFollower(Follower, Protocol):
+    """Follows the machines and what the service does with them. Every method returns at once."""
+
+    def machines_changed(self) -> None:
+        """Machines came, went or changed their names."""
+        ...
+
+    def entry_changed(self, machine_id: str) -> None:
+        """Another client or load is entered for a machine's next set."""
+        ...
+
+    def set_stored(self, machine: Machine, set_id: str) -> None:
+        """A set of a machine is in the store; the machine may be gone."""
+        ...
 
 
 class Service:
-    """Everything that runs while the service does; an async context manager."""
+    """A gym, its store and what connects them. `gym` must not run yet."""
 
-    def __init__(
-        self,
-        setups: Sequence[MachineSetup],
-        store: Store,
-        access: Access,
-        journals: Path | None = None,
-        *,
-        publishing: Publishing | None = None,
-    ) -> None:
-        self.access = access
+    def __init__(self, gym: Gym, store: Store, *, publishing: Publishing | None = None) -> None:
+        self.gym = gym
         self.store = store
-        self.started = asyncio.Event()  # it does what it is for
-        self.keeper = SetKeeper(store, self._kept)
-        self.publisher = publishing.publisher(store, self.keeper.ask) if publishing else None
-        # The publisher first: a machine's reps are told before the set that they belong to.
-        first = (self.publisher,) if self.publisher is not None else ()
-        self.metrics = Metrics(self)
-        self.health = Health(lambda: self.gym, self.keeper)
+        self.writer = SetWriter(store, self._set_stored)
+        self.publisher = publishing.publisher(store, self.writer.ask) if publishing else None
+        self.health = Health(gym, self.writer)
+        self.metrics = Metrics(gym, self.writer, self.health)
+        self._followers: list[ServiceFollower] = []
         if self.publisher is not None:
+            gym.follow(self.publisher)  # first: a machine's reps are published before their set
             self.health.watch(self.publisher.trouble)
             self.metrics.add(self.publisher)
-        self.gym = Gym(setups, (*first, self.keeper, self, self.metrics), journals)
-        self.broadcast = Broadcast(tuple(self.gym.machines), self.snapshot, self.recent_trace)
-        self.last_sets: dict[str, str] = {}
-        self.client_names: dict[str, str] = {}  # for the machines' pictures, by id
-        self._pacers = {machine: TracePacer() for machine in self.gym.machines}
-        self._painter = Painter()
-        self._pictures: dict[object, bytes] = {}
+        gym.follow(self.writer)
+        gym.follow(self.metrics)
+
+    def follow(self, follower: ServiceFollower) -> None:
+        """Tell `follower` of everything from here on."""
+        self._followers.append(follower)
+        self.gym.follow(follower)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Everything started, and at the end stopped in the right order."""
-        self.client_names = {client.id: client.name or "" for client in self.store.clients()}
-        for machine in self.gym.machines:
-            self._expect_again(machine, self.store.expected(machine))
-        async with self.keeper, self._painter, self.health:
-            ticking = asyncio.create_task(self.broadcast.run(), name="broadcast")
-            try:
-                async with self.publisher or nullcontext(), self.gym:
-                    if self.publisher is not None:
-                        self.publisher.follow(self.gym)
-                    self.started.set()
-                    yield
-            finally:
-                ticking.cancel()
-                await asyncio.gather(ticking, return_exceptions=True)
+        """Start all parts, and stop them in the right order at the end."""
+        for machine_id in self.gym.machines:
+            self._enter_again(machine_id, self.store.expected(machine_id))
+        async with self.writer, self.health, self.publisher or nullcontext(), self.gym:
+            if self.publisher is not None:
+                self.publisher.follow(self.gym)
+            yield
 
     async def apply(self, setups: Sequence[MachineSetup]) -> None:
-        """Follow these machines from here on; those that did not change do not notice."""
-        before = {name: machine.name for name, machine in self.gym.machines.items()}
-        for setup in setups:  # their samples may come before anything else is done
-            self._pacers.setdefault(setup.id, TracePacer())
+        """Follow these machines from here on; machines that stay the same are not disturbed."""
+        before = set(self.gym.machines)
         await self.gym.apply(setups)
         machines = self.gym.machines
-        gone = [name for name in self._pacers if name not in machines]
-        for name in gone:
-            del self._pacers[name]
-            self.last_sets.pop(name, None)
-            self.keeper.let_go(name)
-        if list(before) != list(machines):
-            self.broadcast.room(tuple(machines))
-        for name, machine in machines.items():
-            if before.get(name, machine.name) != machine.name:
-                self.broadcast.changed(name)
+        gone, new = before - machines.keys(), machines.keys() - before
+        for machine_id in gone:
+            self.writer.let_go(machine_id)
+        for follower in self._followers:
+            follower.machines_changed()
         if self.publisher is not None:
-            for name in gone:
-                await self.publisher.retire(name)
+            for machine_id in gone:
+                await self.publisher.retire(machine_id)
             self.publisher.follow(self.gym)
-        for name in [name for name in machines if name not in before]:
+        for machine_id in new:
             try:
-                expected = await self.keeper.ask(partial(_expected, name))
-            except StoreError as error:  # the machine is there all the same
-                log.warning("Who lifts next on %s cannot be looked up: %s", name, error)
+                expected = await self.writer.ask(
+                    lambda store, name=machine_id: store.expected(name)
+                )
+            except StoreError as error:  # the machine runs all the same
+                log.warning("Who lifts next on %s cannot be looked up: %s", machine_id, error)
                 continue
-            self._expect_again(name, expected)
-            self.broadcast.changed(name)
+            self._enter_again(machine_id, expected)
+            self._entry_changed(machine_id)
 
-    def snapshot(self, machine: str) -> dict[str, Any]:
-        """A machine's whole state, as the page gets it."""
-        return machine_json(self, machine)
-
-    def happened(self, machine: Machine, event: Event) -> None:
-        """Tell the viewers."""
-        name = machine.setup.id
-        if isinstance(event, SetStarted):
-            self.last_sets.pop(name, None)
-        self.broadcast.moved(name, moving(machine.state))
-        if not isinstance(event, Progress):
-            self.broadcast.changed(name)
-
-    def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
-        """Tell those viewers that draw this machine's trace; keep some for those who come later."""
-        name = machine.setup.id
-        if not self.broadcast.watched(name):
-            self._pacers[name].put_aside(machine, t_us, angle_deg)
-            return
-        piece = self._pacers[name].push(machine, t_us, angle_deg)
-        if piece is not None:
-            self.broadcast.traced(name, {"machine": name, **piece})
-
-    def needs_from_s(self, machine: Machine) -> None:
-        """Viewers are shown the present: nothing."""
-
-    def recent_trace(self, machine: str) -> list[dict[str, Any]]:
-        """What a viewer who has just opened a machine's trace should see at once."""
-        pacer = self._pacers.get(machine)  # None: the machine is gone, and somebody still looks
-        return [] if pacer is None else [{"machine": machine, **piece} for piece in pacer.recent()]
-
-    async def expect(self, machine: str, expected: Expected) -> None:
-        """Remember who lifts next, here and in the store."""
-        named = StoredMachine(machine, self.gym.machines[machine].name)
+    async def expect(self, machine_id: str, expected: Expected) -> None:
+        """Enter client and load for a machine's next set, here and in the store."""
+        named = StoredMachine(machine_id, self.gym.machines[machine_id].name)
 
         def remember(store: Store) -> None:
             store.put_machine(named)
-            store.expect(machine, expected)
+            store.expect(machine_id, expected)
 
-        await self.keeper.ask(remember)
-        self.keeper.expect(machine, expected)
-        self.broadcast.changed(machine)
+        await self.writer.ask(remember)
+        self.writer.expect(machine_id, expected)
+        self._entry_changed(machine_id)
 
-    async def picture(self, stored: StoredSet) -> bytes:
-        """The picture of a set as it stands, drawn when it is first asked for."""
-        as_it_stands = (stored.id, stored.machine.name, stored.corrections)
-        known = self._pictures.get(as_it_stands)
-        if known is None:
-            trace = await self.keeper.ask(lambda store: store.trace(stored.id))
-            known = await self._painter.paint(stored, trace)
-            while len(self._pictures) >= PICTURES_KEPT:
-                self._pictures.pop(next(iter(self._pictures)))
-            self._pictures[as_it_stands] = known
-        return known
-
-    def end(self) -> None:
-        """Let everybody go who would stay for ever: the service is about to end."""
-        self.broadcast.end()
-
-    def _expect_again(self, machine: str, expected: Expected) -> None:
-        """Who was to lift next when the service ended, or the machine was taken out."""
+    def _enter_again(self, machine_id: str, expected: Expected) -> None:
+        """Take over what was entered before the service ended or the machine was taken out."""
         if expected.since is not None:
-            self.keeper.expect(machine, expected)
+            self.writer.expect(machine_id, expected)
 
-    def _kept(self, machine: Machine, set_id: str) -> None:
-        name = machine.setup.id
-        if self.gym.machines.get(name) is not machine:  # it is gone; its set is stored
-            self.broadcast.stored({"machine": name, "set_id": set_id})
-            return
-        if machine.state.stage != "during":
-            self.last_sets[name] = set_id
-        self.broadcast.stored({"machine": name, "set_id": set_id})
-        self.broadcast.changed(name)
+    def _entry_changed(self, machine_id: str) -> None:
+        for follower in self._followers:
+            follower.entry_changed(machine_id)
 
-
-def _expected(machine: str, store: Store) -> Expected:
-    return store.expected(machine)
+    def _set_stored(self, machine: Machine, set_id: str) -> None:
+        for follower in self._followers:
+            follower.set_stored(machine, set_id)

@@ -1,6 +1,6 @@
 """Keeps every set that ends in the store, however long the disk takes.
 
-A `SetKeeper` follows the machines of a gym. It holds the samples since the set that is going on
+A `SetWriter` follows the machines of a gym. It holds the samples since the set that is going on
 began (and a little before: a first rep is known only when it is over), makes a `NewSet` of what
 ends, and has one thread write them, again and again until the store takes them. What waits is
 bounded only by the sets that people can lift: one is 20 kB, and a gym of 60 machines with a dead
@@ -56,7 +56,7 @@ _T = TypeVar("_T")
 Kept = Callable[["GymMachine", str], None]
 
 
-class SetKeeper:
+class SetWriter:
     """Follows machines and keeps their sets.
 
     `kept(machine, set_id)` is told of each set that is in the store.
@@ -79,14 +79,14 @@ class SetKeeper:
         """Sets that have ended and are not in the store yet."""
         return len(self._waiting)
 
-    async def __aenter__(self) -> SetKeeper:
+    async def __aenter__(self) -> SetWriter:
         try:
             async with asyncio.timeout(STORED_WITHIN_S):
                 self._stored = await self.ask(lambda store: store.newest_spans(STORED_KNOWN))
         except (StoreError, TimeoutError) as error:
             said = str(error) or "the store does not answer."
             log.error("which sets are stored is not known: %s", said)  # noqa: TRY400 - it says why
-        self._task = asyncio.create_task(self._write(), name="set keeper")
+        self._task = asyncio.create_task(self._write(), name="set writer")
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,20 +1,31 @@
-"""What systemd is told: that the service is ready, how it is, and that it is alive (sd_notify(3)).
+"""Tells systemd that the service is ready, how it is, and that it is alive (sd_notify(3)).
 
-The protocol is one datagram a word to the socket that $NOTIFY_SOCKET names; a name that begins with
-"@" is of the abstract namespace. Without systemd there is no socket, and nothing is said.
+The protocol is one datagram a message to the socket that $NOTIFY_SOCKET names; a name that begins
+with "@" is in the abstract namespace. Without systemd there is no socket and nothing is sent.
+
+The watchdog message is sent from the event loop, three times in the period that systemd allows, as
+long as nothing hangs: see `Verdict.hung` for what a restart would help.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
 import time
-from typing import Self
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from legcurl.service.service import Service
 
 log = logging.getLogger(__name__)
 
 STATUS_MAX = 200  # characters that `systemctl status` shows in a line
+STATUS_EVERY_S = 10.0  # without a watchdog
+SIGNS_A_PERIOD = 3
 
 
 class Notifier:
@@ -81,3 +92,35 @@ class Notifier:
 def _status(text: str) -> list[str]:
     line = " ".join(text.split())[:STATUS_MAX]
     return [f"STATUS={line}"] if line else []
+
+
+@asynccontextmanager
+async def supervised(service: Service, notifier: Notifier) -> AsyncIterator[None]:
+    """Tell systemd how a running service is: ready at first, stopping at the end."""
+    task = asyncio.create_task(_tell(service, notifier), name="systemd")
+    try:
+        yield
+    finally:
+        notifier.stopping()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        notifier.close()
+
+
+async def _tell(service: Service, notifier: Notifier) -> None:
+    notifier.ready()
+    every_s = STATUS_EVERY_S
+    if notifier.watchdog_s is not None:
+        every_s = min(every_s, notifier.watchdog_s / SIGNS_A_PERIOD)
+    while True:
+        verdict = await service.health.judge()
+        machines = service.gym.machines
+        up = sum(machine.state.link == "up" for machine in machines.values())
+        text = f"{verdict.status}: {up} of {len(machines)} sensors"
+        if verdict.reasons:
+            text += f". {verdict.reasons[0]}"
+        if verdict.hung:
+            notifier.status(text)
+        else:
+            notifier.alive(text)
+        await asyncio.sleep(every_s)

@@ -24,6 +24,7 @@ from legcurl.web.requests import (
     day_of,
     machine_of,
     moment_of,
+    page_of,
     reading,
     service_of,
     session_of,
@@ -70,7 +71,7 @@ async def _session(request: Request) -> Response:
         {
             "rights": sorted(session.rights),
             "csrf": session.csrf,
-            "signed_in": service_of(request).access.needs_pin,
+            "signed_in": page_of(request).access.needs_pin,
         }
     )
 
@@ -81,7 +82,7 @@ async def _login(request: Request) -> Response:
     if not isinstance(pin, str):
         raise ApiError(400, "A PIN is a text.")
     try:
-        signed_in = await service_of(request).access.sign_in(pin)
+        signed_in = await page_of(request).access.sign_in(pin)
     except TooManyTriesError as error:
         seconds = max(1, round(error.wait_s))
         raise ApiError(
@@ -104,7 +105,7 @@ async def _login(request: Request) -> Response:
 
 
 async def _logout(request: Request) -> Response:
-    service_of(request).access.sign_out(request.cookies.get(COOKIE))
+    page_of(request).access.sign_out(request.cookies.get(COOKIE))
     answer = JSONResponse({})
     answer.delete_cookie(COOKIE, path="/")
     return answer
@@ -114,18 +115,18 @@ async def _logout(request: Request) -> Response:
 
 
 async def _events(request: Request) -> Response:
-    service = service_of(request)
+    page = page_of(request)
     machine = request.query_params.get("machine")
-    if machine is not None and machine not in service.gym.machines:
+    if machine is not None and machine not in page.service.gym.machines:
         raise ApiError(404, f"There is no machine {machine!r}.")
-    if service.broadcast.full:
+    if page.broadcast.full:
         raise ApiError(503, "Too many pages are open.", "Close some.", **{"Retry-After": "30"})
     if request.method == "HEAD":
         return Response(media_type=EVENT_STREAM)
     last = request.headers.get("last-event-id") or request.query_params.get("last_event_id") or ""
     number = int(last) if last.isascii() and last.isdecimal() and len(last) < 19 else None
     return _EventStream(
-        service.broadcast.follow(machine, number),
+        page.broadcast.follow(machine, number),
         media_type=EVENT_STREAM,
         headers={"X-Accel-Buffering": "no"},
     )
@@ -140,8 +141,8 @@ class _EventStream(StreamingResponse):
 
 
 async def _stations(request: Request) -> Response:
-    service = service_of(request)
-    return JSONResponse([service.snapshot(machine) for machine in service.gym.machines])
+    page = page_of(request)
+    return JSONResponse([page.snapshot(machine) for machine in page.service.gym.machines])
 
 
 async def _next(request: Request) -> Response:
@@ -151,13 +152,13 @@ async def _next(request: Request) -> Response:
     unknown = fields.keys() - {"client_id", "load_kg"}
     if unknown:
         raise ApiError(400, f"The next set has no field {min(unknown)!r}.")
-    await service.expect(machine, entered(service.keeper.expected(machine), **fields))
-    return JSONResponse(service.snapshot(machine))
+    await service.expect(machine, entered(service.writer.expected(machine), **fields))
+    return JSONResponse(page_of(request).snapshot(machine))
 
 
 async def _identify(request: Request) -> Response:
-    service, machine = service_of(request), machine_of(request)
-    station = service.gym.machines[machine].station
+    machine = machine_of(request)
+    station = service_of(request).gym.machines[machine].station
     if station is None:
         raise ApiError(409, "The sensor is not connected.", "Try again when it is.")
     await station.identify(IDENTIFY_S)
@@ -200,7 +201,7 @@ async def _sets(request: Request) -> Response:
         before=asked.get("before"),
         limit=int(limit[:6]),
     )
-    page = await service_of(request).keeper.ask(lambda store: store.find_sets(query))
+    page = await service_of(request).writer.ask(lambda store: store.find_sets(query))
     return JSONResponse({"sets": [row(stored) for stored in page.sets], "next": page.next})
 
 
@@ -209,7 +210,7 @@ async def _set(request: Request) -> Response:
     previous = None
     if stored.client is not None:
         query = SetQuery(client_id=stored.client.id, until=stored.started, limit=10)
-        page = await service_of(request).keeper.ask(lambda store: store.find_sets(query))
+        page = await service_of(request).writer.ask(lambda store: store.find_sets(query))
         previous = next((row(other) for other in page.sets if not other.deleted), None)
     corrections = [
         {
@@ -235,7 +236,7 @@ async def _set(request: Request) -> Response:
 
 async def _set_trace(request: Request) -> Response:
     set_id = request.path_params["id"]
-    trace = await service_of(request).keeper.ask(lambda store: store.trace(set_id))
+    trace = await service_of(request).writer.ask(lambda store: store.trace(set_id))
     if trace is None:
         raise ApiError(404, "No trace of this set was kept.")
     angles = [None if angle != angle else round(angle, 3) for angle in trace.angle_deg]
@@ -252,8 +253,7 @@ async def _set_csv(request: Request) -> Response:
 
 
 async def _set_png(request: Request) -> Response:
-    service = service_of(request)
-    picture = await service.picture(await _stored(request))
+    picture = await page_of(request).picture(await _stored(request))
     return Response(picture, media_type="image/png", headers={"Cache-Control": "no-cache"})
 
 
@@ -261,12 +261,12 @@ async def _change_set(request: Request) -> Response:
     body = await body_of(request)
     changes = {"client_id" if name == "client" else name: value for name, value in body.items()}
     set_id = (await _own_set(request)).id
-    service = service_of(request)
-    await service.keeper.ask(lambda store: store.change_set(set_id, changes))
+    page = page_of(request)
+    await page.service.writer.ask(lambda store: store.change_set(set_id, changes))
     if changes.keys() - {
         "note"
     }:  # it is kept while somebody types: no page wants it letter by letter
-        service.broadcast.corrected(set_id)
+        page.broadcast.corrected(set_id)
     return await _set(request)
 
 
@@ -276,11 +276,11 @@ async def _correct(request: Request) -> Response:
     who = session.who if session is not None else ""
     set_id = (await _own_set(request)).id
     kind, value, reason = body.get("kind"), body.get("value"), body.get("reason", "")
-    service = service_of(request)
-    await service.keeper.ask(
+    page = page_of(request)
+    await page.service.writer.ask(
         lambda store: store.correct(set_id, kind, value, who=who, reason=reason)  # type: ignore[arg-type]
     )
-    service.broadcast.corrected(set_id)
+    page.broadcast.corrected(set_id)
     return await _set(request)
 
 
@@ -288,20 +288,20 @@ async def _correct(request: Request) -> Response:
 
 
 async def _gyms(request: Request) -> Response:
-    gyms = await service_of(request).keeper.ask(lambda store: store.gyms())
+    gyms = await service_of(request).writer.ask(lambda store: store.gyms())
     return JSONResponse({"gyms": [{"id": gym.id, "name": gym.name} for gym in gyms]})
 
 
 async def _clients(request: Request) -> Response:
-    clients = await service_of(request).keeper.ask(lambda store: store.clients())
+    clients = await service_of(request).writer.ask(lambda store: store.clients())
     return JSONResponse({"clients": [client_json(client) for client in clients]})
 
 
 async def _add_client(request: Request) -> Response:
     name = (await body_of(request)).get("name")
-    service = service_of(request)
-    client = await service.keeper.ask(lambda store: store.add_client(name))
-    service.client_names[client.id] = client.name or ""
+    page = page_of(request)
+    client = await page.service.writer.ask(lambda store: store.add_client(name))
+    page.client_names[client.id] = client.name or ""
     return JSONResponse(client_json(client), status_code=201)
 
 
@@ -318,14 +318,14 @@ async def _history_csv(request: Request) -> Response:
 
 async def _client_asked(request: Request) -> tuple[Client, SetQuery]:
     client_id, asked = request.path_params["id"], request.query_params
-    client = await service_of(request).keeper.ask(lambda store: store.client(client_id))
+    client = await service_of(request).writer.ask(lambda store: store.client(client_id))
     since, until = moment_of(asked.get("from")), moment_of(asked.get("to"))
     return client, SetQuery(client_id=client_id, since=since, until=until)
 
 
 async def _stored(request: Request) -> StoredSet:
     set_id = request.path_params["id"]
-    return await service_of(request).keeper.ask(lambda store: store.get_set(set_id))
+    return await service_of(request).writer.ask(lambda store: store.get_set(set_id))
 
 
 async def _own_set(request: Request) -> StoredSet:
@@ -340,7 +340,7 @@ async def _all(request: Request, query: SetQuery) -> list[StoredSet]:
     """All sets of a query, a page at a time: others have their turn at the store in between."""
     found: list[StoredSet] = []
     while True:
-        page = await service_of(request).keeper.ask(
+        page = await service_of(request).writer.ask(
             lambda store, asked=query: store.find_sets(asked)
         )
         found += page.sets

@@ -1,18 +1,15 @@
-"""The web service: a gym, its store and the page, as one ASGI application.
+"""The page of a service as an ASGI application.
 
-`Service` holds what the endpoints use and follows the gym: moving figures and states go to the
-viewers (event_stream.py), finished sets to the store (set_writer.py). `create_app` puts the
-endpoints, the page's files and the headers that keep other sites out around it.
+`create_app` puts together the endpoints (api.py), the page's files and the headers that keep other
+sites out. The page (live_page.py) must run while requests are served.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,16 +20,11 @@ from starlette.staticfiles import StaticFiles
 
 from legcurl.errors import InputError, LegCurlError, LinkError, NoSuchRecordError, StoreError
 from legcurl.service.metrics import CONTENT_TYPE
-from legcurl.service.service import Service
 from legcurl.web import api
 from legcurl.web.chart_worker import PainterBusyError, PainterFailedError
-from legcurl.web.requests import ApiError, session_of
+from legcurl.web.live_page import LivePage
+from legcurl.web.requests import ApiError, page_of, service_of, session_of
 from legcurl.web.security_headers import Guarded
-
-if TYPE_CHECKING:
-    pass
-
-log = logging.getLogger(__name__)
 
 PAGE = Path(__file__).parent / "page"
 
@@ -47,14 +39,8 @@ class PageFiles(StaticFiles):
         return answer
 
 
-def create_app(service: Service, *, hosts: Sequence[str]) -> Starlette:
+def create_app(page: LivePage, *, hosts: Sequence[str]) -> Starlette:
     """The application. `hosts` are the names under which browsers may ask for it."""
-
-    @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with service.running():
-            yield
-
     app = Starlette(
         routes=[
             *api.routes(),
@@ -75,9 +61,8 @@ def create_app(service: Service, *, hosts: Sequence[str]) -> Starlette:
             LegCurlError: _not_meant,
             HTTPException: _http_error,
         },
-        lifespan=lifespan,
     )
-    app.state.service = service
+    app.state.page = page
     app.add_middleware(Guarded, hosts=tuple(hosts))
     return app
 
@@ -94,7 +79,7 @@ async def _openapi(_request: Request) -> Response:
 
 async def _health(request: Request) -> Response:
     """Whether all is well, for a monitor; what is not, for who may look."""
-    service: Service = request.app.state.service
+    service, broadcast = service_of(request), page_of(request).broadcast
     verdict = await service.health.judge()
     well = verdict.status != "failing"
     told: dict[str, Any] = {"ok": well, "status": verdict.status}
@@ -104,14 +89,14 @@ async def _health(request: Request) -> Response:
             "machines": {
                 name: machine.state.link for name, machine in service.gym.machines.items()
             },
-            "sets_waiting": service.keeper.pending,
-            "store": service.keeper.trouble or service.health.store_trouble or "ok",
+            "sets_waiting": service.writer.pending,
+            "store": service.writer.trouble or service.health.store_trouble or "ok",
             "journals": {
                 name: machine.journal_trouble or "ok"
                 for name, machine in service.gym.machines.items()
             },
-            "viewers": service.broadcast.viewers,
-            "skipped_messages": service.broadcast.skipped,
+            "viewers": broadcast.viewers,
+            "skipped_messages": broadcast.skipped,
         }
         if service.publisher is not None:
             told["mqtt"] = asdict(service.publisher.figures)
@@ -120,17 +105,16 @@ async def _health(request: Request) -> Response:
 
 async def _metrics(request: Request) -> Response:
     """The service's figures, for who may look and for a monitor that has the token."""
-    service: Service = request.app.state.service
     if session_of(request) is None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not service.access.may_measure(token.strip()):
+        if scheme.lower() != "bearer" or not page_of(request).access.may_measure(token.strip()):
             raise ApiError(
                 401,
                 "Figures are for who may look.",
                 "Sign in, or send the metrics token as a bearer token.",
                 **{"WWW-Authenticate": "Bearer"},
             )
-    return Response(service.metrics.text(), media_type=CONTENT_TYPE)
+    return Response(service_of(request).metrics.text(), media_type=CONTENT_TYPE)
 
 
 def _answer(status: int, error: str, remedy: str = "", headers: Any = None) -> Response:

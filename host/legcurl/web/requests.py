@@ -17,6 +17,7 @@ from legcurl.web.authentication import COOKIE, Session, same
 
 if TYPE_CHECKING:
     from legcurl.service.service import Service
+    from legcurl.web.live_page import LivePage
 
 BODY_MAX = 64 * 1024
 
@@ -36,7 +37,7 @@ class ApiError(Exception):
 
 def session_of(request: Request) -> Session | None:
     """The session of a request, or None."""
-    return service_of(request).access.who(request.cookies.get(COOKIE))
+    return page_of(request).access.who(request.cookies.get(COOKIE))
 
 
 def reading(endpoint: Endpoint) -> Endpoint:
@@ -67,9 +68,14 @@ def writing(endpoint: Endpoint, right: str = "change") -> Endpoint:
     return guarded
 
 
+def page_of(request: Request) -> LivePage:
+    """The page of this application."""
+    return request.app.state.page
+
+
 def service_of(request: Request) -> Service:
-    """The service that is asked."""
-    return request.app.state.service
+    """The service that the page shows."""
+    return page_of(request).service
 
 
 def machine_of(request: Request) -> str:

@@ -1,4 +1,9 @@
-"""Sets, clients and machines as the API gives them: JSON for the page, CSV for spreadsheets."""
+"""Sets, clients and machines as the API gives them: JSON for the page, CSV for spreadsheets.
+
+`machine_json` is the whole of a machine: it is sent to a new viewer, and when anything but the
+moving figures changes. `moving` is the short list that is sent ten times a second; the page puts
+it into the whole, in the order of MOVING.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +15,28 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from legcurl.events import plain
 from legcurl.export.csv_injection import harmless
+from legcurl.motion.results import velocity_loss
+from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
+from legcurl.presentation.wording import fault_words
 from legcurl.store.records import Client, StoredSet
-from legcurl.web.machine_json import whole
 
 if TYPE_CHECKING:
-    from legcurl.service.service import Service
+    from legcurl.gym.machine import Machine
+    from legcurl.gym.machine_state import ViewState
+    from legcurl.store.records import Expected
+
+MOVING = (
+    *("t_s", "rom", "phase", "hold_s", "rest_s", "set_s", "count", "reached", "angle_deg"),
+    "behind_s",
+)
+TARGET = {
+    "hold_s": HOLD_TARGET_S,
+    "full_rom": FULL_ROM,
+    "window_s": list(SET_WINDOW_S),
+    "rest_s": REST_SHOWN_S,
+}
 
 
 def row(stored: StoredSet) -> dict[str, Any]:
@@ -47,19 +68,67 @@ def client_json(client: Client) -> dict[str, Any]:
     return {"id": client.id, "name": client.name or ""}
 
 
-def machine_json(service: Service, machine_id: str) -> dict[str, Any]:
-    """A machine as the page gets it."""
-    machine = service.gym.machines[machine_id]
-    expected = service.keeper.expected(machine_id)
+def moving(state: ViewState) -> list[Any]:
+    """The moving figures, in the order of MOVING."""
+    return [
+        round(state.t_s, 3),
+        _rounded(state.rom_fraction, 4),
+        state.phase,
+        round(state.hold_s, 3),
+        round(state.rest_s, 1),
+        round(state.set_s, 1),
+        state.completed_reps,
+        _rounded(state.reached_fraction, 4),
+        _rounded(state.angle_deg, 2),
+        round(state.behind_s, 1),
+    ]
+
+
+def whole(state: ViewState) -> dict[str, Any]:
+    """Everything about a machine that its events tell."""
+    sensor = state.sensor
+    result = state.result
+    loss = result.velocity_loss if result is not None else velocity_loss(state.reps)
+    return dict(zip(MOVING, moving(state), strict=True)) | {
+        "link": state.link,
+        "link_reason": state.link_reason,
+        "sensor": None
+        if sensor is None
+        else {
+            "sensor_id": sensor.sensor_id,
+            "name": sensor.name,
+            "board": sensor.board,
+            "firmware": sensor.firmware,
+            "rate_hz": sensor.rate_hz,
+        },
+        "faults": list(state.faults),
+        "fault": _fault(state),
+        "stage": state.stage,
+        "doubt": None if state.doubt is None else {"evidence": state.doubt.evidence},
+        "success": None
+        if state.success is None
+        else {"failure": state.success.failure, "evidence": state.success.evidence},
+        "cue": None if state.cue is None else state.cue.kind,
+        "note": None if state.note is None else {"text": state.note.text, "tone": state.note.tone},
+        "reps": plain(state.reps),
+        "velocity_loss": _rounded(loss, 4),
+        "result": None if result is None else plain(result),
+        "target": TARGET,
+    }
+
+
+def machine_json(
+    machine: Machine, expected: Expected, *, client_name: str, set_id: str | None
+) -> dict[str, Any]:
+    """A machine as the page gets it, with what is entered for its next set and its last set."""
+    client_id = expected.client_id
     return {
-        "id": machine_id,
+        "id": machine.setup.id,
         "name": machine.name,
         **whole(machine.state),
         "journal_trouble": machine.journal_trouble,
-        "set_id": service.last_sets.get(machine_id),
-        "client": None
-        if expected.client_id is None
-        else {"id": expected.client_id, "name": service.client_names.get(expected.client_id, "")},
+        "set_id": set_id,
+        "client": None if client_id is None else {"id": client_id, "name": client_name},
         "load_kg": expected.load_kg,
     }
 
@@ -90,3 +159,15 @@ def csv_answer(name: str, rows: Iterable[Iterable[Any]]) -> Response:
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
+
+
+def _fault(state: ViewState) -> dict[str, Any] | None:
+    """The fault to show, in words, and whether the sensor is blind meanwhile."""
+    if state.shown_fault is None:
+        return None
+    what, remedy = fault_words(state.shown_fault, state.referenced_by)
+    return {"text": f"{what[0].upper()}{what[1:]}: {remedy}", "blind": state.blind}
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

@@ -45,12 +45,12 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 async def serve(app: Starlette, listener: socket.socket) -> None:
-    """Serve until cancelled; then pages are let go, and open requests have GRACEFUL_S to end."""
+    """Serve until cancelled; then close viewers' streams and give open requests GRACEFUL_S."""
     config = uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
-        lifespan="on",
+        lifespan="off",
         server_header=False,
         timeout_graceful_shutdown=GRACEFUL_S,
     )
@@ -59,7 +59,7 @@ async def serve(app: Starlette, listener: socket.socket) -> None:
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
-        app.state.service.end()
+        app.state.page.end()
         server.should_exit = True
         await task
         raise

@@ -18,7 +18,6 @@ from legcurl.service.service import Service
 from legcurl.store import Store, open_store
 from legcurl.store.replication import outbox
 from legcurl.store.replication.outbox import Announcement
-from legcurl.web.authentication import Access
 from room import StillGym
 from timings import LIMIT_S, until
 
@@ -38,10 +37,10 @@ class PublishingGym:
 
     async def until_sent(self) -> None:
         """Until nothing waits any more, neither for the disk nor for the broker."""
-        await until(lambda: self.service.keeper.pending == 0)
+        await until(lambda: self.service.writer.pending == 0)
         await self.publisher._reps.settle()
         async with asyncio.timeout(LIMIT_S):
-            while await self.service.keeper.ask(lambda store: store.within(_count)):
+            while await self.service.writer.ask(lambda store: store.within(_count)):
                 await asyncio.sleep(0.05)
 
 
@@ -52,9 +51,8 @@ async def gym(
     """A gym with machine-1, machine-2, ... and the same store each time."""
     setups = [MachineSetup(f"machine-{n}", f"Curl {n}", "sim:") for n in range(1, machines + 1)]
     with open_store(f"sqlite:///{folder / 'gym.db'}", publishing=True) as store:
-        service = Service(setups, store, Access({}), publishing=Publishing(broker, named))
+        service = Service(StillGym(setups), store, publishing=Publishing(broker, named))
         assert service.publisher is not None
-        service.gym = StillGym(setups, (service.publisher, service.keeper, service))
         async with service.running():
             await asyncio.sleep(0)  # whatever was started has begun
             yield PublishingGym(service, store, service.publisher)

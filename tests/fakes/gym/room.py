@@ -15,6 +15,7 @@ from legcurl.service.service import Service
 from legcurl.store import Store, open_store
 from legcurl.web.app import create_app
 from legcurl.web.authentication import Access
+from legcurl.web.live_page import LivePage
 
 URL = "http://127.0.0.1:8080"
 NAMES = ("Leg curl 1", "Leg curl 2")
@@ -32,6 +33,7 @@ class Room:
     """A running service, and somebody at the computer that it runs on."""
 
     service: Service
+    page: LivePage
     store: Store
     client: httpx.AsyncClient
     csrf: str = ""
@@ -71,15 +73,15 @@ async def room(
     """A room with these machines: machine-1, machine-2, ..."""
     setups = [MachineSetup(f"machine-{n}", name, "sim:") for n, name in enumerate(names, 1)]
     with open_store(f"sqlite:///{folder / 'room.db'}") as store:
-        service = Service(setups, wrap(store), access or Access({}))
-        service.gym = StillGym(setups, (service.keeper, service, service.metrics))
-        app = create_app(service, hosts=["127.0.0.1", "localhost", "::1"])
+        service = Service(StillGym(setups), wrap(store))
+        page = LivePage(service, access or Access({}))
+        app = create_app(page, hosts=["127.0.0.1", "localhost", "::1"])
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with (
-            service.running(),
+            page.running(),
             httpx.AsyncClient(transport=transport, base_url=URL) as client,
         ):
-            made = Room(service, store, client)
+            made = Room(service, page, store, client)
             if access is None:
                 await made.sign_in()
             yield made

@@ -18,6 +18,7 @@ from legcurl.simulator.runner import SimulatedSensor
 from legcurl.simulator.world import World
 from legcurl.store import SetQuery, open_store
 from legcurl.web.authentication import Access
+from legcurl.web.live_page import LivePage
 from timings import until
 
 QUICK = SimOptions(seed=11, lifter="early", sets=4, pace=20.0)
@@ -33,7 +34,7 @@ def free_port() -> int:
 async def service_of(folder: Path, *addresses: str):
     setups = [MachineSetup(f"machine-{n}", "", text) for n, text in enumerate(addresses, 1)]
     with open_store(f"sqlite:///{folder / 'gym.db'}") as store:
-        service = Service(setups, store, Access({}))
+        service = Service(Gym(setups), store)
         async with service.running():
             yield service
 
@@ -78,7 +79,7 @@ async def test_a_set_is_stored_once_though_the_service_restarts_in_mid_set(tmp_p
             machine.hub.listen(
                 "test", lambda event: told.append(event) if isinstance(event, SetEnded) else None
             )
-            await until(lambda: told and service.keeper.pending == 0)
+            await until(lambda: told and service.writer.pending == 0)
             assert told[0].set == stored.original
             ids = [one.id for one in service.store.find_sets(SetQuery()).sets]
             assert ids.count(stored.id) == 1
@@ -92,7 +93,7 @@ async def test_an_invalid_address_harms_no_other_machine(tmp_path: Path) -> None
     async with service_of(tmp_path, fast, "sim:?seed=x", "replay:nowhere.legcurl") as service:
         first, second, third = service.gym.machines.values()
         await until(lambda: first.state.sets_ended == 1)
-        await until(lambda: service.keeper.pending == 0)
+        await until(lambda: service.writer.pending == 0)
         assert second.state.link == "lost"
         assert "seed" in second.state.link_reason
         assert third.state.link == "lost"
@@ -140,12 +141,13 @@ async def test_an_unwritable_journal_stops_nothing_and_is_shown(
     setups = [MachineSetup("machine-1", "", f"tcp:127.0.0.1:{port}")]
     async with SimulatedSensor(QUICK, tcp_port=port):
         with open_store(f"sqlite:///{tmp_path / 'gym.db'}") as store:
-            service = Service(setups, store, Access({}), place)
+            service = Service(Gym(setups, journals=place), store)
+            page = LivePage(service, Access({}))
             async with service.running():
                 machine = machine_of(service)
                 await until(lambda: machine.state.completed_reps >= 2)
                 assert "gym.db.journal" in machine.journal_trouble
-                assert service.snapshot("machine-1")["journal_trouble"] == machine.journal_trouble
+                assert page.snapshot("machine-1")["journal_trouble"] == machine.journal_trouble
                 place.unlink()
                 await until(lambda: not machine.journal_trouble)
                 await until(lambda: store.find_sets(SetQuery()).sets)

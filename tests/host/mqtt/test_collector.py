@@ -209,7 +209,7 @@ async def test_erasing_in_the_gym_reaches_the_center(
     ):
         await publishing.until_sent()
         await until(lambda: center.clients(), lambda: here.figures)
-        await publishing.service.keeper.ask(
+        await publishing.service.writer.ask(
             lambda store: store.within(
                 partial(outbox.announce_forget, client_id=client.id, set_ids=["set-0001"])
             )

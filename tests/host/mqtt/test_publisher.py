@@ -64,7 +64,7 @@ async def test_a_correction_tells_the_set_again_as_the_next_revision(
 ) -> None:
     broker = replace(mosquitto.config, traces=False)
     async with gym(tmp_path, broker) as here:
-        client = await here.service.keeper.ask(lambda store: store.add_client("Ada Lovelace"))
+        client = await here.service.writer.ask(lambda store: store.add_client("Ada Lovelace"))
         play_set(here.machine(), SET)
         await ear.until(lambda: ear.documents("set"))
         set_id = ear.documents("set")[0]["set"]["id"]
@@ -74,7 +74,7 @@ async def test_a_correction_tells_the_set_again_as_the_next_revision(
             store.correct(set_id, "count", 3, who="coach", reason="Ada said so")
             store.correct(set_id, "delete", None, who="coach")
 
-        await here.service.keeper.ask(change)
+        await here.service.writer.ask(change)
         await ear.until(lambda: len(ear.documents("set")) == 4)
     told = [document["set"] for document in ear.documents("set")]
     assert [version["revision"] for version in told] == [1, 2, 3, 4]

@@ -29,7 +29,7 @@ async def here(tmp_path: Path):
     async with room(tmp_path) as made:
         for machine in made.service.gym.machines.values():
             play_set(machine, SET)
-        await until(lambda: not made.service.keeper.pending)
+        await until(lambda: not made.service.writer.pending)
         yield made
 
 
@@ -59,8 +59,8 @@ async def test_a_fault_of_a_sensor_wants_a_look(here: Room):
     assert (await judged(here)).reasons == ("machine-1: the sensor reports no_magnet.",)
 
 
-async def test_unstored_sets_fail_the_health_check_without_a_restart(here: Room):
-    here.service.keeper.trouble = "The disk is full."
+async def test_sets_that_cannot_be_stored_are_a_failure_but_no_reason_to_start_anew(here: Room):
+    here.service.writer.trouble = "The disk is full."
     verdict = await judged(here)
     assert verdict == Verdict("failing", ("The disk is full.",), hung=False)
     assert (await here.get("/healthz")).status_code == 503

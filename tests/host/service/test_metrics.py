@@ -75,8 +75,8 @@ async def test_links_and_faults_are_told_as_they_are(here: Room):
 
 
 async def test_the_store_and_the_pages_are_told(here: Room):
-    here.service.keeper.trouble = "disk full"
-    here.service.broadcast.skipped = 7
+    here.service.writer.trouble = "disk full"
+    here.page.broadcast.skipped = 7
     told = await figures(here)
     assert told["legcurl_store_up",] == 0
     assert told["legcurl_sets_waiting",] == 0

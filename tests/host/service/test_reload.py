@@ -258,14 +258,14 @@ async def test_a_returning_page_is_not_told_of_removed_machines():
 async def test_viewers_need_not_wait_for_a_store_that_hangs(tmp_path: Path):
     async with room(tmp_path) as here:
         service = here.service
-        stream = service.broadcast.follow(None, None)
+        stream = here.page.broadcast.follow(None, None)
         await hear(stream)
         hanging = asyncio.Event()
 
         async def hang(_: object) -> Any:
             await hanging.wait()
 
-        service.keeper.ask = hang  # type: ignore[method-assign]
+        service.writer.ask = hang  # type: ignore[method-assign]
         setups = [machine.setup for machine in service.gym.machines.values()]
         applying = asyncio.create_task(service.apply([*setups, setup("new")]))
         greeting = (await hear(stream))[0]
@@ -273,7 +273,7 @@ async def test_viewers_need_not_wait_for_a_store_that_hangs(tmp_path: Path):
         assert not applying.done()
         applying.cancel()
         await asyncio.gather(applying, return_exceptions=True)
-        del service.keeper.ask
+        del service.writer.ask
         await stream.aclose()  # type: ignore[attr-defined]
 
 

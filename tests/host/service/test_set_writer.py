@@ -13,7 +13,7 @@ from legcurl.events import SetEnded, SetStarted
 from legcurl.gym.machine import Boot, Machine
 from legcurl.service import set_writer
 from legcurl.service.sample_buffer import Tape
-from legcurl.service.set_writer import FIRST_REP_S, SetKeeper
+from legcurl.service.set_writer import FIRST_REP_S, SetWriter
 from legcurl.store import Client, Expected, SetQuery, Store, StoredSet
 from legcurl.store.records import NewSet, entered
 from played import SENSOR, boot_of, play, play_set, play_until, take
@@ -43,7 +43,7 @@ def machine_of(here: Room, number: int = 1) -> Machine:
 
 async def stored_sets(here: Room, count: int = 1) -> tuple[StoredSet, ...]:
     """All sets, oldest first, once nothing waits any more."""
-    await until(lambda: here.service.keeper.pending == 0)
+    await until(lambda: here.service.writer.pending == 0)
     found = here.store.find_sets(SetQuery()).sets
     assert len(found) == count
     return tuple(reversed(found))
@@ -132,7 +132,7 @@ async def test_a_full_disk_loses_no_set_and_says_so(
     play_set(machine_of(here), SET)
     play_set(machine_of(here, 2), "sim:?seed=6&pace=fast")
     await until(lambda: disk.tries > 5)
-    assert here.service.keeper.pending == 2
+    assert here.service.writer.pending == 2
     health = await here.get("/healthz")
     assert health.status_code == 503
     assert health.json()["sets_waiting"] == 2
@@ -150,10 +150,10 @@ async def test_an_unstorable_set_delays_no_other(
     disk.full = True
     play_set(machine_of(here), SET)
     await until(lambda: disk.tries > 0)
-    disk.poison = here.service.keeper._waiting[0][1].id
+    disk.poison = here.service.writer._waiting[0][1].id
     disk.full = False
     play_set(machine_of(here, 2), "sim:?seed=6&pace=fast")
-    await until(lambda: here.service.keeper.pending == 1)
+    await until(lambda: here.service.writer.pending == 1)
     assert len(here.store.find_sets(SetQuery()).sets) == 1
     disk.poison = None
     await stored_sets(here, 2)
@@ -180,10 +180,10 @@ async def test_viewers_are_told_when_a_set_is_stored(here: Room) -> None:
     machine = machine_of(here)
     play_set(machine, SET)
     (stored,) = await stored_sets(here)
-    assert here.service.snapshot("machine-1")["set_id"] == stored.id
+    assert here.page.snapshot("machine-1")["set_id"] == stored.id
     played = play(machine, TWO_SETS)
     play_until(played, lambda event: isinstance(event, SetStarted))
-    assert here.service.snapshot("machine-1")["set_id"] is None, "the next has begun"
+    assert here.page.snapshot("machine-1")["set_id"] is None, "the next has begun"
 
 
 # Whose set it is
@@ -217,7 +217,7 @@ async def test_an_entry_is_used_up_by_a_set_here_and_in_the_store(here: Room, an
     await enter(here, client=anna.id, load_kg=42.5)
     played = play(machine_of(here), TWO_SETS)
     play_until(played, lambda event: isinstance(event, SetEnded))
-    assert here.service.keeper.expected("machine-1") == Expected()
+    assert here.service.writer.expected("machine-1") == Expected()
     list(played)
     first, second = await stored_sets(here, 2)
     assert first.client == anna
@@ -250,7 +250,7 @@ async def test_a_client_entered_after_the_last_attempt_is_the_next(
     (stored,) = await stored_sets(here)
     assert stored.client == anna
     assert stored.load_kg == 40
-    left = here.service.keeper.expected("machine-1")
+    left = here.service.writer.expected("machine-1")
     assert left.client_id == ben.id
     assert left.load_kg is None, "the load was only taken over from Anna's entry"
     assert here.store.expected("machine-1").client_id == ben.id
@@ -267,7 +267,7 @@ async def test_later_entries_do_not_change_past_sets(here: Room, anna: Client) -
     list(played)
     (stored,) = await stored_sets(here)
     assert stored.client is None
-    assert here.service.keeper.expected("machine-1").client_id == anna.id
+    assert here.service.writer.expected("machine-1").client_id == anna.id
 
 
 async def test_an_entry_survives_a_restart(tmp_path: Path) -> None:
@@ -282,12 +282,12 @@ async def test_an_entry_survives_a_restart(tmp_path: Path) -> None:
         assert stored.client == anna
 
 
-def test_entries_of_a_machine_are_bounded() -> None:
+def test_somebody_who_cannot_decide_costs_no_memory() -> None:
     keeper = SetKeeper(None, lambda _machine, _set_id: None)  # type: ignore[arg-type]
     for number in range(1000):
-        keeper.expect("machine-1", entered(Expected(), client_id=str(number)))
-    assert len(keeper._entries["machine-1"]) == set_writer.ENTRIES_MAX
-    assert keeper.expected("machine-1").client_id == "999"
+        writer.expect("machine-1", entered(Expected(), client_id=str(number)))
+    assert len(writer._entries["machine-1"]) == set_writer.ENTRIES_MAX
+    assert writer.expected("machine-1").client_id == "999"
 
 
 async def test_a_repeated_set_uses_up_no_entry(tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ async def test_a_repeated_set_uses_up_no_entry(tmp_path: Path) -> None:
         await enter(here, client=ben.id)
         assert play_set(machine_of(here), SET) == ended
         assert await stored_sets(here) == (stored,)
-        assert here.service.keeper.expected("machine-1").client_id == ben.id
+        assert here.service.writer.expected("machine-1").client_id == ben.id
         assert here.store.expected("machine-1").client_id == ben.id
 
 
@@ -311,14 +311,14 @@ async def test_a_repeated_set_uses_up_no_entry(tmp_path: Path) -> None:
 
 
 def test_the_tape_of_an_idle_machine_is_bounded(here_machine: Machine) -> None:
-    keeper = SetKeeper(None, lambda _machine, _set_id: None)  # type: ignore[arg-type]
+    writer = SetWriter(None, lambda _machine, _set_id: None)  # type: ignore[arg-type]
     rate = 100
     longest = 0
     for second in range(3600):
         here_machine.hub.state = _at(here_machine, second)
         times = range(second * 1_000_000, (second + 1) * 1_000_000, 1_000_000 // rate)
-        keeper.sampled(here_machine, times, [0.0] * rate)
-        longest = max(longest, len(keeper._tapes["machine-1"]._t_us))
+        writer.sampled(here_machine, times, [0.0] * rate)
+        longest = max(longest, len(writer._tapes["machine-1"]._t_us))
     assert longest <= 2 * (FIRST_REP_S + 2) * rate
 
 
@@ -359,11 +359,11 @@ async def test_a_set_waits_for_room_on_a_disk_that_is_really_full(tmp_path: Path
         async with room(disk.folder) as here:
             disk.fill()
             play_set(machine_of(here), SET)
-            await until(lambda: here.service.keeper.trouble != "")
-            assert "full" in here.service.keeper.trouble
-            assert here.service.keeper.pending == 1
+            await until(lambda: here.service.writer.trouble != "")
+            assert "full" in here.service.writer.trouble
+            assert here.service.writer.pending == 1
             assert (await here.get("/healthz")).status_code == 503
             disk.clear()
             (stored,) = await stored_sets(here)
-            assert here.service.keeper.trouble == ""
+            assert here.service.writer.trouble == ""
             assert here.store.trace(stored.id) is not None

@@ -76,7 +76,7 @@ async def test_an_invalid_next_client_is_refused_and_changes_nothing(here: Room,
     )
     assert answer.status_code == 400, answer.text
     assert answer.json()["error"]
-    assert here.service.keeper.expected("machine-1") == Expected()
+    assert here.service.writer.expected("machine-1") == Expected()
     assert here.store.expected("machine-1") == Expected()
 
 
@@ -365,7 +365,7 @@ async def test_a_name_turns_up_on_the_machine_that_it_was_entered_on(here: Room)
 
 async def test_health_is_ok_until_the_store_fails(here: Room):
     assert (await here.get("/healthz")).json()["ok"]
-    here.service.keeper.trouble = "disk full"
+    here.service.writer.trouble = "disk full"
     answer = await here.get("/healthz")
     assert answer.status_code == 503
     assert answer.json()["store"] == "disk full"

@@ -15,6 +15,7 @@ from legcurl.store import open_store
 from legcurl.web import event_stream, server
 from legcurl.web.authentication import Access
 from legcurl.web.event_stream import QUEUE, Broadcast
+from legcurl.web.live_page import LivePage
 from legcurl.web.machine_json import MOVING
 from room import NAMES, StillGym, room
 from served import Message, Page, messages_in, served
@@ -239,48 +240,46 @@ async def test_a_closed_page_is_forgotten() -> None:
 
 
 @pytest.fixture
-async def service(tmp_path: Path):
+async def live(tmp_path: Path):
     from legcurl.gym.machine import MachineSetup
 
     setups = [MachineSetup(f"machine-{n}", name, "sim:") for n, name in enumerate(NAMES, 1)]
     with open_store(f"sqlite:///{tmp_path / 'live.db'}") as store:
-        made = Service(setups, store, Access({}))
-        made.gym = StillGym(setups, (made.keeper, made))
-        yield made
+        yield LivePage(Service(StillGym(setups), store), Access({}))
 
 
-def tell(service: Service, *events: Any, machine: str = "machine-1") -> None:
+def tell(live: LivePage, *events: Any, machine: str = "machine-1") -> None:
     for event in events:
-        service.gym.machines[machine].hub.tell(event)
+        live.service.gym.machines[machine].hub.tell(event)
 
 
 SEEN = SensorSeen("0123", 7, "Leg curl 9", "pico_w", "0.1.0", 100.0)
 
 
-async def test_a_page_sees_what_happens_on_a_machine(service: Service) -> None:
-    async with served(service) as port, Page(port) as page:
+async def test_a_page_sees_what_happens_on_a_machine(live: LivePage) -> None:
+    async with served(live) as port, Page(port) as page:
         assert page.status == 200
         await page.until("machine")
-        tell(service, SEEN)
+        tell(live, SEEN)
         message = await page.until("machine")
         while message.payload["sensor"] is None:
             message = await page.until("machine")
         assert message.payload["link"] == "up"
-        tell(service, Progress(2.0, 100.0, 0.5, "concentric", 0, 0.0, 0.0))
+        tell(live, Progress(2.0, 100.0, 0.5, "concentric", 0, 0.0, 0.0))
         figures = (await page.until("moving")).payload["m"]["machine-1"]
         assert figures[:3] == [2.0, 0.5, "concentric"]
-        tell(service, LinkChanged("lost", "unplugged"))
+        tell(live, LinkChanged("lost", "unplugged"))
         assert (await page.until("machine")).payload["link_reason"] == "unplugged"
 
 
-async def test_a_page_that_reloads_goes_on_and_one_with_nonsense_begins(service: Service) -> None:
-    async with served(service) as port:
+async def test_a_page_that_reloads_goes_on_and_one_with_nonsense_begins(live: LivePage) -> None:
+    async with served(live) as port:
         async with Page(port) as page:
-            tell(service, SEEN)
+            tell(live, SEEN)
             last = None
             while last is None or last.payload["sensor"] is None:
                 last = await page.until("machine")
-        tell(service, PhaseChanged(3.0, "hold"))
+        tell(live, PhaseChanged(3.0, "hold"))
         async with Page(port, last_id=last.id) as page:
             assert (await page.next()).event == "hello"
             message = await page.next()
@@ -293,8 +292,8 @@ async def test_a_page_that_reloads_goes_on_and_one_with_nonsense_begins(service:
                 assert machines == ["machine-1", "machine-2"]
 
 
-async def test_a_page_that_does_not_read_delays_no_other_and_is_told(service: Service) -> None:
-    async with served(service) as port, Page(port, buffer=4096) as slow, Page(port) as quick:
+async def test_a_page_that_does_not_read_delays_nobody_and_is_told(service: Service) -> None:
+    async with served(live) as port, Page(port, buffer=4096) as slow, Page(port) as quick:
         await slow.next()
         await quick.next()
         told: list[object] = []
@@ -306,51 +305,51 @@ async def test_a_page_that_does_not_read_delays_no_other_and_is_told(service: Se
         reading = asyncio.create_task(read())
         padding = "x" * 4000
         for number in range(1500):  # 6 MB: more than any socket's buffer
-            service.broadcast.stored({"set_id": number, "padding": padding})
+            live.broadcast.stored({"set_id": number, "padding": padding})
             await asyncio.sleep(0.001)
-        service.broadcast.stored({"set_id": "last"})
+        live.broadcast.stored({"set_id": "last"})
         await reading
         assert told == list(range(1500)), "the quick one never has more than a queue before it"
-        assert all(len(viewer._queue) <= QUEUE for viewer in service.broadcast._viewers)
+        assert all(len(viewer._queue) <= QUEUE for viewer in live.broadcast._viewers)
         gone = await slow.until("gone")
         assert gone.payload["skipped"] > 0
         assert (await slow.next()).payload["id"] == "machine-1"
         assert (await slow.next()).payload["id"] == "machine-2"
-        tell(service, SEEN)
+        tell(live, SEEN)
         message = await slow.until("machine")
         while message.payload["sensor"] is None:
             message = await slow.until("machine")
 
 
-async def test_fifty_pages_are_told_the_same(service: Service) -> None:
-    async with served(service) as port:
+async def test_fifty_pages_are_told_the_same(live: LivePage) -> None:
+    async with served(live) as port:
         pages = [Page(port) for _ in range(50)]
         await asyncio.gather(*(page.__aenter__() for page in pages))
-        assert service.broadcast.viewers == 50
+        assert live.broadcast.viewers == 50
         await asyncio.gather(*(page.next() for page in pages))
-        tell(service, SEEN, PhaseChanged(1.0, "hold"))
+        tell(live, SEEN, PhaseChanged(1.0, "hold"))
         for page in pages:
             message = await page.until("machine")
             while message.payload["phase"] != "hold":
                 message = await page.until("machine")
         await asyncio.gather(*(page.__aexit__() for page in pages))
-        await until(lambda: not service.broadcast.viewers)
+        await until(lambda: not live.broadcast.viewers)
 
 
 async def test_more_pages_than_there_is_room_for_are_asked_to_come_again(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    live: LivePage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_stream, "VIEWERS_MAX", 1)
-    async with served(service) as port, Page(port) as first, Page(port) as second:
+    async with served(live) as port, Page(port) as first, Page(port) as second:
         assert (first.status, second.status) == (200, 503)
 
 
-async def test_the_service_ends_though_pages_are_open(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+async def test_the_service_ends_at_once_though_pages_are_open(
+    live: LivePage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By itself: long before the server would cut them off."""
     monkeypatch.setattr(server, "GRACEFUL_S", 2 * LIMIT_S)
-    async with asyncio.timeout(LIMIT_S), served(service) as port:
+    async with asyncio.timeout(LIMIT_S), served(live) as port:
         async with Page(port) as page:
             await page.next()
         page = await Page(port).__aenter__()
@@ -363,4 +362,4 @@ async def test_a_head_request_makes_no_viewer(tmp_path: Path) -> None:
     async with room(tmp_path) as here:
         answer = await here.client.head("/api/events")
         assert answer.headers["content-type"].startswith("text/event-stream")
-        assert here.service.broadcast.viewers == 0
+        assert here.page.broadcast.viewers == 0

@@ -76,7 +76,7 @@ async def test_an_internal_error_has_the_headers_and_no_details(
     def broken(_machine: str) -> None:
         raise ZeroDivisionError("a secret of the inside")
 
-    monkeypatch.setattr(here.service, "snapshot", broken)
+    monkeypatch.setattr(here.page, "snapshot", broken)
     with caplog.at_level(logging.ERROR):
         answer = await here.get("/api/stations")
     assert answer.status_code == 500
