@@ -1,7 +1,7 @@
-"""The options of a simulated sensor: the query of a `sim:` address.
+"""The options of a simulated sensor, as the query of a `sim:` address.
 
 `parse_address("sim:?lifter=steady&seed=7&pace=fast")` gives frozen `SimOptions`; `.address()`
-gives the shortest address of the same options. An unknown option, a value out of range, and an
+gives the shortest address with the same options. An unknown option, a value out of range and an
 option without effect are each a `ConfigError` that names what is allowed: a simulation that
 ignored `outages=3` would prove the wrong thing.
 """
@@ -38,9 +38,23 @@ LINKS = ("serial", "tcp", "ble")
 ONLY_BLE = ("interval_ms", "mtu", "loss", "no_memory")
 NOT_BLE = ("corrupt", "drop", "double", "rough_link")  # of the faults
 
-# A fault that has a moment happens once, at a seeded moment in mid-set; with lifter=installer it
-# lasts from shortly after the start, or comes again and again. The last four are there from the
-# start.
+# The names of legcurl.simulator.families.LIFTERS, which this file must not import.
+INSTALLER = "installer"  # makes no set
+# fmt: off
+LIFTERS = (
+    "steady", "early", "sloppy", "quits", "partials", "clean_slow", "fast_sloppy", "tremor",
+    "short_rom", "rom_shrink", "fail_low", "fail_mid", "fail_high", "long_grind", "two_fails",
+    "voluntary_stop", "near_failure_stop", "rest_mid_set", "top_pulses", "hold_sag",
+    "fail_in_hold", "ecc_catch", "end_stop_bounce", "fidget_before", "stack_tap",
+    "deliberate_partials", "aborted", "lifter_swap", "sensor_faults", "double_friction",
+    "assisted", "phone_check", "negatives", "from_the_top", "cable_stretch", "mains_hum",
+    "bent_scale", "encoder_slip", "setup_dips", "mid_rep_stalls", "startup_glitch", "chatter",
+    "any_partials", "broken_off", INSTALLER,
+)
+# fmt: on
+
+# Faults by name. Most happen once, at a seeded moment in mid-set; with lifter=installer they last
+# from shortly after the start, or repeat. Those from off_centre on are there from the start.
 FAULTS = {
     "no_magnet": "the magnet is lost for about a second",
     "weak_magnet": "the magnet moves too far away for some seconds; angles stay usable",
@@ -67,23 +81,23 @@ class SimOptions:
     """One simulated sensor, lifter and machine. The defaults are those of `sim:` alone."""
 
     seed: int = 1
-    lifter: str = "steady"  # a name in legcurl.simulator.families.LIFTERS
+    lifter: str = "steady"  # one of LIFTERS
     load: float = 0.8  # weight as a fraction of what this lifter can just lift when fresh
     sets: int = 1
     rate: float = 100.0  # samples a second
-    pace: Pace = 1.0  # seconds of the world in a second here; "fast": as fast as it goes
+    pace: Pace = 1.0  # simulated seconds in a second; "fast": as many as possible
     link: Link = "serial"
     fault: tuple[str, ...] = ()
     outages: int = 0  # of the link, in each set
-    drift_ppm: int = 0  # how much faster than the world the sensor's clock runs, in millionths
-    # Of link=ble alone: see docs/virtual-radio.md.
+    drift_ppm: int = 0  # how much too fast the sensor's clock runs, in millionths
+    # For link=ble only: see docs/virtual-radio.md.
     interval_ms: float = 30.0  # from one connection event to the next
     mtu: int = 517  # the most that the sensor agrees to
     loss: float = 0.0  # packets that have to be sent again
     no_memory: float = 0.0  # notifications that find the sensor's buffers full
 
     def address(self) -> str:
-        """The shortest `sim:` address that means these options."""
+        """The shortest `sim:` address with these options."""
         query = urlencode(
             [
                 (field.name, _text(getattr(self, field.name)))
@@ -117,7 +131,7 @@ def parse_address(address: str) -> SimOptions:
 
 
 def options_from(pairs: list[tuple[str, str]]) -> SimOptions:
-    """Read names and values. Raises ConfigError for the first invalid one."""
+    """Check names and values; raise ConfigError for the first that is invalid."""
     chosen: dict[str, object] = {}
     for name, value in pairs:
         if name in chosen:
@@ -133,10 +147,8 @@ def options_from(pairs: list[tuple[str, str]]) -> SimOptions:
 
 
 def check_lifter(options: SimOptions) -> None:
-    """Raise ConfigError for an option that has no effect with this lifter."""
-    from legcurl.simulator.families import LIFTERS
-
-    if options.outages and LIFTERS[options.lifter].installs:
+    """Raise ConfigError for an option without effect on this lifter, naming one that has."""
+    if options.outages and options.lifter == INSTALLER:
         instead = "loss=0.2" if options.link == "ble" else "fault=rough_link, fault=drop"
         raise ConfigError(
             f"sim option outages={options.outages}: outages come in sets, and lifter=installer "
@@ -170,8 +182,6 @@ def _whole(name: str, text: str, low: int, high: int) -> int:
 
 
 def _lifter(text: str) -> str:
-    from legcurl.simulator.families import LIFTERS
-
     if text not in LIFTERS:
         raise ConfigError(f"sim has no lifter {text!r}: it has {', '.join(LIFTERS)}")
     return text
@@ -198,7 +208,7 @@ def _link(text: str) -> str:
 
 
 def _check_link(options: SimOptions, given: Iterable[str]) -> None:
-    """Raise ConfigError for an option that has no effect on this link."""
+    """Raise ConfigError for an option without effect on this link."""
     if options.link != "ble":
         defaults = SimOptions()
         for name in given:

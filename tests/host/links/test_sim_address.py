@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from legcurl.errors import ConfigError
+from legcurl.links import sim_address
 from legcurl.links.sim_address import FAULTS, SimOptions, parse_address
-from legcurl.simulator.families import FAMILIES
+from legcurl.simulator.families import FAMILIES, LIFTERS
 
 
 def test_sim_alone_is_a_steady_lifter_at_80_percent_in_real_time():
@@ -28,9 +29,9 @@ def test_pace_is_realtime_or_fast_or_a_factor(text, pace):
     assert parse_address(f"sim:?pace={text}").pace == pace
 
 
-@pytest.mark.parametrize("lifter", FAMILIES)
-def test_every_family_is_a_lifter(lifter):
-    assert parse_address(f"sim:?lifter={lifter}").lifter == lifter
+def test_an_address_knows_the_lifters_that_the_simulator_has():
+    assert tuple(LIFTERS) == sim_address.LIFTERS
+    assert [name for name in LIFTERS if LIFTERS[name].installs] == [sim_address.INSTALLER]
 
 
 @pytest.mark.parametrize(
