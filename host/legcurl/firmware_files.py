@@ -1,7 +1,6 @@
 """Where the firmware's files are: inside the wheel, or beside the host in a checkout.
 
-The simulator runs these very files, the installer copies them to a board. There is one copy in
-the repository, and one function that finds it.
+The simulator runs these files; the installer copies them to a board.
 """
 
 from __future__ import annotations
@@ -9,9 +8,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import legcurl
 from legcurl.errors import ConfigError
 
+PACKAGE = Path(__file__).resolve().parent
 IN_WHEEL = "_firmware"  # host/pyproject.toml puts ../firmware there
 ENTRY = "main.py"
 
@@ -20,8 +19,7 @@ _VERSION = re.compile(r'^FIRMWARE_VERSION = "([^"]+)"$', re.MULTILINE)
 
 def firmware_directory() -> Path:
     """The folder that holds the firmware's main.py."""
-    package = Path(legcurl.__file__).resolve().parent
-    places = (package / IN_WHEEL, package.parents[1] / "firmware")
+    places = (PACKAGE / IN_WHEEL, PACKAGE.parents[1] / "firmware")
     for place in places:
         if (place / ENTRY).is_file():
             return place
@@ -42,4 +40,4 @@ def firmware_version() -> str:
 
 def shims_directory() -> Path:
     """The folder of the modules that stand in for a board's (machine, time, …)."""
-    return Path(legcurl.__file__).resolve().parent / "simulator" / "shims"
+    return PACKAGE / "simulator" / "shims"

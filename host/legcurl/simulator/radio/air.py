@@ -29,11 +29,11 @@ from random import Random
 from bumble import hci, ll
 from bumble.controller import Connection, Controller
 from bumble.core import PhysicalTransport
-from bumble.link import LocalLink
 
 from legcurl.simulator.radio.controller import (
     LL_PAYLOAD_BYTES,
     ConnectionParameters,
+    Radio,
     VirtualController,
 )
 
@@ -51,7 +51,7 @@ INTER_FRAME_S = 150e-6
 CONTROL_BYTES = 12  # the longest control packet that moves here, rounded up
 
 
-class VirtualRadio(LocalLink):
+class VirtualRadio(Radio):
     """The air. Give it to the devices that shall hear each other."""
 
     def __init__(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import UUID
 
 from bleak.backends.characteristic import BleakGATTCharacteristic
@@ -26,8 +26,6 @@ from bumble.device import Peer
 if TYPE_CHECKING:
     from bleak.args import SizedBuffer
     from bumble.device import Advertisement, Connection
-
-    from legcurl.simulator.radio.central import Central
 
 ATT_HEAD_BYTES = 3
 SMALLEST_MTU = 23
@@ -51,12 +49,28 @@ UUID_LISTS = (
 T = TypeVar("T")
 
 
-def scanner_backend(central: Central) -> type[BaseBleakScanner]:
+class Adapter(Protocol):
+    """The part of an adapter that its scanners and clients use; central.py has the adapter."""
+
+    mtu: int  # in bytes, the most that it agrees to
+
+    async def listen(self, heard: Callable[[Advertisement], None]) -> None:
+        """Pass advertisements to `heard` from now on."""
+
+    async def unlisten(self, heard: Callable[[Advertisement], None]) -> None:
+        """Pass it no more."""
+
+    async def connect(self, address: str, timeout_s: float) -> Connection:
+        """Connect to a device once it is heard. Raises TimeoutError."""
+        ...
+
+
+def scanner_backend(central: Adapter) -> type[BaseBleakScanner]:
     """The class of scanners of that adapter."""
     return type("VirtualScanner", (VirtualScanner,), {"central": central})
 
 
-def client_backend(central: Central) -> type[BaseBleakClient]:
+def client_backend(central: Adapter) -> type[BaseBleakClient]:
     """The class of clients of that adapter."""
     return type("VirtualClient", (VirtualClient,), {"central": central})
 
@@ -64,7 +78,7 @@ def client_backend(central: Central) -> type[BaseBleakClient]:
 class VirtualScanner(BaseBleakScanner):
     """Bleak's scanner of one adapter."""
 
-    central: Central
+    central: Adapter
 
     def __init__(
         self,
@@ -97,7 +111,7 @@ class VirtualScanner(BaseBleakScanner):
 class VirtualClient(BaseBleakClient):
     """Bleak's client of one adapter."""
 
-    central: Central
+    central: Adapter
 
     def __init__(self, address_or_ble_device: BLEDevice | str, **options: Any) -> None:
         super().__init__(address_or_ble_device, **options)

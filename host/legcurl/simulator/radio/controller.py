@@ -24,14 +24,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bumble import hci, ll
 from bumble.controller import Connection, Controller, LegacyAdvertiser
 from bumble.core import PhysicalTransport
-
-if TYPE_CHECKING:
-    from legcurl.simulator.radio.air import VirtualRadio
+from bumble.link import LocalLink
 
 LL_PAYLOAD_BYTES = 251  # with the data length extension, which all our boards have
 ADVERTISING_UNIT_S = 0.625e-3
@@ -89,12 +87,36 @@ class ConnectionParameters:
         return self.timeout * 10e-3
 
 
+class Radio(LocalLink):
+    """The part of a radio that its controllers use; air.py has the radio."""
+
+    pace: float  # simulated seconds in a second
+
+    def connect(
+        self,
+        central: VirtualController,
+        own: hci.Address,
+        peer: hci.Address,
+        how: ConnectionParameters,
+    ) -> bool:
+        """Form a connection; False if no advertiser of `peer` takes it."""
+        raise NotImplementedError
+
+    def update(self, one: hci.Address, other: hci.Address, how: ConnectionParameters) -> None:
+        """Change the parameters of a connection, at both ends."""
+        raise NotImplementedError
+
+    def abandon(self, controller: VirtualController) -> None:
+        """Leave the connections of a controller without power, or after its reset, to time out."""
+        raise NotImplementedError
+
+
 class Advertiser(LegacyAdvertiser):
     """Advertises as its parameters say."""
 
-    def __init__(self, controller: VirtualController) -> None:
+    def __init__(self, controller: VirtualController, radio: Radio) -> None:
         super().__init__(controller)
-        self._radio = controller.radio
+        self._radio = radio
 
     def _on_timer_fired(self) -> None:
         self.send_advertising_data()
@@ -117,7 +139,7 @@ class Advertiser(LegacyAdvertiser):
 
 
 class VirtualController(Controller):
-    """A controller on a `VirtualRadio`; its host is any Bumble host, or a kernel behind a vhci."""
+    """A controller on a radio; its host is any Bumble host, or a kernel behind a vhci."""
 
     le_features = Controller.le_features & ~(
         hci.LeFeatureMask.LE_EXTENDED_ADVERTISING
@@ -132,7 +154,7 @@ class VirtualController(Controller):
     def __init__(
         self,
         name: str,
-        radio: VirtualRadio,
+        radio: Radio,
         public_address: str,
         host_source: Any = None,
         host_sink: Any = None,
@@ -140,7 +162,7 @@ class VirtualController(Controller):
         super().__init__(name, host_source, host_sink, radio, public_address)
         self.radio = radio
         self.random_address = hci.Address.generate_static_address()
-        self.le_legacy_advertiser = Advertiser(self)
+        self.le_legacy_advertiser = Advertiser(self, radio)
         self.parameters: dict[int, ConnectionParameters] = {}  # of connections, by handle
         self.on_carried: Callable[[bytes], None] | None = None  # a packet of ours has arrived
 
