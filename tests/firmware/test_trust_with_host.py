@@ -6,10 +6,11 @@ import json
 import os
 from pathlib import Path
 
-from legcurl.protocol.authentication import key_id, new_key, proof, request_mac
+from legcurl.protocol.authentication import key_id, proof, request_mac
 from legcurl.protocol.frame import Answer, Boot
 from legcurl.protocol.requests import Op, Result, read_hello
 from legcurl.simulator.runner import Engine
+from legcurl.station.key_ring import new_key
 from sensor_process import LiveSensor, Moment, world
 
 STILL = world(1, lambda _: Moment())

@@ -70,8 +70,9 @@ async def _give(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
 
     On the ring first: a key that only the sensor has would have to be taken away by cable.
     """
-    from legcurl.protocol.authentication import key_id, new_key
+    from legcurl.protocol.authentication import key_id
     from legcurl.protocol.requests import Op
+    from legcurl.station.key_ring import new_key
 
     before = ring.key(hello.sensor_id)
     key = new_key()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 
 from legcurl.protocol.frame import encode_request
 from legcurl.protocol.requests import Op
@@ -14,11 +13,6 @@ NONCE_BYTES = 16
 KEY_ID_DIGITS = 8
 _REQUEST = b"legcurl 1 request"
 _SENSOR = b"legcurl 1 sensor"
-
-
-def new_key() -> bytes:
-    """A key that nobody has."""
-    return secrets.token_bytes(KEY_BYTES)
 
 
 def key_id(key: bytes) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -167,3 +168,8 @@ def _entries_of(ring: object) -> dict[str, PairedSensor]:
             raise ValueError(f"the entry of sensor {sensor_id} is no key")
         entries[sensor_id] = PairedSensor(sensor_id, name, key)
     return entries
+
+
+def new_key() -> bytes:
+    """A new random key."""
+    return secrets.token_bytes(KEY_BYTES)

@@ -23,14 +23,13 @@ from legcurl.links.address import BleAddress, SerialAddress
 from legcurl.links.ble.link import BleRoute, look_around
 from legcurl.links.serial import SerialRoute
 from legcurl.links.sim_address import SimOptions
-from legcurl.protocol.authentication import new_key
 from legcurl.protocol.frame import Answer, encode_request
 from legcurl.protocol.requests import Op
 from legcurl.session.sensor_session import SensorSession
 from legcurl.simulator.radio import Central, VirtualRadio
 from legcurl.simulator.runner import SimulatedSensor
 from legcurl.station.event_queue import EventQueue
-from legcurl.station.key_ring import PairedSensor
+from legcurl.station.key_ring import PairedSensor, new_key
 from legcurl.station.live_feed import LiveFeed
 from legcurl.station.peer_authentication import PeerAuthentication
 from legcurl.station.request_client import RequestClient

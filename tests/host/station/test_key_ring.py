@@ -16,13 +16,12 @@ from legcurl.protocol.authentication import (
     KEY_BYTES,
     authorized_request,
     key_id,
-    new_key,
     proof,
     request_mac,
 )
 from legcurl.protocol.frame import encode_request
 from legcurl.protocol.requests import Op
-from legcurl.station.key_ring import KeyRing, ring_path
+from legcurl.station.key_ring import KeyRing, new_key, ring_path
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors"
 GOLDEN = json.loads((VECTORS / "trust.json").read_text(encoding="utf-8"))
