@@ -30,7 +30,7 @@ DEMO := --station 'Steady=sim:?lifter=steady&seed=7&sets=1000' \
   --station 'Fails early=sim:?lifter=early&seed=8&sets=1000' \
   --station 'Sloppy=sim:?lifter=sloppy&seed=9&sets=1000'
 ACCURACY ?=
-BENCHES := cli wire motion firmware memory journal serial ble station_memory page clock web hub many mqtt gym
+BENCHES := cli wire motion firmware memory journal serial ble station_memory page clock web many mqtt gym
 # A program of tests/ that pytest does not run finds here what pytest.ini's pythonpath names.
 HELPERS := tests/shared:tests/fakes/frames:tests/fakes/link:tests/fakes/board:tests/fakes/gym:tests/servers:tests/bench:tests/docs:tests/browser:tests/chaos:tests/firmware
 TOOL := PYTHONPATH=$(HELPERS)$(PYTHONPATH:%=:%) $(BIN)/python

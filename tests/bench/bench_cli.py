@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 
-from legcurl.gym.machine_state import ViewState
+from legcurl.gym.machine_state import MachineState
 from legcurl.presentation.terminal.screen import Canvas, draw
 from scripted_set import a_set
 
@@ -31,7 +31,7 @@ def version_s() -> float:
 
 def picture_s(canvas: Canvas) -> float:
     """Mean time of one event and one picture, over a whole set."""
-    state = ViewState()
+    state = MachineState()
     events = list(a_set())
     began = time.perf_counter()
     for event in events:

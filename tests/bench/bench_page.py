@@ -185,7 +185,7 @@ async def lift_everywhere(stage: Stage, seconds: float) -> float:
     began_s, cpu_s = time.monotonic(), time.thread_time()
     for turn in range(int(seconds * PICTURES_HZ)):
         for machine, act in zip(machines, acts, strict=True):
-            machine.hub.tell(next(act))
+            machine.bus.tell(next(act))
         due_s = began_s + (turn + 1) / PICTURES_HZ
         await asyncio.sleep(max(0.0, due_s - time.monotonic()))
     return (time.thread_time() - cpu_s) / (time.monotonic() - began_s)

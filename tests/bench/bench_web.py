@@ -122,10 +122,10 @@ def prepare(service: Service) -> None:
     """All machines are at the end of a set: whole states are at their longest."""
     _, result = _measured()
     for number, machine in enumerate(service.gym.machines.values()):
-        machine.hub.tell(SensorSeen(f"{number:016x}", 1, "", "pico_w", "0.1.0", 100.0))
-        machine.hub.tell(SetStarted(0.0, 0.0))
+        machine.bus.tell(SensorSeen(f"{number:016x}", 1, "", "pico_w", "0.1.0", 100.0))
+        machine.bus.tell(SetStarted(0.0, 0.0))
         for rep in result.reps:
-            machine.hub.tell(RepEnded(0.0, rep, rep.number))
+            machine.bus.tell(RepEnded(0.0, rep, rep.number))
 
 
 async def lift(service: Service, seconds: float) -> int:
@@ -148,7 +148,7 @@ async def lift(service: Service, seconds: float) -> int:
                 if step != int(t_s / PHASE_S + number / len(machines)):
                     events.insert(0, PhaseChanged(now_s, phases[step % 4]))
                 for event in events:
-                    machine.hub.tell(event)
+                    machine.bus.tell(event)
                 told += len(events)
             first_us = round(now_s * 1e6)
             count = SAMPLES_HZ // FRAMES_HZ

@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "shared"))
 
 from browsing import browsing, tablet
-from legcurl.gym.machine_state import ViewState
+from legcurl.gym.machine_state import MachineState
 from legcurl.store.records import Expected
 from legcurl.store.records import entered as entered_now
 from PIL import Image
@@ -61,7 +61,7 @@ def entered(stage: Stage) -> None:
 def held(seconds: float, reps: int) -> Moment:
     """In a hold for so long, after so many reps."""
 
-    def moment(state: ViewState) -> bool:
+    def moment(state: MachineState) -> bool:
         return state.completed_reps == reps and state.phase == "hold" and state.hold_s >= seconds
 
     return moment
@@ -70,7 +70,7 @@ def held(seconds: float, reps: int) -> Moment:
 def lifting(reps: int) -> Moment:
     """Half way up, after so many reps."""
 
-    def moment(state: ViewState) -> bool:
+    def moment(state: MachineState) -> bool:
         up = state.completed_reps == reps and state.phase == "concentric"
         return up and (state.rom_fraction or 0.0) > 0.6
 

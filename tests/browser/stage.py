@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from legcurl.events import Event, SensorSeen
 from legcurl.gym.gym import Gym
 from legcurl.gym.machine import Machine, MachineSetup
-from legcurl.gym.machine_state import ViewState
+from legcurl.gym.machine_state import MachineState
 from legcurl.links.sim_address import parse_address
 from legcurl.motion import SetTracker
 from legcurl.service.service import Service
@@ -48,7 +48,7 @@ class Samples:
 
 
 Take = tuple[Samples | Event, ...]
-Moment = Callable[[ViewState], bool]
+Moment = Callable[[MachineState], bool]
 
 
 @cache
@@ -115,7 +115,7 @@ class Stage:
         """An event that is in no take."""
 
         async def told() -> None:
-            self.service.gym.machines[machine].hub.tell(event)
+            self.service.gym.machines[machine].bus.tell(event)
 
         self._in_loop(told())
 
@@ -137,7 +137,7 @@ class Stage:
                 for follower in (self.service.writer, self.page):
                     follower.sampled(machine, item.t_us, item.angle_deg)
                 continue
-            machine.hub.tell(item)
+            machine.bus.tell(item)
             if until(machine.state):
                 break
         else:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from legcurl.events import Cue, LinkChanged, SensorTrouble
-from legcurl.gym.machine_state import ViewState
+from legcurl.gym.machine_state import MachineState
 from stage import Moment, Stage
 
 STEADY = "sim:?seed=7"
@@ -43,7 +43,7 @@ def _held(seconds: float, reps: int) -> Moment:
     )
 
 
-def _after(state: ViewState) -> bool:
+def _after(state: MachineState) -> bool:
     return state.stage == "after"
 
 

@@ -11,7 +11,7 @@ from functools import cache
 
 import pytest
 from legcurl.events import SamplesMissing
-from legcurl.gym.machine_state import ViewState
+from legcurl.gym.machine_state import MachineState
 from legcurl.recording.file import read_recording
 from legcurl.recording.replay import replay
 from runs import LINKS, Run, Watched, watch_broken, watch_whole
@@ -62,8 +62,8 @@ async def test_a_broken_link_gives_the_set_of_a_whole_one(seed, link, tmp_path) 
     assert recorded == broken.events, "and the recording of it says the same once more"
 
 
-def shown(watched: Watched) -> ViewState:
-    state = ViewState()
+def shown(watched: Watched) -> MachineState:
+    state = MachineState()
     for event in watched.said:
         state = state.apply(event)
     return state

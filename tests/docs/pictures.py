@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from legcurl.events import Event, Progress, SetEnded
-from legcurl.gym.machine_state import ViewState
+from legcurl.gym.machine_state import MachineState
 from legcurl.presentation.terminal.screen import Canvas, draw
 from scripted_set import a_set
 
@@ -28,7 +28,7 @@ BLOCK = re.compile(r"(<!-- picture: (\w+) -->\n```text\n).*?(```\n)", re.DOTALL)
 
 def picture(name: str) -> str:
     """The screen at the moment of that name, without trailing blanks."""
-    state = ViewState()
+    state = MachineState()
     for event in a_set():
         state = state.apply(event)
         if MOMENTS[name](event):

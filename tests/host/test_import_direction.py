@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "simulator": "links",
     "station/open_route.py": "links simulator",
     "station": "protocol motion session recording links station/open_route.py",
-    "gym": "protocol motion recording station",
+    "gym": "protocol motion session recording station",
     "store": "motion",
     "config": "motion links",
     "export": "store",

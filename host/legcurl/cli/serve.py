@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from legcurl.cli.serve_reload import Reloader
     from legcurl.cli.shared.output import EventOutput
     from legcurl.config import Config
-    from legcurl.gym.event_bus import Reader
     from legcurl.gym.machine import Machine
     from legcurl.service.service import Service
     from legcurl.service.systemd import Notifier
@@ -226,7 +225,7 @@ def _draw_first(
     """
     drawn = next(iter(service.gym.machines.values()))
     output, settle = _picture(drawn, url)
-    drawn.hub.attach("terminal", partial(_show, output))
+    drawn.bus.listen("terminal", output.show, output.end_of_events)
 
     def follow() -> None:
         nonlocal drawn
@@ -234,7 +233,7 @@ def _draw_first(
         if drawn not in machines:
             drawn = machines[0]
             output.turn_to(drawn.setup.address, drawn.state)
-            drawn.hub.attach("terminal", partial(_show, output))
+            drawn.bus.listen("terminal", output.show, output.end_of_events)
 
     return output, follow, settle
 
@@ -250,12 +249,6 @@ def _picture(machine: Machine, url: str) -> tuple[Picture, Callable[[], None]]:
     return Picture(machine.setup.address, f"{url}  Ctrl-C ends", console), file.settle
 
 
-async def _show(output: EventOutput, reader: Reader) -> None:
-    async for event in reader:
-        output.show(event)
-    output.end_of_events()
-
-
 def _say_what_matters(service: Service) -> tuple[Callable[[], None], Callable[[], None]]:
     """Have each machine's events told in lines.
 
@@ -267,7 +260,7 @@ def _say_what_matters(service: Service) -> tuple[Callable[[], None], Callable[[]
 
     def follow_all() -> None:
         for machine in service.gym.machines.values():
-            machine.hub.listen("lines", partial(lines.hear, partial(getattr, machine, "name")))
+            machine.bus.listen("lines", partial(lines.hear, partial(getattr, machine, "name")))
 
     follow_all()
     return follow_all, lines.settle

@@ -1,13 +1,11 @@
-"""Many machines at once: each keeps its station going, folds its picture, and hands on its sets.
+"""Many machines at once, each with its station and its state.
 
-A `Gym` is started once and runs until it is closed. Each machine is a task of its own with a hub
-(event_bus.py) of its own: a sensor that is not there yet, or no longer, is tried again for ever,
-and what is wrong is part of the machine's picture, never an exception that ends the others.
+A `Gym` runs each machine as a task of its own. A sensor that is away is tried again for ever; what
+is wrong is part of the machine's state and never an exception that ends the other machines.
 
-Whoever wants to follow all of them gives a `Follower`; its methods are called in the event loop,
-one machine's samples and events in order, and must return at once. What may take long (a database
-on a slow disk) belongs behind a queue: see set_writer.py. Whoever wants to follow one machine at a
-speed of their own hangs a reader or viewer on its `hub`.
+A `Follower` follows all machines. Its methods are called in the event loop, with one machine's
+samples and events in order, and return at once. What may take long (a database on a slow disk)
+belongs behind a queue: see set_writer.py. To follow a single machine, listen to its `bus`.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from typing import Protocol
 from legcurl.concurrency import Backoff
 from legcurl.errors import ConfigError, LegCurlError, LinkLostError
 from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
-from legcurl.gym.event_bus import Hub
-from legcurl.gym.machine_state import ViewState
+from legcurl.gym.event_bus import EventBus
+from legcurl.gym.machine_state import MachineState
 from legcurl.logs import about_machine
 from legcurl.motion import Calibration
 from legcurl.protocol.requests import Hello
@@ -106,7 +106,7 @@ class Machine:
         prompt_ms: Callable[[], int] = lambda: PROMPT_MS,
     ) -> None:
         self.setup = setup
-        self.hub = Hub(ViewState())
+        self.bus = EventBus()
         self.station: Station | None = None
         self._followers: list[Follower] = []
         self._journals = journals
@@ -116,7 +116,7 @@ class Machine:
         self._ending: asyncio.Task[None] | None = None  # of that station
         self._sets_s: deque[tuple[float, float]] = deque(maxlen=SETS_KNOWN)  # when others were
         self.journal = self._new_journal()
-        self.hub.listen("machine", self._note_sets)
+        self.bus.listen("machine", self._note_sets)
         self._boots: deque[Boot] = deque(maxlen=BOOTS_KEPT)
         self._noted: tuple[Hello, int] | None = None  # of the newest boot
         self._counts_before = StationCounts()  # of stations that are over
@@ -126,13 +126,12 @@ class Machine:
     def follow(self, follower: Follower) -> None:
         """Tell `follower` of every event and sample from here on."""
         self._followers.append(follower)
-        name = f"{self.setup.id}: {type(follower).__name__}"
-        self.hub.listen(name, partial(follower.happened, self))
+        self.bus.listen(self._name_of(follower), partial(follower.happened, self))
 
     @property
-    def state(self) -> ViewState:
+    def state(self) -> MachineState:
         """The picture after the last event."""
-        return self.hub.state
+        return self.bus.state
 
     @property
     def name(self) -> str:
@@ -160,7 +159,7 @@ class Machine:
         """Follow the sensor for ever; ends only for an address that cannot be meant."""
         about_machine(self.setup.id)
         async with aclosing(self._events()) as events:
-            await self.hub.run(events)
+            await self.bus.run(events)
 
     def become(self, setup: MachineSetup) -> None:
         """Be what the operator says now.
@@ -273,13 +272,11 @@ class Machine:
     def _sampled(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
         self._note_boot()
         for follower in self._followers:
-            try:
-                follower.sampled(self, t_us, angle_deg)
-            except Exception as error:
-                name = f"{self.setup.id}: {type(follower).__name__}"
-                if name not in self.hub.failures:  # many times a second is enough for the log
-                    log.exception("%s failed at samples.", name)
-                self.hub.failures[name] = error
+            name = self._name_of(follower)
+            self.bus.call(name, follower.sampled, self, t_us, angle_deg)
+
+    def _name_of(self, follower: Follower) -> str:
+        return f"{self.setup.id}: {type(follower).__name__}"
 
     def _note_sets(self, event: Event) -> None:
         if isinstance(event, SetStarted):

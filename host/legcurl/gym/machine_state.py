@@ -67,7 +67,7 @@ class ShownCue:
 
 
 @dataclass(frozen=True, slots=True)
-class ViewState:
+class MachineState:
     """The picture after the events so far. `stage`: before, during, or after a set."""
 
     link: Literal["connecting", "up", "lost", "ended"] = "connecting"
@@ -95,7 +95,7 @@ class ViewState:
     sets_ended: int = 0
     present_s: float | None = None  # where the sensor is, while what is shown is the past
 
-    def apply(self, event: Event) -> ViewState:
+    def apply(self, event: Event) -> MachineState:
         """Give the picture after one more event."""
         match event:
             case Progress():
@@ -160,11 +160,11 @@ class ViewState:
         """How old what is shown is, while a backlog is read; else 0."""
         return 0.0 if self.present_s is None else max(self.present_s - self.t_s, 0.0)
 
-    def ended(self) -> ViewState:
+    def ended(self) -> MachineState:
         """Give the picture after the last event of a stream that has an end."""
         return replace(self, link="ended")
 
-    def _at(self, t_s: float) -> ViewState:
+    def _at(self, t_s: float) -> MachineState:
         """Move the clock; what was said for a while is gone when its while is over."""
         return replace(
             self,
@@ -173,10 +173,10 @@ class ViewState:
             cue=self.cue if self.cue and t_s < self.cue.until_s else None,
         )
 
-    def _noting(self, text: str, tone: Tone) -> ViewState:
+    def _noting(self, text: str, tone: Tone) -> MachineState:
         return replace(self, note=Note(text, tone, self.t_s + NOTE_LASTS_S))
 
-    def _met(self, sensor: SensorSeen) -> ViewState:
+    def _met(self, sensor: SensorSeen) -> MachineState:
         """Greet the sensor; after a restart its clock, and with it every `until_s`, is void."""
         restarted = self.sensor is not None and self.sensor.boot_id != sensor.boot_id
         kept = (
@@ -184,7 +184,7 @@ class ViewState:
         )
         return replace(kept, sensor=sensor, link="up", link_reason="")
 
-    def _in_phase(self, phase: Phase) -> ViewState:
+    def _in_phase(self, phase: Phase) -> MachineState:
         if phase == self.phase:
             return self
         changed = replace(self, phase=phase, phase_since_s=self.t_s, rest_s=0.0)
@@ -192,7 +192,7 @@ class ViewState:
             return replace(changed, hold_s=0.0, reached_fraction=None)
         return changed
 
-    def _progressed(self, event: Progress) -> ViewState:
+    def _progressed(self, event: Progress) -> MachineState:
         # Most events are this one, and mostly the phase goes on: then one new picture is enough.
         seen = self if event.phase == self.phase else self._at(event.t_s)._in_phase(event.phase)
         reached = seen.reached_fraction
@@ -213,7 +213,7 @@ class ViewState:
             set_s=event.set_s if during else seen.set_s,
         )
 
-    def _open(self) -> ViewState:
+    def _open(self) -> MachineState:
         """Clear the last set's picture for the next, unless that has begun."""
         if self.stage == "during":
             return self
@@ -228,7 +228,7 @@ class ViewState:
             result=None,
         )
 
-    def _corrected(self, event: RepCorrected) -> ViewState:
+    def _corrected(self, event: RepCorrected) -> MachineState:
         reps = self.reps
         if event.old is not None:
             reps = tuple(rep for rep in reps if rep.number != event.old.number)
@@ -240,7 +240,7 @@ class ViewState:
         what = f"Rep {event.new.number}" if event.new else "The last movement"
         return seen._noting(f"{what} was corrected: {event.reason}", "doubt")
 
-    def _closed(self, result: SetResult) -> ViewState:
+    def _closed(self, result: SetResult) -> MachineState:
         return replace(
             self,
             stage="after",

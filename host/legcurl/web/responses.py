@@ -24,7 +24,7 @@ from legcurl.store.records import Client, StoredSet
 
 if TYPE_CHECKING:
     from legcurl.gym.machine import Machine
-    from legcurl.gym.machine_state import ViewState
+    from legcurl.gym.machine_state import MachineState
     from legcurl.store.records import Expected
 
 MOVING = (
@@ -68,7 +68,7 @@ def client_json(client: Client) -> dict[str, Any]:
     return {"id": client.id, "name": client.name or ""}
 
 
-def moving(state: ViewState) -> list[Any]:
+def moving(state: MachineState) -> list[Any]:
     """The moving figures, in the order of MOVING."""
     return [
         round(state.t_s, 3),
@@ -84,7 +84,7 @@ def moving(state: ViewState) -> list[Any]:
     ]
 
 
-def whole(state: ViewState) -> dict[str, Any]:
+def whole(state: MachineState) -> dict[str, Any]:
     """Everything about a machine that its events tell."""
     sensor = state.sensor
     result = state.result

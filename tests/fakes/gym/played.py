@@ -66,7 +66,7 @@ def play(machine: Machine, address: str, boot: Boot | None = None) -> Iterator[E
             times.passed(item[0][0] / 1e6)
             machine._sampled(*item)
         else:
-            machine.hub.tell(item)
+            machine.bus.tell(item)
             yield item
 
 

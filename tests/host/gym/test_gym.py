@@ -76,7 +76,7 @@ async def test_a_set_is_stored_once_though_the_service_restarts_in_mid_set(tmp_p
         async with service_of(tmp_path, f"tcp:127.0.0.1:{port}") as service:
             told: list[SetEnded] = []
             machine = machine_of(service)
-            machine.hub.listen(
+            machine.bus.listen(
                 "test", lambda event: told.append(event) if isinstance(event, SetEnded) else None
             )
             await until(lambda: told and service.writer.pending == 0)
@@ -116,7 +116,7 @@ async def test_a_follower_that_fails_harms_no_machine() -> None:
     async with Gym([MachineSetup("m", "", "sim:?seed=3&pace=fast")], (Broken(),)) as gym:
         machine = gym.machines["m"]
         await until(lambda: machine.state.sets_ended == 1)
-        assert machine.hub.failures.keys() == {"m: Broken"}
+        assert machine.bus.failures.keys() == {"m: Broken"}
 
 
 @pytest.mark.parametrize("name", ["", "a/b", "a b", "x" * 33, "ü", ".hidden", 'a"b', "a\n"])

@@ -17,12 +17,12 @@ from legcurl.events import (
     SetEnded,
     SetStarted,
 )
-from legcurl.gym.machine_state import CUE_LASTS_S, NOTE_LASTS_S, ViewState
+from legcurl.gym.machine_state import CUE_LASTS_S, NOTE_LASTS_S, MachineState
 from scripted_set import FAILED, SENSOR, a_set, rep, resting, set_of
 
 
-def after(*events) -> ViewState:
-    state = ViewState()
+def after(*events) -> MachineState:
+    state = MachineState()
     for event in events:
         state = state.apply(event)
     return state
@@ -30,7 +30,7 @@ def after(*events) -> ViewState:
 
 def states():
     """Every event of the scripted set with the picture after it."""
-    state = ViewState()
+    state = MachineState()
     for event in a_set():
         state = state.apply(event)
         yield event, state

@@ -89,12 +89,12 @@ async def test_the_status_is_retained_and_changes_when_the_machine_does(
     tmp_path: Path, mosquitto: Mosquitto, ear: Ear
 ) -> None:
     async with gym(tmp_path, mosquitto.config) as here:
-        hub = here.machine().hub
+        bus = here.machine().bus
         play_set(here.machine(), SET)
-        hub.tell(LinkChanged("lost", "unplugged"))
+        bus.tell(LinkChanged("lost", "unplugged"))
         await ear.until(lambda: statuses(ear)[-1:] and statuses(ear)[-1]["link"] == "lost")
-        hub.tell(LinkChanged("restored", ""))
-        hub.tell(SensorTrouble(1.0, "no_magnet", active=True))
+        bus.tell(LinkChanged("restored", ""))
+        bus.tell(SensorTrouble(1.0, "no_magnet", active=True))
         await ear.until(lambda: statuses(ear)[-1]["faults"] == ["no_magnet"])
         assert statuses(ear)[-1]["sensor"]["firmware"] == "0.1.0"
         assert statuses(ear)[-1]["link"] == "up"

@@ -16,7 +16,7 @@ from legcurl.events import (
     SensorTrouble,
     SetEnded,
 )
-from legcurl.gym.machine_state import ViewState
+from legcurl.gym.machine_state import MachineState
 from legcurl.presentation.terminal.big_digits import height_of, letter, width_of
 from legcurl.presentation.terminal.screen import Canvas, draw
 from legcurl.presentation.wording import line
@@ -38,9 +38,9 @@ SIZES = [
 ]
 
 
-def until(wanted) -> ViewState:
+def until(wanted) -> MachineState:
     """The picture after the first event of the scripted set for which `wanted` is true."""
-    state = ViewState()
+    state = MachineState()
     for event in a_set():
         state = state.apply(event)
         if wanted(event):
@@ -52,7 +52,7 @@ def holding(hold_s: float):
     return lambda event: isinstance(event, Progress) and event.hold_s >= hold_s
 
 
-def rows_of(state: ViewState, width: int = 80, height: int = 24, **canvas) -> list[str]:
+def rows_of(state: MachineState, width: int = 80, height: int = 24, **canvas) -> list[str]:
     """The picture as a terminal without colour shows it."""
     console = Console(width=width, height=height, file=io.StringIO(), color_system=None)
     with console.capture() as capture:
@@ -60,7 +60,7 @@ def rows_of(state: ViewState, width: int = 80, height: int = 24, **canvas) -> li
     return capture.get().split("\n")[:height]
 
 
-def shown(state: ViewState, width: int = 80, height: int = 24, **canvas) -> str:
+def shown(state: MachineState, width: int = 80, height: int = 24, **canvas) -> str:
     return "\n".join(rows_of(state, width, height, **canvas))
 
 
@@ -78,11 +78,11 @@ def is_lettered(word: str, picture: str) -> bool:
     return False
 
 
-def moments() -> list[ViewState]:
+def moments() -> list[MachineState]:
     """A picture of every kind."""
     lifting = until(holding(2.0))
     return [
-        ViewState(),
+        MachineState(),
         until(lambda event: event is SENSOR),
         lifting,
         lifting.apply(LinkChanged("lost", "a reason that is much too long " * 10)),
@@ -125,7 +125,7 @@ def test_the_phase_is_one_large_word(phase: str, word: str):
     assert is_lettered(word, shown(state))
 
 
-def hold_bar(state: ViewState) -> str:
+def hold_bar(state: MachineState) -> str:
     return next(row for row in rows_of(state) if " hold  " in row).split(" hold  ")[1]
 
 
@@ -260,7 +260,7 @@ def test_muscle_success_stands_out_without_colour_too():
 def test_a_set_that_was_stopped_is_summed_up_without_a_banner():
     stopped = list(a_set(failed=None))[-1]
     assert isinstance(stopped, SetEnded)
-    picture = shown(ViewState().apply(SENSOR).apply(stopped))
+    picture = shown(MachineState().apply(SENSOR).apply(stopped))
     assert is_lettered("OVER", picture)
     assert "stopped before failure" in picture
     assert not is_lettered("SUCCESS", picture)
@@ -268,7 +268,7 @@ def test_a_set_that_was_stopped_is_summed_up_without_a_banner():
 
 def test_while_no_range_is_known_the_angle_shows_that_the_sensor_lives():
     progress = Progress(FIRST_REP_S, 212.34, None, "unknown", 0, 0.0, 0.0)
-    assert "212.3°" in shown(ViewState().apply(SENSOR).apply(progress))
+    assert "212.3°" in shown(MachineState().apply(SENSOR).apply(progress))
 
 
 def test_resting_in_a_set_is_shown_after_a_second():
@@ -283,14 +283,14 @@ def test_resting_in_a_set_is_shown_after_a_second():
 
 def test_a_name_cannot_take_over_the_terminal():
     named = replace(SENSOR, name="\x1b[2Jevil\x07")
-    assert "?[2Jevil" in shown(ViewState().apply(named))
+    assert "?[2Jevil" in shown(MachineState().apply(named))
     told = line(named)
     assert told is not None
     assert told.isprintable()
 
 
 def test_before_the_sensor_answers_the_picture_says_what_it_waits_for():
-    picture = shown(ViewState(), waiting_for="serial:/dev/ttyACM0")
+    picture = shown(MachineState(), waiting_for="serial:/dev/ttyACM0")
     assert "Waiting for serial:/dev/ttyACM0" in picture
     assert is_lettered("WAIT", picture)
 

@@ -45,7 +45,7 @@ async def test_with_all_sensors_and_a_store_all_is_well(here: Room):
 
 
 async def test_a_sensor_that_is_away_wants_a_look_and_is_no_failure(here: Room):
-    here.service.gym.machines["machine-2"].hub.tell(LinkChanged("lost", "unplugged"))
+    here.service.gym.machines["machine-2"].bus.tell(LinkChanged("lost", "unplugged"))
     verdict = await judged(here)
     assert verdict.status == "degraded"
     assert verdict.reasons == ("machine-2: the sensor is away.",)
@@ -55,7 +55,7 @@ async def test_a_sensor_that_is_away_wants_a_look_and_is_no_failure(here: Room):
 
 async def test_a_fault_of_a_sensor_wants_a_look(here: Room):
     trouble = SensorTrouble(1.0, "no_magnet", active=True)
-    here.service.gym.machines["machine-1"].hub.tell(trouble)
+    here.service.gym.machines["machine-1"].bus.tell(trouble)
     assert (await judged(here)).reasons == ("machine-1: the sensor reports no_magnet.",)
 
 

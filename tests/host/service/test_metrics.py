@@ -48,10 +48,10 @@ async def test_a_set_is_counted_with_its_samples_and_attempts(here: Room):
     assert ("legcurl_sets_total", "machine-1", ended.set.outcome) not in told
 
 
-async def test_missing_samples_are_counted_by_reason(here: Room):
+async def test_what_is_missing_is_counted_by_reason(here: Room):
     hub = here.service.gym.machines["machine-1"].hub
     for length_s, reason in ((1.5, "evicted"), (0.25, "evicted"), (3.0, "reboot")):
-        hub.tell(SamplesMissing(10.0, length_s, 0, reason))  # type: ignore[arg-type]
+        bus.tell(SamplesMissing(10.0, length_s, 0, reason))  # type: ignore[arg-type]
     told = await figures(here)
     assert told["legcurl_gaps_total", "machine-1", "evicted"] == 2
     assert told["legcurl_missing_seconds_total", "machine-1", "evicted"] == 1.75
@@ -61,8 +61,8 @@ async def test_missing_samples_are_counted_by_reason(here: Room):
 async def test_links_and_faults_are_told_as_they_are(here: Room):
     one, two = here.service.gym.machines.values()
     play_set(one, SET)
-    two.hub.tell(LinkChanged("lost", "unplugged"))
-    one.hub.tell(SensorTrouble(1.0, "weak_magnet", active=True))
+    two.bus.tell(LinkChanged("lost", "unplugged"))
+    one.bus.tell(SensorTrouble(1.0, "weak_magnet", active=True))
     told = await figures(here)
     assert told["legcurl_station_up", "machine-1"] == 1
     assert told["legcurl_station_up", "machine-2"] == 0
@@ -98,9 +98,9 @@ async def test_an_event_is_as_old_as_its_sample(here: Room):
 
     machine = here.service.gym.machines["machine-1"]
     machine.station = Aged()  # type: ignore[assignment]
-    machine.hub.tell(SensorTrouble(1.0, "weak_magnet", active=True))
-    machine.hub.tell(SensorTrouble(9.0, "weak_magnet", active=False))  # nobody can tell how old
-    machine.hub.tell(LinkChanged("lost", "unplugged"))  # of no sample
+    machine.bus.tell(SensorTrouble(1.0, "weak_magnet", active=True))
+    machine.bus.tell(SensorTrouble(9.0, "weak_magnet", active=False))  # nobody can tell how old
+    machine.bus.tell(LinkChanged("lost", "unplugged"))  # of no sample
     told = await figures(here)
     assert told["legcurl_event_latency_seconds_count",] == 1
     assert told["legcurl_event_latency_seconds_bucket", "0.04"] == 0

@@ -171,7 +171,7 @@ async def test_a_set_under_way_is_handed_to_the_station_at_another_address(tmp_p
             await witness.sees("one", SetStarted)
             machine = gym.machines["one"]
             first.unlink()
-            machine.hub.tell(LinkChanged("lost", "pulled"))
+            machine.bus.tell(LinkChanged("lost", "pulled"))
             await gym.apply([setup("one", f"serial:{second}")])
             ended = await witness.sees("one", SetEnded)
             assert ended.set.outcome == "muscle_success"

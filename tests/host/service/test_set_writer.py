@@ -315,7 +315,7 @@ def test_the_tape_of_an_idle_machine_is_bounded(here_machine: Machine) -> None:
     rate = 100
     longest = 0
     for second in range(3600):
-        here_machine.hub.state = _at(here_machine, second)
+        here_machine.bus.state = _at(here_machine, second)
         times = range(second * 1_000_000, (second + 1) * 1_000_000, 1_000_000 // rate)
         writer.sampled(here_machine, times, [0.0] * rate)
         longest = max(longest, len(writer._tapes["machine-1"]._t_us))

@@ -30,7 +30,7 @@ from legcurl.events import (
     SetEnded,
     SetStarted,
 )
-from legcurl.gym.machine_state import ViewState
+from legcurl.gym.machine_state import MachineState
 from legcurl.protocol.frame import Answer, Boot, FrameDecoder, Gap
 from legcurl.session.annotations import LinkNote, RestartNote
 from legcurl.session.sensor_session import RESTART_GUESS_US, SensorSession
@@ -162,7 +162,7 @@ def test_a_loss_that_is_made_good_at_once_is_not_worth_a_word():
 
 def test_a_view_shows_how_old_its_picture_is_until_it_is_not():
     sensor = FakeSensor(LIFT)
-    state = ViewState()
+    state = MachineState()
     ages = []
     for event in told(decoded(sensor.packets())):
         state = state.apply(event)

@@ -250,7 +250,7 @@ async def live(tmp_path: Path):
 
 def tell(live: LivePage, *events: Any, machine: str = "machine-1") -> None:
     for event in events:
-        live.service.gym.machines[machine].hub.tell(event)
+        live.service.gym.machines[machine].bus.tell(event)
 
 
 SEEN = SensorSeen("0123", 7, "Leg curl 9", "pico_w", "0.1.0", 100.0)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from legcurl.gym.machine_state import ViewState
+    from legcurl.gym.machine_state import MachineState
     from legcurl.presentation.terminal.live_screen import LiveView
 
 _READER_GONE = (errno.EPIPE, errno.EIO)  # a closed pipe, a closed terminal
@@ -139,7 +139,7 @@ class Picture:
             with reader_needed():
                 self._view.show(event)
 
-    def turn_to(self, waiting_for: str, state: ViewState) -> None:
+    def turn_to(self, waiting_for: str, state: MachineState) -> None:
         """Show another sensor from here on."""
         if self._view:
             self._view.turn_to(waiting_for, state)

@@ -20,7 +20,7 @@ from rich.live import Live
 from rich.text import Text
 
 from legcurl.events import Event, SensorSeen
-from legcurl.gym.machine_state import ViewState
+from legcurl.gym.machine_state import MachineState
 from legcurl.presentation.terminal.screen import Canvas, draw
 
 FRAMES_S = 0.05  # between two frames: smooth to the eye, and no work for a small computer
@@ -31,7 +31,7 @@ class LiveView:
     """Show events on the terminal while this context is open."""
 
     def __init__(self, waiting_for: str, hint: str, console: Console | None = None) -> None:
-        self.state = ViewState()
+        self.state = MachineState()
         self._waiting_for = waiting_for
         self._hint = hint
         self._console = console or Console(highlight=False)
@@ -78,7 +78,7 @@ class LiveView:
             self._lost_at = time.monotonic()
         self._paint_soon(at_once=isinstance(event, SensorSeen))
 
-    def turn_to(self, waiting_for: str, state: ViewState) -> None:
+    def turn_to(self, waiting_for: str, state: MachineState) -> None:
         """Show another sensor from here on, which is as `state` says."""
         self._waiting_for, self.state = waiting_for, state
         self._lost_at = time.monotonic() if state.link == "lost" else None

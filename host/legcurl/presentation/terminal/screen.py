@@ -15,7 +15,7 @@ from itertools import zip_longest
 from rich.text import Text
 
 from legcurl.events import RepResult, verdict
-from legcurl.gym.machine_state import ViewState
+from legcurl.gym.machine_state import MachineState
 from legcurl.motion.training_method import (
     FULL_ROM,
     HOLD_TARGET_S,
@@ -76,7 +76,7 @@ class Canvas:
     hint: str = "Ctrl-C ends"
 
 
-def draw(state: ViewState, canvas: Canvas) -> Text:
+def draw(state: MachineState, canvas: Canvas) -> Text:
     """Give exactly `height` rows of at most `width` columns."""
     wide = canvas.width >= WIDE_COLUMNS and canvas.height >= WIDE_ROWS
     rows = _wide(state, canvas) if wide else _narrow(state, canvas)
@@ -89,7 +89,7 @@ def draw(state: ViewState, canvas: Canvas) -> Text:
     return Text("\n", no_wrap=True, overflow="crop", end="").join(rows)
 
 
-def _wide(state: ViewState, canvas: Canvas) -> list[Text]:
+def _wide(state: MachineState, canvas: Canvas) -> list[Text]:
     others = 4  # header, sentence, head of the table, foot
     spare = canvas.height - others - PANEL_ROWS
     reps = max(FEWEST_REPS, min(MOST_REPS, spare, canvas.height // 3))
@@ -107,7 +107,7 @@ def _wide(state: ViewState, canvas: Canvas) -> list[Text]:
     ]
 
 
-def _narrow(state: ViewState, canvas: Canvas) -> list[Text]:
+def _narrow(state: MachineState, canvas: Canvas) -> list[Text]:
     """Count and phase in a line, bars, and digits where there is room: most important first."""
     width = canvas.width
     word, style = _word(state)
@@ -132,7 +132,7 @@ def _narrow(state: ViewState, canvas: Canvas) -> list[Text]:
     return [_header(state, canvas), *rows] if canvas.height > len(rows) else rows
 
 
-def _header(state: ViewState, canvas: Canvas) -> Text:
+def _header(state: MachineState, canvas: Canvas) -> Text:
     left = Text(" legcurl", "bold")
     if state.sensor:
         name = state.sensor.name or state.sensor.sensor_id
@@ -160,7 +160,7 @@ def _header(state: ViewState, canvas: Canvas) -> Text:
     return left + Text(" " * (canvas.width - left.cell_len - right.cell_len)) + right
 
 
-def _count(state: ViewState, canvas: Canvas, width: int, height: int) -> list[Text]:
+def _count(state: MachineState, canvas: Canvas, width: int, height: int) -> list[Text]:
     """Give the count as tall as fits, on a width that does not change at the tenth rep."""
     text = "-" if state.link == "connecting" else str(state.completed_reps)
     roomy = text.rjust(2)
@@ -174,7 +174,7 @@ def _count(state: ViewState, canvas: Canvas, width: int, height: int) -> list[Te
     return [Text()] * top + [*rows, Text(" " + label.center(cells), "dim")]
 
 
-def _panel(state: ViewState, canvas: Canvas, width: int, height: int) -> list[Text]:
+def _panel(state: MachineState, canvas: Canvas, width: int, height: int) -> list[Text]:
     """Beside the count: the word and the bars, or the banner, or the set's summary."""
     if _succeeded(state):
         return _banner(state, canvas, width, height)
@@ -195,7 +195,7 @@ def _panel(state: ViewState, canvas: Canvas, width: int, height: int) -> list[Te
     return [*rows, *[Text()] * (height - len(rows) - len(shown)), *shown]
 
 
-def _banner(state: ViewState, canvas: Canvas, width: int, height: int) -> list[Text]:
+def _banner(state: MachineState, canvas: Canvas, width: int, height: int) -> list[Text]:
     """MUSCLE SUCCESS over the whole panel, and below it how the set was, once it is over."""
     lines = ("MUSCLE", "SUCCESS")
     told = summary(state.result)[1:] if state.result else []  # its first line is the banner's
@@ -206,7 +206,7 @@ def _banner(state: ViewState, canvas: Canvas, width: int, height: int) -> list[T
     return [Text(row.center(width), _BANNER) for row in rows[:height]]
 
 
-def _word(state: ViewState) -> tuple[str, str]:
+def _word(state: MachineState) -> tuple[str, str]:
     """Give the one word that matters now, and its style."""
     if _succeeded(state):
         return "MUSCLE SUCCESS", _BANNER
@@ -227,7 +227,7 @@ def _word(state: ViewState) -> tuple[str, str]:
     return PHASE_WORDS[state.phase], _PHASE_STYLES[state.phase]
 
 
-def _sentence(state: ViewState) -> Text | None:
+def _sentence(state: MachineState) -> Text | None:
     """Give what must be said now, the most pressing only."""
     if state.link == "lost":
         stays = " The set stays open." if state.stage == "during" else ""
@@ -249,7 +249,7 @@ def _sentence(state: ViewState) -> Text | None:
     return None
 
 
-def _hold_bar(state: ViewState, width: int, canvas: Canvas) -> Text:
+def _hold_bar(state: MachineState, width: int, canvas: Canvas) -> Text:
     met = state.hold_s >= HOLD_TARGET_S
     style = "green" if met else "yellow"
     reading = Text(f"{tenths(state.hold_s):>4} s", f"bold {style}" if state.hold_s else "dim")
@@ -258,7 +258,7 @@ def _hold_bar(state: ViewState, width: int, canvas: Canvas) -> Text:
     )
 
 
-def _rom_bar(state: ViewState, width: int, canvas: Canvas) -> Text:
+def _rom_bar(state: MachineState, width: int, canvas: Canvas) -> Text:
     """Show the range, or while none is known the sensor's angle, which proves it alive."""
     if state.rom_fraction is None:
         known = "----" if state.angle_deg is None else f"{state.angle_deg:.1f}°"
@@ -277,7 +277,7 @@ def _rom_bar(state: ViewState, width: int, canvas: Canvas) -> Text:
     )
 
 
-def _set_bar(state: ViewState, width: int, canvas: Canvas) -> Text:
+def _set_bar(state: MachineState, width: int, canvas: Canvas) -> Text:
     shortest, longest = SET_WINDOW_S
     style = "yellow"
     if state.set_s >= shortest:
@@ -339,7 +339,7 @@ def _rep_row(rep: RepResult) -> Text:
     return row
 
 
-def _foot(state: ViewState, canvas: Canvas) -> Text:
+def _foot(state: MachineState, canvas: Canvas) -> Text:
     if canvas.warning is not None:
         left = Text(f" {canvas.warning}", "yellow")
     elif state.link == "connecting":
@@ -351,7 +351,7 @@ def _foot(state: ViewState, canvas: Canvas) -> Text:
     return left + Text(" " * gap) + right if gap > 0 else left
 
 
-def _succeeded(state: ViewState) -> bool:
+def _succeeded(state: MachineState) -> bool:
     if state.result:
         return state.result.outcome == "muscle_success"
     return state.success is not None
