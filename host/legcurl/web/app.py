@@ -6,6 +6,7 @@ sites out. The page (live_page.py) must run while requests are served.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from legcurl._version import __version__
 from legcurl.errors import InputError, LegCurlError, LinkError, NoSuchRecordError, StoreError
 from legcurl.service.metrics import CONTENT_TYPE
 from legcurl.web import api
@@ -27,6 +29,7 @@ from legcurl.web.requests import ApiError, page_of, service_of, session_of
 from legcurl.web.security_headers import Guarded
 
 PAGE = Path(__file__).parent / "page"
+OPENAPI = Path(__file__).with_name("openapi.json")  # for programs; tests hold it to the routes
 
 
 class PageFiles(StaticFiles):
@@ -72,9 +75,9 @@ async def _page(_request: Request) -> Response:
 
 
 async def _openapi(_request: Request) -> Response:
-    from legcurl.web.openapi import document
-
-    return JSONResponse(document())
+    document = json.loads(OPENAPI.read_text(encoding="utf-8"))
+    document["info"]["version"] = __version__
+    return JSONResponse(document)
 
 
 async def _health(request: Request) -> Response:

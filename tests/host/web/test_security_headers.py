@@ -7,6 +7,7 @@ import json
 import logging
 from pathlib import Path
 
+import legcurl
 import pytest
 from jsonschema import Draft202012Validator
 from legcurl.store import Expected
@@ -267,6 +268,7 @@ async def test_a_page_file_is_asked_for_anew_and_cheap_if_it_is_known(here: Room
 async def test_the_openapi_document_is_valid_and_names_every_route(here: Room) -> None:
     document = (await here.get("/api/openapi.json")).json()
     validate(document)
+    assert document["info"]["version"] == legcurl.__version__
     told = {
         (path, method.upper())
         for path, item in document["paths"].items()
