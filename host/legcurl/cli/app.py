@@ -165,7 +165,8 @@ def _signals_as_exceptions() -> Iterator[None]:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is end:  # a service that ends has them ignored
+                signal.signal(number, handler)
 
 
 def _settle_stdout() -> None:

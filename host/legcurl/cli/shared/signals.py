@@ -116,6 +116,7 @@ async def _cancelled_by_signals(
             raise EndedBySignal(arrived[0]) from None
         raise
     finally:
+        ends = bool(arrived) and within_s is not None  # then no further signal interrupts it
         for number, handler in before.items():
             loop.remove_signal_handler(number)
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if ends else handler)
