@@ -1,10 +1,9 @@
-"""When the interpreter looks for garbage, in a service that runs for years.
+"""Garbage collection in a service that runs for years.
 
-Nearly all that a service makes is freed the moment that nobody wants it. What the collector is for,
-objects in circles, comes now and then (an exception that holds its own frame), and what it costs is
-a walk over everything that stays: with 200 stations a quarter of a second in which no event is
-handed on, several times a minute. So it looks at young objects seldom, and never again at those
-that stay, once the stations are up.
+Nearly all objects of a service are freed by reference counts. The collector is only needed for
+reference cycles, which are rare, and each full collection walks over every object that stays: with
+200 stations it stops the event loop for a quarter of a second, several times a minute. So young
+objects are collected seldom, and objects that stay are frozen once the stations are up.
 """
 
 from __future__ import annotations

@@ -1,17 +1,16 @@
-"""Whether the service does what it is for, found out rather than assumed.
+"""How well the service works: `ok`, `degraded` or `failing`.
 
-Three answers: `ok`; `degraded`, when something is wrong that a person should look at and nothing
-is being lost (a sensor is away, a broker); `failing`, when sets cannot be stored or the loop stands
-still. `/healthz` tells it, and systemd's watchdog is fed by it (systemd.py).
+`degraded`: a person should look, but nothing is lost (a sensor or the broker is away). `failing`:
+sets cannot be stored, or the event loop stands still. `/healthz` answers with it, and systemd's
+watchdog gets its message by it (systemd.py).
 
-The store is asked: a write transaction that changes nothing finds a disk that became read-only, a
-database that somebody holds locked and one that was deleted, and costs no write. It is asked when
-somebody wants to know, but at most every few seconds. The loop's lag is measured by a clock that
-ticks in it.
+The store is probed at most every few seconds, when the health is asked for: a write transaction
+that changes nothing finds a read-only disk, a locked database and a deleted one. A task measures
+how late the event loop is.
 
-`hung` says whether starting anew would help: the store's thread does not move. (A loop that stands
-still judges nothing, and systemd misses its sign.) A disk that is full is no such thing: the sets
-that wait in memory would be lost by a restart, and the disk would be as full as before.
+`hung` says that a restart would help, because the store's thread does not move. (While the loop
+stands still, systemd misses its message.) A restart would not help with a full disk: it would lose
+the sets that wait in memory.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
     from legcurl.service.set_writer import SetWriter
     from legcurl.store import Store
 
-PROBE_EVERY_S = 3.0  # a monitor that asks ten times a second must not reach the disk
-PROBE_TAKES_S = 2.0  # then the answer is given without it
-SLOW_S = 15.0  # others have long questions too; a store that takes longer takes no set either
-STUCK_S = 60.0  # a store that has not answered for so long will not
+PROBE_EVERY_S = 3.0  # at most, however often a monitor asks
+PROBE_TAKES_S = 2.0  # then the health is given without the probe
+SLOW_S = 15.0  # longer than any query: then it takes no sets either
+STUCK_S = 60.0  # longer than any disk takes
 TICK_S = 0.25
 LAG_KEPT = round(10.0 / TICK_S)  # the worst of the last ten seconds is told
-LAG_DEGRADED_S = 0.25  # what somebody at the page begins to notice
+LAG_DEGRADED_S = 0.25  # a viewer begins to notice it
 LAG_FAILING_S = 5.0  # a link's own buffers hold no more of a stream
 FREE_MIN = 8 << 20  # bytes on the disk: a checkpoint of the database takes 4 MB, a set 20 kB
 FREE_LOW = 256 << 20
@@ -49,7 +48,7 @@ Trouble = Callable[[], str]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the service is; `reasons` are sentences, the worst first."""
+    """The health of the service; `reasons` are sentences, the worst first."""
 
     status: Status
     reasons: tuple[str, ...]
@@ -57,7 +56,7 @@ class Verdict:
 
 
 class Health:
-    """Judges one service; an async context manager, whose clock ticks while it is entered."""
+    """The health of one service; an async context manager that measures the loop's lag."""
 
     def __init__(self, gym: Gym, writer: SetWriter) -> None:
         self.store_trouble = ""  # what the last probe found
@@ -71,7 +70,7 @@ class Health:
         self._answered_s: float | None = None
 
     def watch(self, trouble: Trouble, status: Status = "degraded") -> None:
-        """Count another part in: `trouble()` gives a sentence, or nothing while it is well."""
+        """Include another part: `trouble()` gives a sentence, or \"\" while it works."""
         self._watched.append((status, trouble))
 
     @property
@@ -90,7 +89,7 @@ class Health:
                 await asyncio.gather(task, return_exceptions=True)
 
     async def judge(self) -> Verdict:
-        """How the service is now. Takes as long as the store does, and at most PROBE_TAKES_S."""
+        """The health now, after at most PROBE_TAKES_S."""
         await self._ask_store()
         failing: list[str] = []
         degraded: list[str] = []
@@ -120,7 +119,7 @@ class Health:
         return Verdict(status, (*failing, *degraded), hung=waited_s > STUCK_S)
 
     async def _ask_store(self) -> None:
-        """Have the store probed, unless that was done just now or is still under way."""
+        """Probe the store, unless a probe is recent or still runs."""
         now_s = time.monotonic()
         if self._probe is None or self._probe.done():
             if self._answered_s is not None and now_s - self._asked_s < PROBE_EVERY_S:
@@ -138,7 +137,7 @@ class Health:
         self._answered_s = time.monotonic()
 
     def _waited_s(self) -> float:
-        """For how long the store has owed an answer."""
+        """How long the running probe has taken."""
         if self._probe is None or self._probe.done():
             return 0.0
         return time.monotonic() - self._asked_s
@@ -151,7 +150,7 @@ class Health:
 
 
 def probe(store: Store) -> None:
-    """Find out whether the store would take a set. StoreError says why not."""
+    """Check that the store can take a set. Raises StoreError with the reason."""
     from legcurl.errors import StoreError
 
     file = store.file
@@ -167,6 +166,6 @@ def probe(store: Store) -> None:
 
 
 def free_bytes(file: Path) -> int:
-    """What we may still write where a file is."""
+    """Free bytes on the disk of a file."""
     disk = os.statvfs(file.parent)
     return disk.f_bavail * disk.f_frsize

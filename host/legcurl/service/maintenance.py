@@ -1,10 +1,9 @@
-"""What a service does for its store beside storing sets: old things go, the claim is kept.
+"""Regular work of a service on its store: retention, and the lock that keeps other services out.
 
-Once a day, and soon after a start, what the retention rule no longer keeps is let go of, by the
-store's own thread and a few rows at a time. Once a minute the claim on the store is looked at: a
-database server that restarted has forgotten it, and then it is taken again, or somebody else was
-quicker, and that is said. Nothing here ends the service: a set stored twice is recognised, a set
-not stored is lost.
+Retention runs soon after a start and then once a day, in the store's thread, a few rows at a time.
+The lock is checked once a minute: a database server that restarted has lost it, and it is taken
+again, or another service has it, which is logged. None of this ends the service: a set that is
+stored twice is recognised, a set that is not stored is lost.
 """
 
 from __future__ import annotations
@@ -32,13 +31,13 @@ Ask = Callable[[Callable[["Store"], Any]], Awaitable[Any]]
 
 
 async def keep_house(ask: Ask, claim: Claim, retention: Retention) -> None:
-    """Run until cancelled. `ask` has the store's thread do something: see set_writer.py."""
+    """Run until cancelled. `ask` runs a function in the store's thread: see set_writer.py."""
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_keep_claim(claim), name="claim on the store")
             tasks.create_task(_prune_daily(ask, retention), name="retention")
-    except Exception:  # sets go on being kept; whoever reads the log learns what does not
-        log.exception("Looking after the store has ended: restart the service soon.")
+    except Exception:  # sets are still stored
+        log.exception("Maintenance of the store has ended: restart the service soon.")
 
 
 async def _keep_claim(claim: Claim) -> None:
@@ -55,7 +54,7 @@ async def _keep_claim(claim: Claim) -> None:
             if said:
                 log.error("%s", said)
             else:
-                log.warning("The claim on the store holds again.")
+                log.warning("The lock on the store holds again.")
 
 
 async def _prune_daily(ask: Ask, retention: Retention) -> None:
@@ -64,8 +63,8 @@ async def _prune_daily(ask: Ask, retention: Retention) -> None:
         try:
             gone: Pruned = await ask(lambda store: prune(store, retention, datetime.now(UTC)))
         except StoreError as error:
-            log.warning("Old sets and traces were not let go of: %s", error)
+            log.warning("Old sets and traces were not deleted: %s", error)
         else:
             if gone.traces or gone.sets:
-                log.info("Let go of %d old traces and %d old sets.", gone.traces, gone.sets)
+                log.info("Deleted %d old traces and %d old sets.", gone.traces, gone.sets)
         await asyncio.sleep(PRUNE_S)

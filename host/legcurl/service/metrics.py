@@ -1,16 +1,12 @@
 """What a gym's service counts, for Prometheus: `GET /metrics`.
 
-A `Metrics` follows the machines of one service. What happens is counted as it happens, in plain
-numbers; what only is (links, sets that wait, viewers) is looked at when somebody asks. Each service
-has a registry of its own, so two of them in one process do not count into each other's figures, and
-nothing is global.
+`Metrics` follows the machines and counts what happens; gauges (links, waiting sets) are read at
+scrape time. Each service has a registry of its own, so nothing is global. Other parts add their
+own figures: anything with a method `measures` is a `MeasureSource`.
 
-The latency of an event is how long ago, by the sensor's clock laid on ours (clock.py), the sample
-was taken that it follows from, at the moment when the event is handed on. While a station catches
-up after an outage its events are old because the link was away, not because the service is slow:
-those are left out.
-
-Other parts hang their own figures on it: anything with a method `measures` is a `MeasureSource`.
+An event's latency is the time from its sample (the sensor's clock on ours: clock_sync.py) to the
+moment when the event is handed on. Events of a station that catches up after an outage are left
+out: they are old because the link was away.
 """
 
 from __future__ import annotations
@@ -42,7 +38,7 @@ LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1
 
 @dataclass(slots=True)
 class _Told:
-    """What a machine has told since the service began."""
+    """Counts of one machine since the service started."""
 
     samples: int = 0
     gaps: Counter[str] = field(default_factory=Counter)  # by reason
@@ -52,7 +48,7 @@ class _Told:
 
 
 class Metrics:
-    """Counts what the machines of a service do, and tells it; a gym's follower."""
+    """The metrics of one service; a gym's follower."""
 
     def __init__(self, gym: Gym, writer: SetWriter, health: Health) -> None:
         self._gym = gym
@@ -71,7 +67,7 @@ class Metrics:
         self.registry.register(self)
 
     def add(self, source: MeasureSource) -> None:
-        """Tell another part's figures as well."""
+        """Include another part's figures."""
         self._sources.append(source)
 
     def text(self) -> bytes:
@@ -83,7 +79,7 @@ class Metrics:
         self._of(machine).samples += len(t_us)
 
     def happened(self, machine: Machine, event: Event) -> None:
-        """Count what an event says, and how old it is."""
+        """Count an event and observe its latency."""
         if isinstance(event, SamplesMissing):
             told = self._of(machine)
             told.gaps[event.reason] += 1
@@ -104,7 +100,7 @@ class Metrics:
         """Counts begin anew with the service: nothing."""
 
     def collect(self) -> Iterator[Metric]:
-        """What is told to whoever asks; see `text`."""
+        """All figures, for the registry; see `text`."""
         yield _info("legcurl_build_info", "The version that runs.", version=__version__)
         yield from self._of_machines()
         yield from self._of_service()

@@ -1,4 +1,4 @@
-"""The newest samples of a machine, kept for the set that they may turn out to belong to."""
+"""The newest samples of a machine, kept for the set that they may belong to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from legcurl.store.records import Trace
 
 
-class Tape:
+class SampleBuffer:
     """Samples in order of time; the oldest go when the set writer says so."""
 
     def __init__(self) -> None:
@@ -21,20 +21,20 @@ class Tape:
         return len(self._t_us) - self._forgotten
 
     def add(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
-        """Take the samples that came next; times that go back begin a new tape."""
+        """Take the samples that came next; times that go back begin anew."""
         if self._t_us and t_us and t_us[0] <= self._t_us[-1]:
             self._drop(len(self._t_us))
         self._t_us.extend(t_us)
         self._angle_deg.extend(angle_deg)
 
     def forget_before(self, t_s: float) -> None:
-        """Let go of what is older; the memory is freed when half of it is."""
+        """Drop older samples; memory is freed when half of it is unused."""
         self._forgotten = bisect_left(self._t_us, round(t_s * 1e6), self._forgotten)
         if 2 * self._forgotten > len(self._t_us):
             self._drop(self._forgotten)
 
     def cut(self, from_s: float, to_s: float) -> Trace:
-        """The samples of a while."""
+        """The samples between two times, in seconds."""
         first = bisect_left(self._t_us, round(from_s * 1e6), self._forgotten)
         last = bisect_right(self._t_us, round(to_s * 1e6), self._forgotten)
         return Trace(tuple(self._t_us[first:last]), tuple(self._angle_deg[first:last]))

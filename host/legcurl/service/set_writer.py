@@ -1,19 +1,19 @@
-"""Keeps every set that ends in the store, however long the disk takes.
+"""Writes every set that ends to the store, however long the disk takes.
 
-A `SetWriter` follows the machines of a gym. It holds the samples since the set that is going on
-began (and a little before: a first rep is known only when it is over), makes a `NewSet` of what
-ends, and has one thread write them, again and again until the store takes them. What waits is
-bounded only by the sets that people can lift: one is 20 kB, and a gym of 60 machines with a dead
-disk makes 100 MB in a day. `pending` and `trouble` say so.
+`SetWriter` follows the machines of a gym. It keeps the samples since the current set began (and a
+little before: a first rep is known only when it is over), makes a `NewSet` of each set that ends,
+and has one thread write it, again and again until the store takes it. The queue has no bound but
+the sets that people lift: one takes 20 kB, and 60 machines with a dead disk make 100 MB a day.
+`pending` and `trouble` report it.
 
-The same thread serves everybody else who wants something of the store (`ask`), so the store is
-used by one thread at a time and the event loop by none of its waits.
+Other parts use the store through the same thread (`ask`), so that only one thread uses the store
+and the event loop never waits for it.
 
-**Whose set it is.** A set belongs to who was entered on the machine when its last attempt ended,
-and then the entry is used up: a set without a name is put right with one touch, a set under the
-name of the one before is a lie that nobody notices. Who is entered after the last attempt, while
-the rest that ends the set is still going on, is the next one. After a restart, sets of the past are
-told once more: those that are stored already use up nothing.
+**Whose set it is.** Client and load are entered for one set: the set whose last attempt ends next.
+Then the entry is used up: a set without a name is corrected with one touch, but a set under the
+name of the client before goes unnoticed. An entry made after the last attempt, in the rest that
+ends the set, is for the next set. After a restart, sets of the past are found once more: those that
+are stored already use up no entry.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from legcurl._version import __version__
 from legcurl.errors import StoreError
 from legcurl.events import Event, SetEnded
 from legcurl.gym.machine import _place, set_id
-from legcurl.service.sample_buffer import Tape
+from legcurl.service.sample_buffer import SampleBuffer
 from legcurl.store.records import Expected, LogSpan, Machine, NewSet
 
 if TYPE_CHECKING:
@@ -48,25 +48,22 @@ RETRY_FIRST_S = 0.5
 RETRY_MAX_S = 30.0
 FAREWELL_S = 1.5  # for the store, at the end: a service is over within five seconds
 STORED_KNOWN = 2000  # sets: what journals and sensors' logs of a gym of 60 tell again, and more
-STORED_WITHIN_S = 10.0  # the machines are not kept waiting for a store that hangs
-ENTRIES_MAX = 16  # for one set: somebody who changes their mind more often loses the first
+STORED_WITHIN_S = 10.0  # the machines do not wait for a store that hangs
+ENTRIES_MAX = 16  # for one set; the oldest goes first
 NOBODY = Expected()
 
 _T = TypeVar("_T")
-Kept = Callable[["GymMachine", str], None]
+Stored = Callable[["GymMachine", str], None]
 
 
 class SetWriter:
-    """Follows machines and keeps their sets.
+    """Follows machines and stores their sets; calls `stored(machine, set_id)` for each."""
 
-    `kept(machine, set_id)` is told of each set that is in the store.
-    """
-
-    def __init__(self, store: Store, kept: Kept) -> None:
+    def __init__(self, store: Store, stored: Stored) -> None:
         self.trouble = ""  # why sets wait, if they do
         self._store = store
-        self._kept = kept
-        self._tapes: dict[str, Tape] = {}
+        self._tell_stored = stored
+        self._buffers: dict[str, SampleBuffer] = {}
         self._entries: dict[str, list[Expected]] = {}  # oldest first
         self._stored: tuple[LogSpan, ...] = ()  # when the service started
         self._waiting: deque[tuple[GymMachine, NewSet]] = deque()
@@ -90,7 +87,7 @@ class SetWriter:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Write what waits, once more and not for long, and let go of the thread."""
+        """Try once more to write what waits, for a short time, and end the thread."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -106,39 +103,39 @@ class SetWriter:
                 len(self._waiting),
                 self.trouble,
             )
-        # A store that hangs is left behind: whoever waits for its thread would hang as well.
+        # A store that hangs is left behind: waiting for its thread would hang as well.
         nothing = asyncio.get_running_loop().run_in_executor(self._thread, int)
         hanging = (await asyncio.wait({nothing}, timeout=FAREWELL_S))[1]
         self._thread.shutdown(wait=not hanging, cancel_futures=True)
 
     async def ask(self, work: Callable[[Store], _T]) -> _T:
-        """Have the store's thread do something with the store."""
+        """Run a function in the store's thread, and give its result."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, work, self._store)
 
     def expect(self, machine_id: str, expected: Expected) -> None:
-        """Who lifts on a machine, and what: entered at `expected.since`."""
+        """Enter client and load for a machine's next set, at `expected.since`."""
         entries = self._entries.setdefault(machine_id, [])
         entries.append(expected)
         del entries[:-ENTRIES_MAX]
 
     def expected(self, machine_id: str) -> Expected:
-        """Who lifts on a machine, as far as anybody said."""
+        """What is entered for a machine's next set."""
         entries = self._entries.get(machine_id)
         return entries[-1] if entries else NOBODY
 
     def let_go(self, machine_id: str) -> None:
-        """A machine is gone; what of it waits for the store is stored all the same."""
-        self._tapes.pop(machine_id, None)
+        """Forget a machine that is gone; its sets that wait are stored all the same."""
+        self._buffers.pop(machine_id, None)
         self._entries.pop(machine_id, None)
 
     def sampled(self, machine: GymMachine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
         """Keep samples for the set that they may belong to."""
-        tape = self._tapes.setdefault(machine.setup.id, Tape())
-        tape.add(t_us, angle_deg)
-        if len(tape) % FORGOTTEN_EACH >= len(t_us):
+        buffer = self._buffers.setdefault(machine.setup.id, SampleBuffer())
+        buffer.add(t_us, angle_deg)
+        if len(buffer) % FORGOTTEN_EACH >= len(t_us):
             return
-        tape.forget_before(
+        buffer.forget_before(
             machine.state.t_s - (LONGEST_SET_S if machine.state.stage == "during" else FIRST_REP_S)
         )
 
@@ -148,7 +145,7 @@ class SetWriter:
         return min(starts_s, default=None)
 
     def happened(self, machine: GymMachine, event: Event) -> None:
-        """Take a set that has ended."""
+        """Queue a set that has ended."""
         if not isinstance(event, SetEnded):
             return
         result = event.set
@@ -159,7 +156,7 @@ class SetWriter:
             machine=Machine(setup.id, machine.name),
             started=machine.wall_time(result.start_s),
             result=result,
-            trace=self._tapes.get(setup.id, Tape()).cut(
+            trace=self._buffers.get(setup.id, SampleBuffer()).cut(
                 result.start_s - BEFORE_SET_S, result.end_s + BEFORE_SET_S
             ),
             detection=__version__,
@@ -173,7 +170,7 @@ class SetWriter:
         self._arrived.set()
 
     def _use_up(self, machine_id: str, ended: datetime) -> Expected:
-        """Who was entered when a set's last attempt ended; what was entered later is for later."""
+        """Take the entry of a set whose last attempt ended then; later entries stay."""
         entries = self._entries.get(machine_id, [])
         used = NOBODY
         while entries and entries[0].since is not None and entries[0].since <= ended:
@@ -207,7 +204,7 @@ class SetWriter:
         machine, new = self._waiting[0]
         try:
             set_id = await self.ask(lambda store: store.add_set(new))
-        except Exception as error:  # noqa: BLE001 - a set is not given up for a fault of ours
+        except Exception as error:  # noqa: BLE001 - even a bug of ours must not lose a set
             said = str(error) if isinstance(error, StoreError) else repr(error)
             if said != self.trouble:
                 log.error("set %s waits: %s", new.id, said)  # noqa: TRY400 - nor every time
@@ -216,7 +213,7 @@ class SetWriter:
         self._waiting.popleft()
         self.trouble = ""
         try:
-            self._kept(machine, set_id)
+            self._tell_stored(machine, set_id)
         except Exception:
-            log.exception("set %s is stored, but whoever waits for it was not told.", set_id)
+            log.exception("set %s is stored, but its followers were not told.", set_id)
         return True

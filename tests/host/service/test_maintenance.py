@@ -66,7 +66,7 @@ async def test_old_sets_are_removed_and_a_lost_lock_is_reported_once(store, capl
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert caplog.text.count("in use by another") == 1
-    assert caplog.text.count("were not let go of: The disk is full.") == 2
+    assert caplog.text.count("were not deleted: The disk is full.") == 2
 
 
 async def test_an_unexpected_error_is_logged(caplog):

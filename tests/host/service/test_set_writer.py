@@ -12,7 +12,7 @@ from legcurl.errors import StoreError
 from legcurl.events import SetEnded, SetStarted
 from legcurl.gym.machine import Boot, Machine
 from legcurl.service import set_writer
-from legcurl.service.sample_buffer import Tape
+from legcurl.service.sample_buffer import SampleBuffer
 from legcurl.service.set_writer import FIRST_REP_S, SetWriter
 from legcurl.store import Client, Expected, SetQuery, Store, StoredSet
 from legcurl.store.records import NewSet, entered
@@ -307,7 +307,7 @@ async def test_a_repeated_set_uses_up_no_entry(tmp_path: Path) -> None:
         assert here.store.expected("machine-1").client_id == ben.id
 
 
-# The tape
+# The buffer
 
 
 def test_the_tape_of_an_idle_machine_is_bounded(here_machine: Machine) -> None:
@@ -318,7 +318,7 @@ def test_the_tape_of_an_idle_machine_is_bounded(here_machine: Machine) -> None:
         here_machine.bus.state = _at(here_machine, second)
         times = range(second * 1_000_000, (second + 1) * 1_000_000, 1_000_000 // rate)
         writer.sampled(here_machine, times, [0.0] * rate)
-        longest = max(longest, len(writer._tapes["machine-1"]._t_us))
+        longest = max(longest, len(writer._buffers["machine-1"]._t_us))
     assert longest <= 2 * (FIRST_REP_S + 2) * rate
 
 
@@ -335,23 +335,23 @@ def _at(machine: Machine, t_s: float):
     return replace(machine.state, t_s=float(t_s))
 
 
-def test_a_sample_buffer_returns_all_kept_samples() -> None:
+def test_a_tape_gives_what_was_put_in_and_not_forgotten() -> None:
     tape = Tape()
     for first in range(0, 1000, 10):
-        tape.add(range(first, first + 10), [float(t) for t in range(first, first + 10)])
-    tape.forget_before(0.000_500)
-    assert len(tape) == 500
-    kept = tape.cut(0.0, 1.0)
+        buffer.add(range(first, first + 10), [float(t) for t in range(first, first + 10)])
+    buffer.forget_before(0.000_500)
+    assert len(buffer) == 500
+    kept = buffer.cut(0.0, 1.0)
     assert kept.t_us == tuple(range(500, 1000))
     assert kept.angle_deg == tuple(float(t) for t in range(500, 1000))
-    assert tape.cut(0.000_700, 0.000_709).t_us == tuple(range(700, 710))
+    assert buffer.cut(0.000_700, 0.000_709).t_us == tuple(range(700, 710))
 
 
 def test_a_clock_that_went_back_begins_a_new_tape() -> None:
-    tape = Tape()
-    tape.add([10, 20, 30], [1.0, 2.0, 3.0])
-    tape.add([5, 6], [4.0, 5.0])
-    assert tape.cut(0.0, 1.0).t_us == (5, 6)
+    buffer = SampleBuffer()
+    buffer.add([10, 20, 30], [1.0, 2.0, 3.0])
+    buffer.add([5, 6], [4.0, 5.0])
+    assert buffer.cut(0.0, 1.0).t_us == (5, 6)
 
 
 async def test_a_set_waits_for_room_on_a_disk_that_is_really_full(tmp_path: Path) -> None:
