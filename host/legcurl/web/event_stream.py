@@ -22,7 +22,7 @@ from typing import Any
 
 from legcurl._version import __version__
 from legcurl.gym.gym import CROWD
-from legcurl.web.machine_json import MOVING
+from legcurl.web.responses import MOVING
 
 KEPT = 512  # messages with an id: minutes of a busy room, about 1 MB
 QUEUE = 64  # messages that wait for one viewer: seconds of moving figures

@@ -161,7 +161,7 @@ def csv_answer(name: str, rows: Iterable[Iterable[Any]]) -> Response:
     )
 
 
-def _fault(state: ViewState) -> dict[str, Any] | None:
+def _fault(state: MachineState) -> dict[str, Any] | None:
     """The fault to show, in words, and whether the sensor is blind meanwhile."""
     if state.shown_fault is None:
         return None

@@ -45,13 +45,13 @@ from legcurl.cli.shared import signals
 from legcurl.service import set_writer
 
 signals.ENDS_WITHIN_S = {LIMIT_S}
-leave = set_writer.SetKeeper.__aexit__
+leave = set_writer.SetWriter.__aexit__
 async def held_up(*arguments):
     print("tidying up", flush=True)
     while not pathlib.Path("{{release}}").exists():
         await asyncio.sleep(0.01)
     await leave(*arguments)
-set_writer.SetKeeper.__aexit__ = held_up
+set_writer.SetWriter.__aexit__ = held_up
 sys.exit(app.run(sys.argv[1:]))
 """
 

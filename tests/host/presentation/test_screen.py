@@ -20,7 +20,7 @@ from legcurl.gym.machine_state import MachineState
 from legcurl.presentation.terminal.big_digits import height_of, letter, width_of
 from legcurl.presentation.terminal.screen import Canvas, draw
 from legcurl.presentation.wording import line
-from legcurl.web.machine_json import whole
+from legcurl.web.responses import whole
 from rich.console import Console
 from scripted_set import FIRST_REP_S, SENSOR, a_set
 
@@ -237,7 +237,7 @@ def test_a_sensor_fault_is_shown_with_its_remedy():
 )
 def test_each_encoder_gets_its_own_remedy_for_a_lost_zero(referenced_by, remedy, wrong):
     trouble = SensorTrouble(9.0, "not_referenced", True, referenced_by)
-    state = ViewState().apply(SENSOR).apply(trouble)
+    state = MachineState().apply(SENSOR).apply(trouble)
     page = whole(state)["fault"]["text"]
     for told in (line(trouble), shown(state), page):
         assert remedy in told

@@ -49,7 +49,7 @@ async def test_a_set_is_counted_with_its_samples_and_attempts(here: Room):
 
 
 async def test_what_is_missing_is_counted_by_reason(here: Room):
-    hub = here.service.gym.machines["machine-1"].hub
+    bus = here.service.gym.machines["machine-1"].bus
     for length_s, reason in ((1.5, "evicted"), (0.25, "evicted"), (3.0, "reboot")):
         bus.tell(SamplesMissing(10.0, length_s, 0, reason))  # type: ignore[arg-type]
     told = await figures(here)

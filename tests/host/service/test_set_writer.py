@@ -283,7 +283,7 @@ async def test_an_entry_survives_a_restart(tmp_path: Path) -> None:
 
 
 def test_somebody_who_cannot_decide_costs_no_memory() -> None:
-    keeper = SetKeeper(None, lambda _machine, _set_id: None)  # type: ignore[arg-type]
+    writer = SetWriter(None, lambda _machine, _set_id: None)  # type: ignore[arg-type]
     for number in range(1000):
         writer.expect("machine-1", entered(Expected(), client_id=str(number)))
     assert len(writer._entries["machine-1"]) == set_writer.ENTRIES_MAX
@@ -335,8 +335,8 @@ def _at(machine: Machine, t_s: float):
     return replace(machine.state, t_s=float(t_s))
 
 
-def test_a_tape_gives_what_was_put_in_and_not_forgotten() -> None:
-    tape = Tape()
+def test_a_sample_buffer_gives_what_was_put_in_and_not_forgotten() -> None:
+    buffer = SampleBuffer()
     for first in range(0, 1000, 10):
         buffer.add(range(first, first + 10), [float(t) for t in range(first, first + 10)])
     buffer.forget_before(0.000_500)
@@ -347,7 +347,7 @@ def test_a_tape_gives_what_was_put_in_and_not_forgotten() -> None:
     assert buffer.cut(0.000_700, 0.000_709).t_us == tuple(range(700, 710))
 
 
-def test_a_clock_that_went_back_begins_a_new_tape() -> None:
+def test_a_clock_that_went_back_begins_a_new_buffer() -> None:
     buffer = SampleBuffer()
     buffer.add([10, 20, 30], [1.0, 2.0, 3.0])
     buffer.add([5, 6], [4.0, 5.0])

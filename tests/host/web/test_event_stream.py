@@ -16,7 +16,7 @@ from legcurl.web import event_stream, server
 from legcurl.web.authentication import Access
 from legcurl.web.event_stream import QUEUE, Broadcast
 from legcurl.web.live_page import LivePage
-from legcurl.web.machine_json import MOVING
+from legcurl.web.responses import MOVING
 from room import NAMES, StillGym, room
 from served import Message, Page, messages_in, served
 from timings import LIMIT_S, until
@@ -292,7 +292,7 @@ async def test_a_page_that_reloads_goes_on_and_one_with_nonsense_begins(live: Li
                 assert machines == ["machine-1", "machine-2"]
 
 
-async def test_a_page_that_does_not_read_delays_nobody_and_is_told(service: Service) -> None:
+async def test_a_page_that_does_not_read_delays_nobody_and_is_told(live: LivePage) -> None:
     async with served(live) as port, Page(port, buffer=4096) as slow, Page(port) as quick:
         await slow.next()
         await quick.next()
