@@ -70,20 +70,19 @@ def report(
 
 
 def _set(store: Store, set_id: str) -> Figure:
-    from legcurl.presentation.reports.set_report import set_page
+    from legcurl.presentation.reports.set_report import draw_set_report
 
-    return set_page(store.get_set(set_id), store.trace(set_id))
+    return draw_set_report(store.get_set(set_id), store.trace(set_id))
 
 
 def _client(store: Store, client_id: str) -> Figure:
-    from legcurl.presentation.reports.client_report import client_page
-    from legcurl.presentation.reports.set_report import charted_set
+    from legcurl.presentation.reports.client_report import draw_client_report
 
     sets = _sets_of(store, client_id)
-    last = charted_set(sets[-1], store.trace(sets[-1].id)) if sets else None
     if not sets:
         tell("warning: this client has no sets yet.")
-    return client_page(store.client(client_id), sets, last)
+    last_trace = store.trace(sets[-1].id) if sets else None
+    return draw_client_report(store.client(client_id), sets, last_trace)
 
 
 def _sets_of(store: Store, client_id: str) -> list[StoredSet]:

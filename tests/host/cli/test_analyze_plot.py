@@ -167,7 +167,7 @@ def test_a_rest_between_reps_is_written_below_it(tmp_path: Path):
     ("text", "note"),
     [
         (rows(*[40.0] * 3), "3 samples"),
-        (rows(*["nan"] * 300), "could not tell a single angle"),
+        (rows(*["nan"] * 300), "gave no usable angle"),
         (rows(*[359.8, 0.3] * 400), "the angle spans 0°"),
     ],
 )

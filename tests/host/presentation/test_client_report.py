@@ -111,8 +111,8 @@ def test_a_client_without_sets_gets_a_page_that_says_so(gym, tmp_path: Path):
 
 
 def test_nothing_is_drawn_beyond_the_page_or_over_the_foot():
-    from legcurl.presentation.reports.client_report import client_page
-    from legcurl.presentation.reports.set_report import charted_set, set_page
+    from legcurl.presentation.reports.client_report import draw_client_report
+    from legcurl.presentation.reports.set_report import draw_set_report
     from legcurl.store import Machine, StoredSet
 
     trace, result = measured("sloppy")
@@ -121,8 +121,8 @@ def test_nothing_is_drawn_beyond_the_page_or_over_the_foot():
         *(result, (), "", True),
     )
     for page in (
-        set_page(stored, trace),
-        client_page(Client("c", "Anna", FIRST), [stored], charted_set(stored, trace)),
+        draw_set_report(stored, trace),
+        draw_client_report(Client("c", "Anna", FIRST), [stored], trace),
     ):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 

@@ -1,8 +1,7 @@
-"""Sets as pictures for paper and screen: what was found, drawn over the samples it was found in.
+"""Charts of sets: samples and events in, PNG, SVG or PDF out.
 
-`set_chart.py` takes samples and events as they come and keeps, in bounded memory, what a picture of
-each set needs. `set_panel.py` draws one set, `page.py` lays panels out and writes the file. Only
-the last two need matplotlib, the extra `plot`.
+`set_chart.py` collects the chart of each set, `set_panel.py` draws one, `page.py` lays panels out
+and writes the file. Only drawing needs matplotlib (the extra `plot`).
 """
 
 from legcurl.presentation.charts.set_chart import ChartKeeper, SetChart

@@ -1,8 +1,7 @@
 """An angle over time in bounded memory.
 
 A file of a day has millions of samples, a picture some two thousand columns. When a trace is
-full, every four points become two, the lowest and the highest of the four, so that no peak and no
-dip is ever lost to the eye, however long the trace.
+full, the lowest and the highest of every four points stay, so every peak and dip stays visible.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ CAPACITY = 1 << 15
 """Points kept: eleven minutes at 50 Hz, many times the columns of a picture."""
 
 
-class Trace:
+class DownsampledTrace:
     """Points in order of time; angles are unwrapped as they come in."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -43,10 +42,10 @@ class Trace:
         del self.times_s[:count]
         del self.angles_deg[:count]
 
-    def between(self, start_s: float, end_s: float) -> Trace:
-        """Give a copy of the points from one moment to another."""
+    def between(self, start_s: float, end_s: float) -> DownsampledTrace:
+        """A copy of the points from one moment to another."""
         first, last = bisect_left(self.times_s, start_s), bisect_right(self.times_s, end_s)
-        part = Trace(self._capacity)
+        part = DownsampledTrace(self._capacity)
         part.times_s = self.times_s[first:last]
         part.angles_deg = self.angles_deg[first:last]
         return part

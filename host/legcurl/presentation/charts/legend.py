@@ -1,4 +1,4 @@
-"""The foot of a page: what its marks mean, and which file it shows."""
+"""The foot of a page: the legend, and the name of the recording."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAME_SIGNS = 90
 def draw_foot(
     figure: Figure, frame: Frame, charts: Sequence[SetChart], kept: ChartKeeper, name: str
 ) -> None:
-    """Draw the legend of what these charts show, and the file's name."""
+    """Draw the legend of these charts, and the recording's name."""
     marks = _marks(charts) if charts else []
     gaps = kept.gaps if not charts else [gap for chart in charts for gap in chart.gaps]
     if gaps:

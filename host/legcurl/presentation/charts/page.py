@@ -1,7 +1,7 @@
 """Panels on pages, pages in a file: PNG, SVG or PDF by the file's ending.
 
-PNG and SVG are one picture with a panel for each set; a PDF has pages of two. The same results
-give the same bytes: no dates, and nothing of the user's own matplotlib settings.
+PNG and SVG are one picture with a panel for each set; a PDF has two sets a page. The same results
+give the same bytes: no dates, and the user's matplotlib settings are ignored.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ SETS_A_PAGE = 2
 
 
 def check_picture(file: Path) -> None:
-    """Find out, before any work is done, whether a picture can be made and put there.
+    """Check the ending, matplotlib and write access before any work is done.
 
-    Raises ConfigError for an ending that is no picture's or when matplotlib is not installed,
-    StoreError for a place that cannot be written to.
+    Raises ConfigError for an unknown ending or without matplotlib, StoreError if the file cannot
+    be written.
     """
     if file.suffix.lower() not in ENDINGS:
         raise ConfigError(
-            f"{file} has no ending of a picture: name it .png, .svg or .pdf, which says its form."
+            f"{file} is not named as a picture: give it the ending .png, .svg or .pdf."
         )
     try:
-        import matplotlib as _  # noqa: F401 - only whether it is there
+        import matplotlib as _  # noqa: F401 - is it installed?
     except ImportError as error:
         raise ConfigError(
             "Pictures need matplotlib, which is not installed: pip install 'legcurl[plot]'"
@@ -56,9 +56,9 @@ def check_picture(file: Path) -> None:
 
 
 def write_picture(file: Path, kept: ChartKeeper, name: str) -> list[str]:
-    """Draw what was kept of the samples called `name`; give warnings, one sentence each.
+    """Draw the sets of the recording `name` into a file; return warnings, one sentence each.
 
-    Raises StoreError when the file cannot be written.
+    Raises StoreError if the file cannot be written.
     """
     ending = file.suffix.lower()
     _write(file, picture(kept, name, ending))
@@ -71,7 +71,7 @@ def write_picture(file: Path, kept: ChartKeeper, name: str) -> list[str]:
 
 
 def picture(kept: ChartKeeper, name: str, ending: str) -> bytes:
-    """The same as the content of a file with that ending."""
+    """The content of a picture file with that ending."""
     with own_style():
         if ending == ".pdf":
             return _pdf(kept, name)
@@ -79,7 +79,7 @@ def picture(kept: ChartKeeper, name: str, ending: str) -> bytes:
 
 
 def write_figure(file: Path, figure: Figure) -> None:
-    """Write one figure by the file's ending. Raises StoreError when it cannot be written."""
+    """Write one figure in the format of the file's ending. Raises StoreError if that fails."""
     ending = file.suffix.lower()
     if ending != ".pdf":
         _write(file, _image(figure, ending))
@@ -100,7 +100,7 @@ def _write(file: Path, picture: bytes) -> None:
 
 @contextmanager
 def own_style() -> Iterator[None]:
-    """Draw with our settings, whatever the user's are."""
+    """Draw with our matplotlib settings instead of the user's."""
     import matplotlib
 
     with matplotlib.rc_context():
@@ -142,7 +142,7 @@ def _pdf(kept: ChartKeeper, name: str) -> bytes:
 
 
 def _page(charts: Sequence[SetChart], first: int, kept: ChartKeeper, name: str) -> Figure:
-    """Draw some of the sets one below the other, or the raw samples if there is no set."""
+    """Draw sets one below the other, or the raw samples if there is no set."""
     from matplotlib.figure import Figure
 
     from legcurl.presentation.charts.legend import draw_foot

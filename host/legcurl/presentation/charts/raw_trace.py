@@ -1,4 +1,4 @@
-"""A file in which no set was found, as a picture: what the sensor said, and that it was no set."""
+"""The picture of a file without a set: the raw samples."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from legcurl.presentation.charts.set_chart import ChartKeeper
 from legcurl.presentation.charts.style import (
     AXES_IN,
     INK,
-    LEFT_IN,
     TIME_IN,
     TITLE_IN,
     Frame,
     draw_gaps,
     place_axes,
     without_gaps,
+    write_title,
 )
 
 MIN_SPAN_DEG = 10.0
-"""Shown at least, in degrees: the noise of a lever at rest must not look like motion."""
+"""Least span shown, in degrees: the noise of a lever at rest must not look like motion."""
 
 AIR = 0.08  # of the span, left free above and below
 
 
 def raw_height() -> float:
-    """Say how high the panel is, in inches."""
+    """The height of the panel, in inches."""
     return TITLE_IN + AXES_IN + TIME_IN
 
 
@@ -34,19 +34,7 @@ def draw_raw(figure: Figure, frame: Frame, kept: ChartKeeper) -> None:
     times = np.array(kept.whole.times_s)
     angles = np.array(kept.whole.angles_deg)
     axes = place_axes(figure, frame, TITLE_IN, "sensor angle, unwrapped (°)")
-    for words, down_in, size, weight in (
-        ("No set was found", 0.2, 13, "bold"),
-        (_note(kept), 0.46, 10, "normal"),
-    ):
-        figure.text(
-            LEFT_IN / frame.width_in,
-            1 - (frame.top_in + down_in) / frame.figure_in,
-            words,
-            fontsize=size,
-            fontweight=weight,
-            color=INK,
-            va="center",
-        )
+    write_title(figure, frame, "No set was found", _note(kept))
     if not len(times):
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 360)
@@ -61,7 +49,7 @@ def draw_raw(figure: Figure, frame: Frame, kept: ChartKeeper) -> None:
 
 def _note(kept: ChartKeeper) -> str:
     if not kept.usable:
-        return "The sensor could not tell a single angle."
+        return "The sensor gave no usable angle."
     moved = max(kept.whole.angles_deg) - min(kept.whole.angles_deg)
     return (
         f"{kept.usable} samples, raw as the sensor gave them: the angle spans {moved:.0f}°, "

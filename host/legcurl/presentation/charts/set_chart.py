@@ -1,9 +1,8 @@
-"""From samples and events, as they come, to what a picture of each set needs.
+"""Collects the chart of each set from samples and tracker events, in bounded memory.
 
-The curve of a set is the tracker's own view of the lever (Progress events): unwrapped, spikes and
-a slipped magnet taken out, so that what was measured lies on it. Gaps are taken from the samples,
-because the tracker bridges short ones. While no set has been found the samples themselves are kept
-too, to be drawn if none ever is.
+A set's curve comes from the tracker's Progress events: unwrapped, without spikes, a slip of the
+magnet taken out. So measured values lie on it. Gaps come from the samples, because the tracker
+bridges short ones. Until the first set the samples are kept too, for a file without a set.
 """
 
 from __future__ import annotations
@@ -16,27 +15,27 @@ from math import nan
 from legcurl.events import Event, Progress, SetEnded, SetResult, SetStarted
 from legcurl.motion.resampler import short_way
 from legcurl.motion.results import shifted
-from legcurl.presentation.charts.downsampled_trace import Trace
+from legcurl.presentation.charts.downsampled_trace import DownsampledTrace
 
 PROGRESS_S = 0.02
 """Grid of the curve in s: finer than a column of a picture for a set of more than half a minute."""
 
 GAP_S = 0.3
-"""Samples farther apart are a gap, in s: more than the period of any rate that is accepted, and
-hardly more than what a picture can show."""
+"""Samples farther apart are a gap, in s: longer than the period at any rate, and just wide enough
+to see in a picture."""
 
 MARGIN_S = 3.0
 """Shown before and after a set, in s."""
 
 LOOK_BACK_S = 330.0
-"""Kept while no set is open, in s: the tracker may find a set to have begun so long ago, when it
-follows again what it saw the wrong way round (direction.KEPT), and the margin."""
+"""Kept while no set is open, in s: how far back the tracker may place a set's start after it has
+reversed its direction (direction.KEPT), and the margin."""
 
 POINTS = 4096
-"""Kept of a finished set: two a column of a picture that is 2000 columns wide."""
+"""Points of a finished set: two a column of a picture that is 2000 columns wide."""
 
 GAPS = 4096
-"""Kept at most; beyond it the shortest are left out of the picture, which has no room for them."""
+"""Most gaps kept; beyond it the shortest go, for which the picture has no room."""
 
 Span = tuple[float, float]
 
@@ -52,7 +51,7 @@ class SetChart:
     clock: str = "sensor time (s)"  # what its times are
 
     def from_start(self) -> SetChart:
-        """The same on a clock that begins with the set: for who does not know the sensor's."""
+        """The same chart with t = 0 at the start of the set."""
         zero_s = self.result.start_s
         return SetChart(
             shifted(self.result, -zero_s),
@@ -64,27 +63,27 @@ class SetChart:
 
 
 class ChartKeeper:
-    """Takes samples and events in their order; afterwards holds a chart for each set."""
+    """Takes samples and events in order; `charts` has one for each finished set."""
 
-    progress_s = PROGRESS_S  # what the tracker must be asked for
+    progress_s = PROGRESS_S  # for SetTracker
 
     def __init__(self) -> None:
         self.charts: list[SetChart] = []
-        self.whole = Trace()  # the raw samples of a file in which no set has been found
+        self.whole = DownsampledTrace()  # the raw samples of a file in which no set has been found
         self.samples = 0
         self.usable = 0
-        self._curve = Trace()
+        self._curve = DownsampledTrace()
         self._gaps: list[Span] = []
         self._last_s = nan  # of the last usable sample
         self._set_open = False
 
     @property
     def gaps(self) -> tuple[Span, ...]:
-        """The gaps seen lately; all of them where no set was found."""
+        """The gaps in (from, to) s: recent ones, or all until the first set."""
         return tuple(self._gaps)
 
     def take(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
-        """Take the samples that the tracker is given, before what it says of them."""
+        """Take samples before the events that the tracker makes of them."""
         self.samples += len(t_us)
         last_s = self._last_s
         keep = self.whole.append if not self.charts else None
@@ -101,7 +100,7 @@ class ChartKeeper:
         self._last_s = last_s
 
     def show(self, event: Event) -> None:
-        """Take what the tracker said."""
+        """Take an event of the tracker."""
         if isinstance(event, Progress):
             if event.angle_deg is not None:
                 self._curve.append(event.t_s, event.angle_deg)
@@ -112,7 +111,7 @@ class ChartKeeper:
         elif isinstance(event, SetEnded):
             self._set_open = False
             self.charts.append(self._chart(event.set))
-            self.whole = Trace()
+            self.whole = DownsampledTrace()
 
     def _note_gap(self, gap: Span) -> None:
         self._gaps.append(gap)

@@ -1,9 +1,9 @@
-"""One set as a panel: the curve, its phases, and above and below it what was made of them.
+"""One set as a panel: the curve, its phases, and the reps, holds and rests that were found in it.
 
-A panel is measured in inches, so that lettering has the room that it needs whatever the set's
-length. From top to bottom: title and measures, the flag of Muscle Success, number and verdict of
-each rep; the axes, with the holds above the curve and the rests below it; the time; and for each
-failed rep a line that says why it was called failed.
+A panel is measured in inches, so that its lettering has room whatever the set's length. From top
+to bottom: title and measures, the flag of Muscle Success, number and verdict of each rep; the
+axes, with the holds above the curve and the rests below it; the time; and the reason of each
+failed rep.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from legcurl.presentation.charts.style import (
     draw_gaps,
     place_axes,
     without_gaps,
+    write_title,
 )
 from legcurl.presentation.wording import FAILURE_WORDS, beside_target, set_line, summary
 
@@ -71,35 +72,66 @@ class Rep:
     beside: bool  # the flag's line is at at_s: its labels stand left of it, not around it
 
 
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A set while it is drawn: its chart, its place on the figure, and its axes."""
+
+    figure: Figure
+    frame: Frame
+    axes: Axes
+    chart: SetChart
+    times_s: Floats
+    curve_deg: Floats
+    reps: Sequence[Rep]
+    low_deg: float  # that the axes show
+    high_deg: float
+
+    @property
+    def result(self) -> SetResult:
+        """The set's figures."""
+        return self.chart.result
+
+    @property
+    def degrees_per_in(self) -> float:
+        """Scale of the axes."""
+        return (self.high_deg - self.low_deg) / AXES_IN
+
+
 def panel_height(chart: SetChart) -> float:
-    """Say how high a set's panel is, in inches."""
+    """The height of a set's panel, in inches."""
     return _head_in(chart.result) + AXES_IN + TIME_IN + CAPTION_IN * len(_captions(chart.result))
 
 
-def draw_set(figure: Figure, frame: Frame, chart: SetChart, name: str | None) -> Axes:
-    """Draw a set, called `name`, on its part of the figure; None if that is told elsewhere."""
+def draw_set(figure: Figure, frame: Frame, chart: SetChart, name: str | None) -> None:
+    """Draw a set on its part of the figure, under the title `name` if there is one."""
     result = chart.result
     times = np.array(chart.times_s)
     curve = np.array(chart.flexion_deg)
-    seen = without_gaps(times, curve, chart.gaps)
     axes = place_axes(figure, frame, _head_in(result), "knee flexion (°)")
     axes.xaxis.label.set_text(chart.clock)
     from_s = min(times[0], result.start_s) if len(times) else result.start_s
     to_s = max(times[-1], result.end_s) if len(times) else result.end_s
     axes.set_xlim(from_s, to_s)
     reps = _reps(result, (frame.width_in - LEFT_IN - RIGHT_IN) / (to_s - from_s))
-    low, high = _set_heights(axes, result, curve, reps)
-    _draw_range(axes, result)
+    heights_deg = _set_heights(axes, result, curve, reps)
+    panel = Panel(figure, frame, axes, chart, times, curve, reps, *heights_deg)
+    _draw_range(panel)
     draw_gaps(axes, chart.gaps)
     for rep in result.reps:
-        _draw_phases(axes, rep, times, curve, chart.gaps, low)
-    axes.plot(times, seen, color=INK, linewidth=1.4, solid_joinstyle="round", zorder=4)
-    _draw_holds(axes, result, reps, (high - low) / AXES_IN)
-    _draw_rests(axes, result, low, (high - low) / AXES_IN)
-    _draw_failures(axes, result, times, curve)
-    _draw_head(figure, axes, frame, result, reps, name)
-    _draw_captions(figure, frame, result)
-    return axes
+        _draw_phases(panel, rep)
+    axes.plot(
+        *(times, without_gaps(times, curve, chart.gaps)),
+        color=INK,
+        linewidth=1.4,
+        solid_joinstyle="round",
+        zorder=4,
+    )
+    for rep in reps:
+        _draw_hold(panel, rep)
+    _draw_rests(panel)
+    _draw_failures(panel)
+    _draw_head(panel, name)
+    _draw_captions(panel)
 
 
 def _reps(result: SetResult, inches_per_s: float) -> list[Rep]:
@@ -134,25 +166,20 @@ def _set_heights(
     below_in = RESTS_IN if any(_rests(result)) else 0.12
     scale = (highest - lowest) / (AXES_IN - above_in - below_in)
     low, high = lowest - below_in * scale, highest + above_in * scale
-    axes.set_ylim(low, high)
-    axes.set_yticks(
-        [
-            tick
-            for tick in MaxNLocator(6, steps=ROUND_STEPS).tick_values(lowest, highest)
-            if tick < high
-        ]
-    )
+    ticks = MaxNLocator(6, steps=ROUND_STEPS).tick_values(lowest, highest)
+    axes.set_yticks([tick for tick in ticks if tick < high])
     axes.set_ylim(low, high)
     axes.grid(axis="y", color=GRID, linewidth=0.6, zorder=0)
     axes.set_axisbelow(True)
     return low, high
 
 
-def _draw_range(axes: Axes, result: SetResult) -> None:
+def _draw_range(panel: Panel) -> None:
     """Draw the lifter's range, and where a rep begins to be a full one."""
+    axes = panel.axes
     for fraction in (0.0, FULL_ROM, 1.0):
         full = fraction == FULL_ROM
-        level = fraction * result.rom_deg
+        level = fraction * panel.result.rom_deg
         axes.axhline(
             level,
             color=INK if full else SOFT,
@@ -183,10 +210,9 @@ def _draw_range(axes: Axes, result: SetResult) -> None:
     )
 
 
-def _draw_phases(
-    axes: Axes, rep: RepResult, times: Floats, curve: Floats, gaps: Sequence[Span], low: float
-) -> None:
-    """Shade the area under the curve by the phase it was measured to be."""
+def _draw_phases(panel: Panel, rep: RepResult) -> None:
+    """Shade the area under the curve by phase."""
+    times = panel.times_s
     stood = STALL if rep.failure == "mid_lift" else HOLD
     for start_s, end_s, colour in (
         (rep.start_s, rep.hold_start_s, LIFT),
@@ -197,8 +223,8 @@ def _draw_phases(
             continue
         inside = times[(times > start_s) & (times < end_s)]
         moments = np.concatenate(([start_s], inside, [end_s]))
-        levels = without_gaps(moments, np.interp(moments, times, curve), gaps)
-        axes.fill_between(moments, levels, low, color=colour, linewidth=0, zorder=1)
+        levels = without_gaps(moments, np.interp(moments, times, panel.curve_deg), panel.chart.gaps)
+        panel.axes.fill_between(moments, levels, panel.low_deg, color=colour, linewidth=0, zorder=1)
 
 
 def _narrow(rep: Rep) -> bool:
@@ -216,46 +242,43 @@ def _hold_words(rep: RepResult) -> list[str]:
     return [length, "met" if rep.hold_met else "short"]
 
 
-def _draw_holds(axes: Axes, result: SetResult, reps: Sequence[Rep], degrees_per_in: float) -> None:
-    """Draw a rule over each hold, a tick where it reached its 3 s, and its length in words."""
-    for rep in reps:
-        one = rep.result
-        level = one.peak_deg + 0.07 * degrees_per_in
-        colour = FAILED if one.failure else INK
-        if one.failure != "mid_lift":
-            axes.plot(
-                (one.hold_start_s, one.hold_end_s),
-                (level, level),
-                color=colour,
-                linewidth=2.2,
-                solid_capstyle="butt",
-                zorder=5,
-            )
-            if one.hold_met:
-                met_s = one.hold_start_s + HOLD_TARGET_S
-                tick = 0.05 * degrees_per_in
-                axes.plot(
-                    (met_s, met_s), (level - tick, level + tick), color=colour, lw=1.2, zorder=5
-                )
-        narrow = _narrow(rep)
-        short = one.completed and not one.hold_met
-        # Over the range, not on its lines: a partial's label must not lie on the 90 % line.
-        over = max(level, result.rom_deg + 0.05 * degrees_per_in)
-        axes.annotate(
-            (" " if narrow else "\n").join(_hold_words(one)),
-            (rep.at_s, over if one.full_rom else level),
-            xytext=(-BESIDE_PT if rep.beside else 0, 5),
-            textcoords="offset points",
-            rotation=90 if narrow else 0,
-            ha="right" if rep.beside else "center",
-            va="bottom",
-            fontsize=7.5 if narrow else 8.5,
-            fontweight="bold" if short else "normal",
-            linespacing=1.05,
+def _draw_hold(panel: Panel, rep: Rep) -> None:
+    """Draw a rule over the hold, a tick where it reached its 3 s, and its length in words."""
+    axes, one = panel.axes, rep.result
+    level = one.peak_deg + 0.07 * panel.degrees_per_in
+    colour = FAILED if one.failure else INK
+    if one.failure != "mid_lift":
+        axes.plot(
+            (one.hold_start_s, one.hold_end_s),
+            (level, level),
             color=colour,
-            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
-            zorder=6,
+            linewidth=2.2,
+            solid_capstyle="butt",
+            zorder=5,
         )
+        if one.hold_met:
+            met_s = one.hold_start_s + HOLD_TARGET_S
+            tick = 0.05 * panel.degrees_per_in
+            axes.plot((met_s, met_s), (level - tick, level + tick), color=colour, lw=1.2, zorder=5)
+    narrow = _narrow(rep)
+    short = one.completed and not one.hold_met
+    # Over the range, not on its lines: a partial's label must not lie on the 90 % line.
+    over = max(level, panel.result.rom_deg + 0.05 * panel.degrees_per_in)
+    axes.annotate(
+        (" " if narrow else "\n").join(_hold_words(one)),
+        (rep.at_s, over if one.full_rom else level),
+        xytext=(-BESIDE_PT if rep.beside else 0, 5),
+        textcoords="offset points",
+        rotation=90 if narrow else 0,
+        ha="right" if rep.beside else "center",
+        va="bottom",
+        fontsize=7.5 if narrow else 8.5,
+        fontweight="bold" if short else "normal",
+        linespacing=1.05,
+        color=colour,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5},
+        zorder=6,
+    )
 
 
 def _rests(result: SetResult) -> list[Span]:
@@ -266,9 +289,9 @@ def _rests(result: SetResult) -> list[Span]:
     ]
 
 
-def _draw_rests(axes: Axes, result: SetResult, low: float, degrees_per_in: float) -> None:
-    level = low + 0.33 * degrees_per_in
-    for start_s, end_s in _rests(result):
+def _draw_rests(panel: Panel) -> None:
+    axes, level = panel.axes, panel.low_deg + 0.33 * panel.degrees_per_in
+    for start_s, end_s in _rests(panel.result):
         axes.annotate(
             "",
             (start_s, level),
@@ -296,13 +319,13 @@ def _draw_rests(axes: Axes, result: SetResult, low: float, degrees_per_in: float
         )
 
 
-def _draw_failures(axes: Axes, result: SetResult, times: Floats, curve: Floats) -> None:
+def _draw_failures(panel: Panel) -> None:
     """Mark on the curve where a failed rep began to come down."""
-    for rep in result.reps:
-        if rep.fail_s is not None and len(times):
-            axes.plot(
+    for rep in panel.result.reps:
+        if rep.fail_s is not None and len(panel.times_s):
+            panel.axes.plot(
                 [rep.fail_s],
-                [np.interp(rep.fail_s, times, curve)],
+                [np.interp(rep.fail_s, panel.times_s, panel.curve_deg)],
                 marker="X",
                 markersize=10,
                 markerfacecolor=FAILED,
@@ -312,30 +335,13 @@ def _draw_failures(axes: Axes, result: SetResult, times: Floats, curve: Floats) 
             )
 
 
-def _draw_head(
-    figure: Figure,
-    axes: Axes,
-    frame: Frame,
-    result: SetResult,
-    reps: Sequence[Rep],
-    name: str | None,
-) -> None:
-    """Write what the set was, and above each rep which it was."""
-    title = (
-        (f"{name}: {set_line(result)}", 0.2, 13, "bold"),
-        (" · ".join(summary(replace(result, incomplete=False))[2:]), 0.46, 10, "normal"),
-    )
-    for words, down_in, size, weight in title if name is not None else ():
-        figure.text(
-            LEFT_IN / frame.width_in,
-            1 - (frame.top_in + down_in) / frame.figure_in,
-            words,
-            fontsize=size,
-            fontweight=weight,
-            color=INK,
-            va="center",
-        )
-    for rep in reps:
+def _draw_head(panel: Panel, name: str | None) -> None:
+    """Write the set's title, number and verdict above each rep, and the flag of Muscle Success."""
+    axes, result = panel.axes, panel.result
+    if name is not None:
+        told = " · ".join(summary(replace(result, incomplete=False))[2:])
+        write_title(panel.figure, panel.frame, f"{name}: {set_line(result)}", told)
+    for rep in panel.reps:
         _draw_rep(axes, rep)
     if result.outcome_s is not None:
         axes.axvline(
@@ -396,7 +402,7 @@ def _head_in(result: SetResult) -> float:
 
 
 def _captions(result: SetResult) -> list[str]:
-    """Say of each failed rep why it was called failed."""
+    """Say why each failed rep counts as failed."""
     told = []
     for rep in result.reps:
         if rep.failure is None:
@@ -409,10 +415,11 @@ def _captions(result: SetResult) -> list[str]:
     return told
 
 
-def _draw_captions(figure: Figure, frame: Frame, result: SetResult) -> None:
-    down_in = frame.top_in + _head_in(result) + AXES_IN + TIME_IN
-    for caption in _captions(result):
-        figure.text(
+def _draw_captions(panel: Panel) -> None:
+    frame = panel.frame
+    down_in = frame.top_in + _head_in(panel.result) + AXES_IN + TIME_IN
+    for caption in _captions(panel.result):
+        panel.figure.text(
             LEFT_IN / frame.width_in,
             1 - (down_in + CAPTION_IN / 2) / frame.figure_in,
             caption,

@@ -1,7 +1,6 @@
-"""The picture of a stored set: what was measured, drawn over the trace it was measured in.
+"""The chart of a stored set: its figures, with the coach's corrections, over its trace.
 
-The curve is the tracker's own view of the lever, so the trace goes through it once more; the
-figures are those of the store, with the coach's corrections.
+The curve comes from the tracker, so the stored trace runs through one again.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ CHUNK = 1000  # samples
 
 
 def draw(stored: StoredSet, trace: Trace | None, ending: str = ".png") -> bytes:
-    """The picture, as a file with that ending would hold it. Takes about a second."""
+    """The content of a picture file with that ending. Takes about a second."""
     kept = charted(stored, trace)
     started = stored.started.astimezone()
     return picture(kept, f"{stored.machine.name}, {started:%Y-%m-%d %H:%M}", ending)
 
 
 def charted(stored: StoredSet, trace: Trace | None) -> ChartKeeper:
-    """What a chart of the set needs. Without a trace there is no curve to draw."""
+    """The set's chart, on a clock that begins with the set; without a trace there is none."""
     kept = ChartKeeper()
     if trace is None:
         return kept

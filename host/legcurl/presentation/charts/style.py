@@ -1,6 +1,6 @@
-"""What all panels share: colours, sizes, axes over time, and gaps.
+"""What all panels share: colours, sizes, titles, axes over time, and gaps.
 
-Nothing is told by colour alone. The colours are of the Okabe-Ito palette or lighter tints of it,
+No meaning rests on colour alone. The colours are of the Okabe-Ito palette or lighter tints of it,
 and differ in lightness too.
 """
 
@@ -32,22 +32,36 @@ AXES_IN = 3.1
 TITLE_IN = 0.62
 TIME_IN = 0.5
 ROUND_STEPS = [1, 2, 5, 10]  # between ticks, times a power of ten
-GAP_TOLD_S = 0.5  # from here on a gap's length is written: what the tracker marks a rep for
+GAP_TOLD_S = 0.5  # longer gaps show their length: those that mark a rep as incomplete
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Where a panel is on its figure: its top edge and the figure's size, in inches."""
+    """The place of a panel: its top edge on the figure, and the figure's size, in inches."""
 
     top_in: float
     width_in: float
     figure_in: float
 
 
+def write_title(figure: Figure, frame: Frame, title: str, below: str) -> None:
+    """Write a panel's title and the line below it."""
+    for words, down_in, size, weight in ((title, 0.2, 13, "bold"), (below, 0.46, 10, "normal")):
+        figure.text(
+            LEFT_IN / frame.width_in,
+            1 - (frame.top_in + down_in) / frame.figure_in,
+            words,
+            fontsize=size,
+            fontweight=weight,
+            color=INK,
+            va="center",
+        )
+
+
 def place_axes(figure: Figure, frame: Frame, head_in: float, measure: str) -> Axes:
-    """Put axes over time below a head of that height; `measure` names what is drawn."""
+    """Put axes over time below a head of that height; `measure` names the quantity."""
     bottom_in = frame.figure_in - frame.top_in - head_in - AXES_IN
     axes = figure.add_axes(
         (
@@ -72,7 +86,7 @@ def place_axes(figure: Figure, frame: Frame, head_in: float, measure: str) -> Ax
 
 
 def draw_gaps(axes: Axes, gaps: Sequence[Span]) -> None:
-    """Hatch where samples are missing, and say how long where that matters."""
+    """Hatch missing samples, with the length of long gaps."""
     axes.broken_barh(
         [(start_s, end_s - start_s) for start_s, end_s in gaps],
         (0, 1),
@@ -102,7 +116,7 @@ def draw_gaps(axes: Axes, gaps: Sequence[Span]) -> None:
 
 
 def without_gaps(times: Floats, curve: Floats, gaps: Sequence[Span]) -> Floats:
-    """Leave out what was only bridged, so that the line breaks there."""
+    """The curve with nan in the gaps, so that the line breaks there."""
     seen = curve.copy()
     for start_s, end_s in gaps:
         seen[(times > start_s) & (times < end_s)] = nan

@@ -1,6 +1,5 @@
-"""One page to hand to a client: a set, or how it went over time. PNG, SVG or PDF.
+"""Reports for a client, one A4 page each: stored sets in, a matplotlib figure out.
 
-`coach_feedback.py` says what was good and what to work on, in the words of the coach's page.
-`a4_page.py` is the A4 page with its lettering, `set_report.py` and `client_report.py` what stands
-on it. Needs matplotlib, as all pictures do. The same sets give the same bytes.
+`set_report.py` reports one set, `client_report.py` a client's sets over time, both on the page of
+`a4_page.py`. The same sets give the same bytes. Needs matplotlib (the extra `plot`).
 """

@@ -1,8 +1,7 @@
-"""An A4 page in inches from its top left corner, and lettering that stays where it belongs.
+"""An A4 page, in inches from its top left corner, and text that fits its room.
 
-Names come from outside: they are cut to the room they have, signs that the font lacks are shown as
-a box, and what would turn the direction of the text is taken out. Four sizes of lettering, ink on
-white, and no colour that says something alone.
+Names come from users: a long one is cut to its room, a character that the font lacks becomes a
+box, and control characters for the text's direction are removed. No meaning rests on colour alone.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ TILE_SHARES = (0.22, 0.29, 0.23, 0.26)  # of the width: the second has the longe
 NO_GLYPH = "□"
 
 
-class Sheet:
+class A4Page:
     """One page. All places are inches from the left and from the top."""
 
     def __init__(self) -> None:
@@ -88,7 +87,7 @@ class Sheet:
         )
 
     def head(self, title: str, right: str, below: str) -> None:
-        """Write who it is about, when, and the rest."""
+        """Write the title, the date on the right, and the line below."""
         room_in = INNER_IN - width_in(written(right), TEXT_PT) - 0.3
         self.text(LEFT_IN, 0.98, title, size=TITLE_PT, bold=True, room_in=room_in)
         self.text(WIDTH_IN - RIGHT_IN, 0.98, right, align="right")
@@ -96,7 +95,7 @@ class Sheet:
         self.rule(1.42, heavy=True)
 
     def tiles(self, y_in: float, tiles: list[tuple[str, str]]) -> None:
-        """Write figures side by side, each over what it is."""
+        """Write figures side by side, each above its label."""
         x_in = LEFT_IN
         for share, (figure, what) in zip(TILE_SHARES, tiles, strict=True):
             each_in = share * INNER_IN
@@ -110,7 +109,7 @@ class Sheet:
             x_in += each_in
 
     def foot(self, words: str) -> None:
-        """Write the small print."""
+        """Write the small print at the bottom."""
         self.rule(HEIGHT_IN - 0.72)
         self.text(LEFT_IN, HEIGHT_IN - 0.52, words, size=SMALL_PT, colour=SOFT, room_in=5.2)
         self.text(
@@ -122,7 +121,7 @@ class Sheet:
 
 
 def written(text: str) -> str:
-    """A text as our font can write it, on one line and in one direction."""
+    """The text on one line, in one direction, in characters of our font."""
     told = " ".join(text.split())
     known = _glyphs()
     return "".join(
@@ -133,7 +132,7 @@ def written(text: str) -> str:
 
 
 def fitted(text: str, size: float, room_in: float, *, bold: bool = False) -> str:
-    """As much of a text as there is room for."""
+    """The text, cut to its room."""
     text = text[:300]
     if width_in(text, size, bold=bold) <= room_in:
         return text
@@ -148,7 +147,7 @@ def fitted(text: str, size: float, room_in: float, *, bold: bool = False) -> str
 
 
 def width_in(text: str, size: float, *, bold: bool = False) -> float:
-    """How wide a text is."""
+    """The width of a text on paper."""
     if not text.strip():
         return 0.0
     font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
