@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from legcurl.cli.doctor import EXIT_PROBLEM
 from legcurl.install.checks.findings import Finding, problems
-from legcurl.install.checks.monitored_sensor import SensorVisit
+from legcurl.install.checks.monitored_sensor import MonitoredSensor
 from legcurl.install.doctor.diagnosis import diagnose
-from legcurl.install.doctor.measure_sensor import examine
+from legcurl.install.doctor.measure_sensor import measure_sensor
 from legcurl.links.address import SimAddress
 from legcurl.links.sim_address import parse_address
 from legcurl.protocol.authentication import key_id
@@ -82,8 +82,8 @@ def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def examined(query: str) -> list[Finding]:
     address = SimAddress(parse_address(f"sim:?lifter=installer&pace=fast&{query}"))
-    async with SensorVisit(address) as visit:
-        return diagnose(await examine(visit, inf, lambda _: None))
+    async with MonitoredSensor(address) as sensor:
+        return diagnose(await measure_sensor(sensor, inf, lambda _: None))
 
 
 @pytest.mark.parametrize("fault", first_short(FOUND, 3))
@@ -205,8 +205,8 @@ async def test_two_known_angles_are_written_as_they_are():
 async def stored(address: str) -> Any:
     from legcurl.links.address import parse
 
-    async with SensorVisit(parse(address)) as visit:
-        return read_json(await visit.station.request(Op.CALIBRATION_GET))
+    async with MonitoredSensor(parse(address)) as sensor:
+        return read_json(await sensor.station.request(Op.CALIBRATION_GET))
 
 
 async def test_a_sensor_is_paired_over_its_cable_and_known_again(keys: Path):

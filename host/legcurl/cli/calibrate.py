@@ -14,10 +14,10 @@ from legcurl.cli.shared.signals import run_until_ended
 from legcurl.errors import CalibrationError, LegCurlError, SensorFault
 
 if TYPE_CHECKING:
-    from legcurl.install.calibrate.calibration_record import Calibrated
-    from legcurl.install.calibrate.guided_calibration import Walk
+    from legcurl.install.calibrate.calibration_record import CalibrationResult
+    from legcurl.install.calibrate.guided_calibration import GuidedCalibration
     from legcurl.install.checks.findings import Finding
-    from legcurl.install.checks.monitored_sensor import SensorVisit
+    from legcurl.install.checks.monitored_sensor import MonitoredSensor
     from legcurl.links.address import Address
 
 SCHEMA = 1
@@ -83,46 +83,46 @@ async def _calibrate(
     where: Address, rounds: int, picture: Path | None, dry_run: bool, as_json: bool
 ) -> None:
     from legcurl.install.calibrate.calibration_record import judge
-    from legcurl.install.calibrate.guided_calibration import walk, write_record
-    from legcurl.install.checks.monitored_sensor import SensorVisit
+    from legcurl.install.calibrate.guided_calibration import measure_range, write_record
+    from legcurl.install.checks.monitored_sensor import MonitoredSensor
 
-    async with SensorVisit(where) as visit:
+    async with MonitoredSensor(where) as sensor:
         if not dry_run:
-            visit.require_leave()  # somebody sits in the machine: now, not after the last round
-        with _walk_output(as_json) as output:
-            measured = await walk(visit, rounds, output.show)
+            sensor.station.require_leave()  # before the installer begins
+        with _guide_output(as_json) as output:
+            measured = await measure_range(sensor, rounds, output.show)
         calibrated = judge(measured)
         record = calibrated.record
         refused: LegCurlError | None = None
         if record is not None and not dry_run:
             try:
-                await write_record(visit, record)
+                await write_record(sensor, record)
             except LegCurlError as error:  # what was measured is shown all the same
                 refused = error
         written = record is not None and not dry_run and refused is None
         if as_json:
-            write_json(_document(visit, calibrated, written))
+            write_json(_document(sensor, calibrated, written))
         else:
             _report(calibrated)
         if picture is not None and calibrated.range_deg is not None:
-            _draw(picture, calibrated, visit.hello.name or visit.hello.sensor_id)
+            _draw(picture, calibrated, sensor.hello.name or sensor.hello.sensor_id)
     if refused is not None:
         raise refused
     if record is None:
         raise _failure(calibrated.findings)
     if not as_json:
-        write_line(_conclusion(calibrated, visit.hello.name, written))
+        write_line(_conclusion(calibrated, sensor.hello.name, written))
 
 
 async def _write_given(
     where: Address, record: dict[str, int], dry_run: bool, as_json: bool
 ) -> None:
     from legcurl.install.calibrate.guided_calibration import write_record
-    from legcurl.install.checks.monitored_sensor import SensorVisit
+    from legcurl.install.checks.monitored_sensor import MonitoredSensor
 
-    async with SensorVisit(where) as visit:
+    async with MonitoredSensor(where) as sensor:
         if not dry_run:
-            await write_record(visit, record)
+            await write_record(sensor, record)
         if as_json:
             write_json({"schema": SCHEMA, "written": not dry_run, "calibration": record})
         else:
@@ -138,20 +138,20 @@ class _Silent:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def show(self, walk: Walk) -> None:
+    def show(self, guide: GuidedCalibration) -> None:
         """Forget what would have been told."""
-        walk.found.clear()
+        guide.found.clear()
 
 
-def _walk_output(as_json: bool) -> Any:
+def _guide_output(as_json: bool) -> Any:
     if as_json:
         return _Silent()
-    from legcurl.install.calibrate.terminal_guide import WalkLines, WalkPicture
+    from legcurl.install.calibrate.terminal_guide import GuideLines, GuideScreen
 
-    return WalkPicture() if can_draw() else WalkLines(write_line)
+    return GuideScreen() if can_draw() else GuideLines(write_line)
 
 
-def _report(calibrated: Calibrated) -> None:
+def _report(calibrated: CalibrationResult) -> None:
     """The drawing of the range and the findings."""
     if can_draw():
         from rich.console import Console
@@ -164,7 +164,7 @@ def _report(calibrated: Calibrated) -> None:
     write_findings(calibrated.findings)
 
 
-def _draw(picture: Path, calibrated: Calibrated, name: str) -> None:
+def _draw(picture: Path, calibrated: CalibrationResult, name: str) -> None:
     import logging
 
     from legcurl.install.calibrate.range_chart import write_range
@@ -173,7 +173,7 @@ def _draw(picture: Path, calibrated: Calibrated, name: str) -> None:
     write_range(picture, calibrated, name)
 
 
-def _conclusion(calibrated: Calibrated, name: str, written: bool) -> str:
+def _conclusion(calibrated: CalibrationResult, name: str, written: bool) -> str:
     range_deg = abs(calibrated.range_deg or 0.0)
     record = calibrated.record or {}
     if not written:
@@ -201,14 +201,16 @@ def _given(extended_raw: int, flexed_raw: int) -> dict[str, int]:
     return {"extended_raw": extended_raw, "flexed_raw": flexed_raw}
 
 
-def _document(visit: SensorVisit, calibrated: Calibrated, written: bool) -> dict[str, Any]:
+def _document(
+    sensor: MonitoredSensor, calibrated: CalibrationResult, written: bool
+) -> dict[str, Any]:
     from legcurl.install.calibrate.calibration_record import raw_of
 
-    hello = visit.hello
+    hello = sensor.hello
     range_deg = calibrated.range_deg
     return {
         "schema": SCHEMA,
-        "address": visit.name,
+        "address": sensor.name,
         "sensor": {"sensor_id": hello.sensor_id, "name": hello.name, "board": hello.board},
         "written": written,
         "calibration": calibrated.record,

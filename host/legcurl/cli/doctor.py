@@ -1,4 +1,4 @@
-"""`doctor`: what is wrong with this computer, or with a sensor, and what to do about it."""
+"""`doctor`: problems of this computer or of a sensor, and their remedies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from legcurl.links.address import Address
 
 SCHEMA = 1
-SECONDS = 15.0  # somebody at the machine moves the lever once from end to end in it
+SECONDS = 15.0  # enough to move the lever once from end to end
 EXIT_PROBLEM = 8
 
 
@@ -32,25 +32,25 @@ EXIT_PROBLEM = 8
     "--seconds",
     type=click.FloatRange(min=1.0),
     metavar="N",
-    help=f"Watch the sensor for so long.  [default: {SECONDS:g}; of pace=fast, all of it]",
+    help=f"Watch the sensor for N seconds.  [default: {SECONDS:g}; of pace=fast, all of it]",
 )
 @click.option(
     "--scan/--no-scan", default=True, help="Listen for sensors on Bluetooth; without ADDRESS."
 )
 @json_option
 def doctor(address: str | None, seconds: float | None, scan: bool, as_json: bool) -> int:
-    """Say what is wrong with this computer, or with the sensor at ADDRESS, and what helps.
+    """Find problems of this computer, or of the sensor at ADDRESS, and say what to do.
 
-    A sensor is best watched while somebody moves its lever slowly from end to end. Ends with code
-    0 if there is no problem, else with 8, or as any command would that cannot reach the sensor.
+    Move the sensor's lever slowly from end to end meanwhile. The exit code is 0 without a problem,
+    8 with one, and that of any other command if the sensor is out of reach.
     """
     if address is None:
         findings = _check_computer(scan)
         return _told(findings, {"schema": SCHEMA, "address": None}, as_json)
     where = installers_address(address)
-    examined: list[Evidence] = []
+    collected: list[Evidence] = []
     try:
-        run_until_ended(_examine(where, seconds, examined))
+        run_until_ended(_measure(where, seconds, collected))
     except LegCurlError as error:
         if not as_json:
             raise
@@ -58,7 +58,7 @@ def doctor(address: str | None, seconds: float | None, scan: bool, as_json: bool
         return error.exit_code
     from legcurl.install.doctor.diagnosis import diagnose
 
-    evidence = examined[0]
+    evidence = collected[0]
     return _told(diagnose(evidence), _document(where, evidence), as_json)
 
 
@@ -75,19 +75,19 @@ def _check_computer(scan: bool) -> list[Finding]:
     return found
 
 
-async def _examine(where: Address, seconds: float | None, examined: list[Evidence]) -> None:
-    from legcurl.install.checks.monitored_sensor import SensorVisit
-    from legcurl.install.doctor.measure_sensor import examine
+async def _measure(where: Address, seconds: float | None, collected: list[Evidence]) -> None:
+    from legcurl.install.checks.monitored_sensor import MonitoredSensor
+    from legcurl.install.doctor.measure_sensor import measure_sensor
 
-    async with SensorVisit(where) as visit:
+    async with MonitoredSensor(where) as sensor:
         if seconds is None:
-            seconds = SECONDS if visit.pace is not None else inf
-        with _watching(visit.name, seconds) as progress:
-            examined.append(await examine(visit, seconds, progress))
+            seconds = SECONDS if sensor.pace is not None else inf
+        with _watching(sensor.name, seconds) as progress:
+            collected.append(await measure_sensor(sensor, seconds, progress))
 
 
 def _told(findings: list[Finding], document: dict[str, Any], as_json: bool) -> int:
-    """Write what was found; give the exit code."""
+    """Write the findings, and return the exit code."""
     from legcurl.install.checks.findings import problems
 
     if as_json:
@@ -150,7 +150,7 @@ def _unreachable(error: LegCurlError) -> dict[str, Any]:
 
 @contextmanager
 def _watching(name: str, seconds: float) -> Iterator[Callable[[float], None]]:
-    """Show how long it still takes, on stderr if that is a terminal."""
+    """Show the remaining time on stderr if that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda watched_s: None
         return

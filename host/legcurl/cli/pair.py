@@ -14,7 +14,7 @@ from legcurl.cli.shared.signals import run_until_ended
 from legcurl.errors import ConfigError, ImpostorError, SensorError, WrongKeyError
 
 if TYPE_CHECKING:
-    from legcurl.install.checks.monitored_sensor import SensorVisit
+    from legcurl.install.checks.monitored_sensor import MonitoredSensor
     from legcurl.links.address import Address
     from legcurl.protocol.requests import Hello
     from legcurl.station.key_ring import KeyRing
@@ -41,20 +41,20 @@ def pair(address: str, show: bool, erase: bool, as_json: bool) -> None:
 
 
 async def _pair(where: Address, show: bool, erase: bool, as_json: bool) -> None:
-    from legcurl.install.checks.monitored_sensor import SensorVisit
+    from legcurl.install.checks.monitored_sensor import MonitoredSensor
     from legcurl.links.address import SimAddress
     from legcurl.station.key_ring import KeyRing
 
     ring = KeyRing()
-    async with SensorVisit(where) as visit:
-        hello = visit.hello
+    async with MonitoredSensor(where) as sensor:
+        hello = sensor.hello
         if erase:
-            _by_cable_only(visit, "A key is taken away")
-            said = await _erase(visit, hello, ring)
-        elif show or not visit.wired:
-            said = await _verified(visit, hello, ring)
+            _by_cable_only(sensor, "A key is taken away")
+            said = await _erase(sensor, hello, ring)
+        elif show or not sensor.wired:
+            said = await _verified(sensor, hello, ring)
         else:
-            said = await _give(visit, hello, ring)
+            said = await _give(sensor, hello, ring)
         key = ring.key(hello.sensor_id)
         if isinstance(where, SimAddress) and not (show or erase):
             ring.remove(hello.sensor_id)
@@ -65,7 +65,7 @@ async def _pair(where: Address, show: bool, erase: bool, as_json: bool) -> None:
         write_line(said)
 
 
-async def _give(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
+async def _give(sensor: MonitoredSensor, hello: Hello, ring: KeyRing) -> str:
     """Make a key, put it on the ring, then into the sensor, and have that prove it.
 
     On the ring first: a key that only the sensor has would have to be taken away by cable.
@@ -78,36 +78,36 @@ async def _give(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
     key = new_key()
     ring.put(hello.sensor_id, key, hello.name)
     try:
-        answer = await visit.station.request(Op.KEY_PUT, key)
+        answer = await sensor.station.request(Op.KEY_PUT, key)
     except BaseException:
         _put_back(ring, hello, before)
         raise
     if answer.payload.decode("utf-8", "replace") != key_id(key):
         _put_back(ring, hello, before)
-        raise SensorError(f"{visit.name}: the sensor took a key and names another. Pair it again.")
-    await _make_sure(visit, hello, key)
+        raise SensorError(f"{sensor.name}: the sensor took a key and names another. Pair it again.")
+    await _make_sure(sensor, hello, key)
     was = "" if before is None else " The key from before is void."
     return f"{_who(hello)} has the key {key_id(key)}; so has this computer ({ring.path}).{was}"
 
 
-async def _erase(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
+async def _erase(sensor: MonitoredSensor, hello: Hello, ring: KeyRing) -> str:
     from legcurl.protocol.requests import Op
 
-    await visit.station.request(Op.KEY_PUT)
+    await sensor.station.request(Op.KEY_PUT)
     known = ring.remove(hello.sensor_id)
     here = "It was removed from this computer too." if known else "This computer had none for it."
     return f"{_who(hello)} has no key any more. {here}"
 
 
-async def _verified(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
+async def _verified(sensor: MonitoredSensor, hello: Hello, ring: KeyRing) -> str:
     """Have the sensor prove that it has the key we know; raises if it has another."""
     from legcurl.install.checks.findings import command
     from legcurl.protocol.authentication import key_id
 
     key = ring.key(hello.sensor_id)
     by_cable = (
-        f"Run: {command('pair', str(visit.address))}"
-        if visit.wired
+        f"Run: {command('pair', str(sensor.address))}"
+        if sensor.wired
         else "Connect it by cable and run: legcurl pair serial:PORT"
     )
     if hello.key_id is None:
@@ -124,18 +124,18 @@ async def _verified(visit: SensorVisit, hello: Hello, ring: KeyRing) -> str:
             f"{_who(hello)} has the key {hello.key_id}, and this computer knows it by "
             f"{key_id(key)}: it was paired elsewhere since. {by_cable}"
         )
-    await _make_sure(visit, hello, key)
+    await _make_sure(sensor, hello, key)
     return f"{_who(hello)} has proved that it has the key {hello.key_id}, which this computer has."
 
 
-async def _make_sure(visit: SensorVisit, hello: Hello, key: bytes) -> None:
+async def _make_sure(sensor: MonitoredSensor, hello: Hello, key: bytes) -> None:
     """Let the sensor prove itself against a nonce that was never used."""
     from legcurl.protocol.authentication import NONCE_BYTES, proof
     from legcurl.protocol.requests import Op
 
     nonce = os.urandom(NONCE_BYTES)
-    answer = await visit.station.request(Op.PROVE, nonce)
-    expected = proof(key, nonce, visit.hello.boot_id, hello.sensor_id)
+    answer = await sensor.station.request(Op.PROVE, nonce)
+    expected = proof(key, nonce, sensor.hello.boot_id, hello.sensor_id)
     if not hmac.compare_digest(answer.payload, expected):
         raise ImpostorError(
             f"{_who(hello)} cannot prove that it has its key. If this is your own sensor, connect "
@@ -143,8 +143,8 @@ async def _make_sure(visit: SensorVisit, hello: Hello, key: bytes) -> None:
         )
 
 
-def _by_cable_only(visit: SensorVisit, what: str) -> None:
-    if not visit.wired:
+def _by_cable_only(sensor: MonitoredSensor, what: str) -> None:
+    if not sensor.wired:
         raise ConfigError(f"{what} by cable only: connect the sensor and use serial:PORT.")
 
 

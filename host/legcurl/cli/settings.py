@@ -13,7 +13,7 @@ from legcurl.cli.shared.signals import run_until_ended
 from legcurl.errors import SensorError
 
 if TYPE_CHECKING:
-    from legcurl.install.checks.monitored_sensor import SensorVisit
+    from legcurl.install.checks.monitored_sensor import MonitoredSensor
     from legcurl.links.address import Address
 
 SCHEMA = 1
@@ -67,12 +67,12 @@ def settings(
 
 
 async def _settings(where: Address, changes: Mapping[str, str | int], as_json: bool) -> None:
-    from legcurl.install.checks.monitored_sensor import SensorVisit
+    from legcurl.install.checks.monitored_sensor import MonitoredSensor
     from legcurl.links.address import SimAddress
 
-    async with SensorVisit(where) as visit:
-        sensor_id = visit.hello.sensor_id
-        held = await _change(visit, changes) if changes else await visit.station.settings()
+    async with MonitoredSensor(where) as sensor:
+        sensor_id = sensor.hello.sensor_id
+        held = await _change(sensor, changes) if changes else await sensor.station.settings()
     if as_json:
         write_json(
             {
@@ -90,14 +90,14 @@ async def _settings(where: Address, changes: Mapping[str, str | int], as_json: b
         write_line("The sensor is simulated and ends here, and its settings with it.")
 
 
-async def _change(visit: SensorVisit, changes: Mapping[str, str | int]) -> Mapping[str, Any]:
+async def _change(sensor: MonitoredSensor, changes: Mapping[str, str | int]) -> Mapping[str, Any]:
     """Change them all or none, and make sure that the sensor holds them."""
-    await visit.station.change_settings(**changes)
-    held = await visit.station.settings()
+    await sensor.station.change_settings(**changes)
+    held = await sensor.station.settings()
     for field, value in changes.items():
         if held.get(field) != value:
             raise SensorError(
-                f"{visit.name}: the sensor took {field} {value!r} and holds "
+                f"{sensor.name}: the sensor took {field} {value!r} and holds "
                 f"{held.get(field)!r}. Restart it and try again."
             )
     return held

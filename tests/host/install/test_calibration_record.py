@@ -6,11 +6,11 @@ import pytest
 from led_lever import Led, Watched, frames, installers_frames
 from legcurl.install.calibrate.calibration_record import (
     REPEAT_DEG,
-    Calibrated,
-    Measured,
+    CalibrationResult,
+    Measurements,
     direction_of,
-    hopeless,
     judge,
+    must_stop,
     raw_of,
 )
 from legcurl.install.checks.findings import Finding, problems
@@ -25,9 +25,9 @@ OWN_FIRMWARE = "1.2.10"
 
 def judged(
     watched: Watched, link: LinkFigures = WELL, stored=None, firmware: str = OWN_FIRMWARE
-) -> Calibrated:
+) -> CalibrationResult:
     return judge(
-        Measured(
+        Measurements(
             *(watched.survey, watched.stream, watched.magnet, link, stored, ADDRESS, 100.0),
             firmware=firmware,
             own_firmware=OWN_FIRMWARE,
@@ -49,7 +49,7 @@ def walked(trace: Led | None = None, rounds: int = 3, **sensor) -> Watched:
     return Watched(rounds).watch(frames((trace or Led().rounds(3)).flexion, **sensor))
 
 
-def the_problem(calibrated: Calibrated) -> Finding:
+def the_problem(calibrated: CalibrationResult) -> Finding:
     [only] = problems(calibrated.findings)
     assert only.remedy, "a problem says what to do"
     assert calibrated.record is None, "and nothing is written"
@@ -149,7 +149,7 @@ def test_a_noisy_angle_is_refused():
 
 
 def test_wild_values_are_refused_but_not_one():
-    def with_spikes(count: int) -> Calibrated:
+    def with_spikes(count: int) -> CalibrationResult:
         sent = frames(Led().rounds(3).flexion)
         for number in Random(1).sample(range(10, 60), count):
             angles = list(sent[number].angles)
@@ -162,7 +162,7 @@ def test_wild_values_are_refused_but_not_one():
 
 
 def test_missed_samples_are_refused_when_they_are_many():
-    def with_gap(count: int) -> Calibrated:
+    def with_gap(count: int) -> CalibrationResult:
         watched = walked()
         watched.stream.push(Gap(watched.stream.log.expected or 0, count, GapReason.OVERRUN))
         return judged(watched)
@@ -180,14 +180,14 @@ def test_a_sensor_that_restarts_is_refused():
     watched = walked(Led().rounds(1))
     watched.stream.started(2, 0)
     watched.survey.restart()
-    assert hopeless(watched.stream.figures, 0.0)
+    assert must_stop(watched.stream.figures, 0.0)
     assert the_problem(judged(watched)).subject == "restart"
 
 
-def test_no_angle_for_seconds_is_hopeless_and_a_short_loss_is_not():
+def test_no_angle_for_seconds_is_must_stop_and_a_short_loss_is_not():
     figures = walked().stream.figures
-    assert not hopeless(figures, 1.0)
-    assert hopeless(figures, 3.0)
+    assert not must_stop(figures, 1.0)
+    assert must_stop(figures, 3.0)
 
 
 @pytest.mark.parametrize(("flexed_deg", "state"), [(25.0, "note"), (95.0, "ok"), (160.0, "note")])
@@ -204,7 +204,7 @@ def test_a_record_of_the_other_direction_is_told_and_replaced():
     calibrated = judged(walked(), stored=other)
     [about] = [found for found in calibrated.findings if found.subject == "direction"]
     assert about.state == "note"
-    assert "other way" in about.said
+    assert "other direction" in about.said
     assert calibrated.record is not None
     assert calibrated.record["direction"] == 1
 

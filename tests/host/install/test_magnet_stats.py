@@ -65,7 +65,11 @@ def said_of(agc: int) -> Finding:
 
 @pytest.mark.parametrize(
     ("agc", "state", "said"),
-    [(55, "ok", "seen well"), (2, "note", "nearly too strong"), (126, "note", "nearly too weak")],
+    [
+        (55, "ok", "strength is right"),
+        (2, "note", "nearly too strong"),
+        (126, "note", "nearly too weak"),
+    ],
 )
 def test_a_magnet_near_its_limits_is_worth_a_word(agc: int, state: str, said: str):
     assert said_of(agc).state == state

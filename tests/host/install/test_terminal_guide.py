@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from legcurl.install.calibrate.calibration_record import Calibrated
-from legcurl.install.calibrate.guided_calibration import Walk
+from legcurl.install.calibrate.calibration_record import CalibrationResult
+from legcurl.install.calibrate.guided_calibration import GuidedCalibration
 from legcurl.install.calibrate.range_survey import ENDS, End, Rest
-from legcurl.install.calibrate.terminal_guide import WalkLines, rest_line
+from legcurl.install.calibrate.terminal_guide import GuideLines, rest_line
 from legcurl.install.calibrate.terminal_range import draw_range
 from legcurl.install.checks.findings import Finding
 from legcurl.install.checks.findings_table import finding_line, findings_table, summary
@@ -40,7 +40,7 @@ def calibrated(way_deg: float = 95.0, weak_from: float = 2.0, gain: float | None
         )
         for number in range(BINS)
     )
-    return Calibrated((), rests, 350.0, 350.0 + way_deg, bins)
+    return CalibrationResult((), rests, 350.0, 350.0 + way_deg, bins)
 
 
 def drawn(**of) -> str:
@@ -76,7 +76,7 @@ def test_an_encoder_without_gain_has_no_row_for_it():
 
 
 def test_without_a_range_nothing_is_drawn():
-    assert draw_range(Calibrated((), (), None, None, ())) == []
+    assert draw_range(CalibrationResult((), (), None, None, ())) == []
 
 
 def test_a_rest_is_told_in_words():
@@ -86,24 +86,24 @@ def test_a_rest_is_told_in_words():
 
 def test_a_rest_that_is_corrected_is_told_once_and_put_right_at_the_end():
     lines: list[str] = []
-    walk = Walk(cast("Any", None), rounds=1)  # lines need no sensor
-    survey = walk.survey
-    view = WalkLines(lines.append)
+    guide = GuidedCalibration(cast("Any", None), rounds=1)  # lines need no sensor
+    survey = guide.survey
+    view = GuideLines(lines.append)
 
     def rests(end: End, travel_deg: float) -> None:
         rest = Rest(end, 1, travel_deg, 0.03, 1)
         survey.rests = [known for known in survey.rests if known.end != end] + [rest]
-        walk.found.append(rest)
+        guide.found.append(rest)
 
-    view.show(walk)
+    view.show(guide)
     for straight_deg in (34.0, 21.0, 20.0):  # the hand stopped half way
         rests("extended", straight_deg)
-        view.show(walk)
+        view.show(guide)
     rests("flexed", 115.0)
     rests("flexed", 115.4)
     survey.done = True
-    view.show(walk)
-    view.show(walk)
+    view.show(guide)
+    view.show(guide)
     assert lines == [
         "Round 1 of 1: Hold the legs straight, and rest there.",
         "Round 1 of 1: legs straight at 34.0°.",
@@ -139,7 +139,7 @@ def test_a_finding_is_one_line_for_a_pipe():
 @pytest.mark.parametrize(
     ("findings", "said"),
     [
-        ([OK], "All is well."),
+        ([OK], "No problems found."),
         ([OK, NOTE], "1 note."),
         ([PROBLEM, NOTE, PROBLEM], "2 problems and 1 note."),
     ],

@@ -1,9 +1,7 @@
-"""From what was measured while somebody led the lever to the record that is put into the sensor.
+"""Judges a measured calibration, and makes the record that is written to the sensor. Pure.
 
-`judge` says of each thing that a calibration depends on whether it is good enough, with the limit
-and its reason; `Calibrated.record` exists only if nothing is a problem. Everything here is pure:
-the conversation with the installer is in cli/calibrating.py, what goes over the wire in
-monitored_sensor.py.
+In: the measurements of guided_calibration.py. Out: findings, each with its limit, and a record
+only if none is a problem.
 """
 
 from __future__ import annotations
@@ -33,21 +31,21 @@ from legcurl.protocol.frame import TURN
 SHORT_RANGE_DEG = 45.0  # the shortest lifters: docs/detection.md, short_rom
 LONG_RANGE_DEG = 150.0  # a knee bends no further
 WHOLE_TURN_DEG = 330.0
-"""From here on the two ends cannot be told apart by their angles, with the play of a lever."""
+"""A longer range has both ends at nearly the same angle, within the play of a lever."""
 
 REPEAT_DEG = 4.0
-"""How far the rests at one end may lie apart. A rep is full from 90 % of the range on, so a tenth
-of the shortest range, 4.5°, is what decides: an end must be known better than that."""
+"""Most spread of the rests at one end. A rep is full from 90 % of the range on, and a tenth of the
+shortest range is 4.5°: an end must be known better than that."""
 
 REPEAT_GOOD_DEG = 2.0  # a careful hand on a stiff machine
 
 BLIND_NOW_S = 3.0
-"""Without an angle for so long there is nothing to go on with: longer than a wire is touched."""
+"""Longest time without an angle, in s: longer than a touch of a wire interrupts it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What a calibration is judged by. `stored` is the record that the sensor has now."""
+class Measurements:
+    """The measurements of a calibration. `stored` is the sensor's present record."""
 
     survey: RangeSurvey
     stream: StreamSurvey
@@ -61,8 +59,8 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class Calibrated:
-    """The judgement. Angles are raw encoder degrees; None where they were not measured."""
+class CalibrationResult:
+    """The judged calibration. Angles are raw encoder degrees; None if not measured."""
 
     findings: tuple[Finding, ...]
     rests: tuple[Rest, ...]
@@ -72,14 +70,14 @@ class Calibrated:
 
     @property
     def range_deg(self) -> float | None:
-        """How far the lever moves, and by its sign which way."""
+        """The lever's range; positive if the encoder's angle rises with flexion."""
         if self.extended_deg is None or self.flexed_deg is None:
             return None
         return self.flexed_deg - self.extended_deg
 
     @property
     def record(self) -> dict[str, int] | None:
-        """What `calibration put` takes, if nothing speaks against it."""
+        """The record for the sensor; None if a finding is a problem."""
         if self.extended_deg is None or self.flexed_deg is None or problems(self.findings):
             return None
         return {
@@ -90,12 +88,12 @@ class Calibrated:
 
 
 def raw_of(degrees: float) -> int:
-    """An angle as the wire has it."""
+    """An angle in wire units, 65536 to the turn."""
     return round(degrees * TURN / 360.0) % TURN
 
 
-def judge(measured: Measured) -> Calibrated:
-    """Say what is right and what is wrong with a calibration that was walked through."""
+def judge(measured: Measurements) -> CalibrationResult:
+    """Judge a calibration."""
     survey = measured.survey
     extended = rests_of(survey.rests, "extended")
     flexed = rests_of(survey.rests, "flexed")
@@ -120,24 +118,26 @@ def judge(measured: Measured) -> Calibrated:
         findings.append(_of_range(flexed_deg - extended_deg))
         findings += [_repeats(extended), _repeats(flexed)]
         findings.append(_of_direction(survey, measured.stored, flexed_deg - extended_deg))
-    return Calibrated(tuple(findings), tuple(survey.rests), extended_deg, flexed_deg, tuple(bins))
+    return CalibrationResult(
+        tuple(findings), tuple(survey.rests), extended_deg, flexed_deg, tuple(bins)
+    )
 
 
-def hopeless(figures: StreamFigures, blind_s: float) -> bool:
+def must_stop(figures: StreamFigures, blind_s: float) -> bool:
     """Whether to stop at once: the sensor has had no angle for too long, or it restarted."""
     return blind_s >= BLIND_NOW_S or figures.restarts > 0
 
 
-def _of_firmware(measured: Measured) -> list[Finding]:
-    """Another version is worth a word, and no more: the calibration outlives an update."""
+def _of_firmware(measured: Measurements) -> list[Finding]:
+    """Another firmware version is only a note: the calibration survives an update."""
     found = of_firmware(measured.firmware, measured.own_firmware)
     return [] if found.state == "ok" else [replace(found, state="note")]
 
 
 def _unfinished(survey: RangeSurvey, *, explained: bool) -> Finding:
-    """Why there is no range: another problem, or nothing moved, or not enough of it."""
+    """Why the range was not measured."""
     if explained:
-        return Finding("range", "note", "The range was not measured to the end.")
+        return Finding("range", "note", "The range was not measured completely.")
     end, number = survey.wanted
     if survey.moved_deg < MIN_ROM_DEG:
         said = (
@@ -211,7 +211,7 @@ def _repeats(rests: list[Rest]) -> Finding:
 def _of_direction(
     survey: RangeSurvey, stored: Mapping[str, Any] | None, range_deg: float
 ) -> Finding:
-    """Flexion must be the same way each time; and tell if it was the other way before."""
+    """Whether flexion turned the encoder the same way in each round and in the stored record."""
     legs = [
         flexed.travel_deg - extended.travel_deg
         for extended, flexed in zip(
@@ -232,15 +232,15 @@ def _of_direction(
         return Finding(
             "direction",
             "note",
-            f"{said} The record in the sensor says the other way: it was mounted on the other "
-            "side since, or calibrated from the wrong end.",
-            "This calibration puts it right.",
+            f"{said} The record in the sensor has the other direction: the sensor was "
+            "moved to the other side since, or calibrated from the wrong end.",
+            "This calibration corrects it.",
         )
     return Finding("direction", "ok", said)
 
 
 def direction_of(record: Mapping[str, Any] | None) -> int | None:
-    """The way that a stored record says the lever moves, +1 or -1; None without a usable one."""
+    """The direction of flexion in a stored record, +1 or -1; None without a usable record."""
     if record is None:
         return None
     extended, flexed = record.get("extended_raw"), record.get("flexed_raw")

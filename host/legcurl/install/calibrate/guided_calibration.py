@@ -1,8 +1,7 @@
-"""The installer's walk through a calibration, without a word of it: who shows it is handed in.
+"""A calibration with an installer who moves the lever; a `show` function displays it.
 
-`walk` follows the lever until all rests are measured, or it is plain that they never will be, and
-asks the sensor for its magnet's figures on the way. `write_record` puts the result into the sensor
-and makes sure that it is there.
+`measure_range` follows the lever until all rests are measured or a fault prevents it, and asks the
+sensor for its magnet's figures meanwhile. `write_record` writes the result and reads it back.
 """
 
 from __future__ import annotations
@@ -13,33 +12,33 @@ from typing import TYPE_CHECKING, Any
 
 from legcurl.errors import LinkLostError, RequestRefusedError, SensorError
 from legcurl.firmware_files import firmware_version
-from legcurl.install.calibrate.calibration_record import Measured, hopeless
+from legcurl.install.calibrate.calibration_record import Measurements, must_stop
 from legcurl.install.calibrate.range_survey import RangeSurvey, Rest
 from legcurl.protocol.requests import Op, read_json
 
 if TYPE_CHECKING:
-    from legcurl.install.checks.monitored_sensor import SensorVisit
+    from legcurl.install.checks.monitored_sensor import MonitoredSensor
     from legcurl.install.checks.stream_stats import Run
 
 PATIENCE_S = 60.0
-"""Sensor time without a new rest after which nobody is at the machine, or nothing can be seen."""
+"""Longest sensor time without a new rest, in s; then the calibration ends."""
 
 FIGURES_EVERY_S = 0.4  # sensor time; twice as often as the sensor reads them
 SHOW_EVERY_S = 0.1  # ten pictures a second look alive
 
 
-class Walk:
-    """Where the installer is in it; what is shown is read from here."""
+class GuidedCalibration:
+    """The progress of a calibration, for display."""
 
-    def __init__(self, visit: SensorVisit, rounds: int) -> None:
-        self.visit = visit
+    def __init__(self, sensor: MonitoredSensor, rounds: int) -> None:
+        self.sensor = sensor
         self.survey = RangeSurvey(rounds)
-        self.found: list[Rest] = []  # since they were last taken away by whoever shows them
+        self.found: list[Rest] = []  # not yet shown; the display empties it
         self.blind_s = 0.0  # sensor time since the encoder last had an angle
         self._seen_us: int | None = None
 
     def take(self, run: Run) -> None:
-        """A run of samples, as a visit gives it."""
+        """Take a run of samples."""
         self.found += self.survey.push(run)
         if self._seen_us is None:
             self._seen_us = run.t_us[0]
@@ -48,61 +47,63 @@ class Walk:
         self.blind_s = (run.t_us[-1] - self._seen_us) / 1e6
 
     def restarted(self) -> None:
-        """The sensor's clock began anew."""
+        """Follow a restart: the sensor's clock starts again."""
         self._seen_us = None
         self.survey.restart()
 
 
-async def walk(visit: SensorVisit, rounds: int, show: Callable[[Walk], None]) -> Measured:
-    """Follow the lever to the last rest; raises what ended the visit before."""
-    progress = Walk(visit, rounds)
+async def measure_range(
+    sensor: MonitoredSensor, rounds: int, show: Callable[[GuidedCalibration], None]
+) -> Measurements:
+    """Follow the lever to the last rest; raise the error that ends the stream before."""
+    progress = GuidedCalibration(sensor, rounds)
     show(progress)
-    visit.on_run = progress.take
-    visit.on_restart = progress.restarted
-    stored = await visit.stored_calibration()
+    sensor.on_run = progress.take
+    sensor.on_restart = progress.restarted
+    stored = await sensor.stored_calibration()
     asked_s = -FIGURES_EVERY_S
     survey = progress.survey
-    while not (survey.done or visit.ended):
-        if survey.idle_s > PATIENCE_S or hopeless(visit.stream.figures, progress.blind_s):
+    while not (survey.done or sensor.ended):
+        if survey.idle_s > PATIENCE_S or must_stop(sensor.stream.figures, progress.blind_s):
             break
-        if abs(visit.stream.seconds - asked_s) >= FIGURES_EVERY_S:
-            asked_s = visit.stream.seconds
-            await _ask_figures(visit)
+        if abs(sensor.stream.seconds - asked_s) >= FIGURES_EVERY_S:
+            asked_s = sensor.stream.seconds
+            await _ask_figures(sensor)
         show(progress)
-        await visit.wait(SHOW_EVERY_S)
-        visit.raise_failure()
-    visit.on_run = visit.on_restart = None
+        await sensor.wait(SHOW_EVERY_S)
+        sensor.raise_failure()
+    sensor.on_run = sensor.on_restart = None
     show(progress)
-    return Measured(
+    return Measurements(
         survey,
-        visit.stream,
-        visit.magnet,
-        visit.link,
+        sensor.stream,
+        sensor.magnet,
+        sensor.link,
         stored,
-        address=str(visit.address),
-        rate_hz=visit.hello.rate_hz,
-        firmware=visit.hello.firmware,
+        address=str(sensor.address),
+        rate_hz=sensor.hello.rate_hz,
+        firmware=sensor.hello.firmware,
         own_firmware=firmware_version(),
     )
 
 
-async def write_record(visit: SensorVisit, record: dict[str, int]) -> None:
-    """Put the record into the sensor and read it back.
+async def write_record(sensor: MonitoredSensor, record: dict[str, int]) -> None:
+    """Write the record to the sensor and read it back.
 
-    Raises RequestRefusedError if it may not be changed, SensorError if it did not keep it.
+    Raises RequestRefusedError without the sensor's key, SensorError if it holds another record.
     """
-    await visit.station.request(Op.CALIBRATION_PUT, json.dumps(record).encode())
-    kept: Any = read_json(await visit.station.request(Op.CALIBRATION_GET))
+    await sensor.station.request(Op.CALIBRATION_PUT, json.dumps(record).encode())
+    kept: Any = read_json(await sensor.station.request(Op.CALIBRATION_GET))
     if kept != record:
         raise SensorError(
-            f"{visit.name}: the sensor took the calibration and holds another one: {kept}. "
+            f"{sensor.name}: the sensor took the calibration and holds another one: {kept}. "
             "Restart it and calibrate again."
         )
 
 
-async def _ask_figures(visit: SensorVisit) -> None:
-    """Without the figures there is still the chip's own verdict in every sample."""
+async def _ask_figures(sensor: MonitoredSensor) -> None:
+    """Ask for the magnet's figures; without them each sample still has the chip's status."""
     try:
-        await visit.statistics()
+        await sensor.statistics()
     except (LinkLostError, RequestRefusedError):
         return

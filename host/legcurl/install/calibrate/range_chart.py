@@ -1,8 +1,7 @@
-"""A calibrated range as a picture for the file: the arc, its rests, the magnet along it.
+"""A calibrated range as a picture file: the arc, its rests, the magnet along it.
 
-Drawn as in the terminal (view/range_picture.py): legs straight to the right, flexion upwards.
-Outside the arc stands a bar for each piece of the range, as long as the chip's gain; where the
-magnet is too weak or too strong the bar is hatched and named.
+As in the terminal (terminal_range.py) straight legs point to the right and flexion goes up. A bar
+outside the arc shows the chip's gain; it is hatched where the magnet is too weak or too strong.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from math import radians
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from legcurl.install.calibrate.calibration_record import Calibrated
+from legcurl.install.calibrate.calibration_record import CalibrationResult
 from legcurl.install.calibrate.range_survey import rests_of
 from legcurl.presentation.charts.page import own_style, write_figure
 from legcurl.presentation.charts.style import FAILED, GRID, INK, LIFT, SOFT
@@ -30,8 +29,8 @@ BESIDE_DEG = 8.0  # shown of what lies beyond the ends
 WORDS_DEG = 2.5  # from the lever that they name
 
 
-def write_range(file: Path, calibrated: Calibrated, name: str) -> None:
-    """Draw the range of the sensor called `name` into a file; StoreError if that cannot be."""
+def write_range(file: Path, calibrated: CalibrationResult, name: str) -> None:
+    """Draw the range of the sensor `name` into a file. Raises StoreError."""
     from matplotlib.figure import Figure
 
     way = abs(calibrated.range_deg or 0.0)
@@ -49,7 +48,7 @@ def write_range(file: Path, calibrated: Calibrated, name: str) -> None:
         axes.grid(color=GRID, linewidth=0.6)
         axes.set_axisbelow(True)
         for spine in axes.spines.values():
-            spine.set_color("none")  # shown again when drawn, if only hidden
+            spine.set_color("none")  # drawing shows a spine that is only hidden
         _draw_range(axes, way)
         _draw_magnet(axes, calibrated, way)
         _draw_rests(axes, calibrated)
@@ -77,7 +76,7 @@ def _draw_range(axes: PolarAxes, way: float) -> None:
         )
 
 
-def _draw_magnet(axes: PolarAxes, calibrated: Calibrated, way: float) -> None:
+def _draw_magnet(axes: PolarAxes, calibrated: CalibrationResult, way: float) -> None:
     count = len(calibrated.bins)
     for piece in calibrated.bins:
         if piece.gain is None and not piece.verdict:
@@ -96,8 +95,8 @@ def _draw_magnet(axes: PolarAxes, calibrated: Calibrated, way: float) -> None:
         )
 
 
-def _draw_rests(axes: PolarAxes, calibrated: Calibrated) -> None:
-    """A dot for each rest, a round further in each time."""
+def _draw_rests(axes: PolarAxes, calibrated: CalibrationResult) -> None:
+    """Draw a dot for each rest, later rounds further in."""
     extended = calibrated.extended_deg or 0.0
     sign = 1.0 if (calibrated.range_deg or 0.0) > 0 else -1.0
     rests = list(calibrated.rests)
@@ -107,7 +106,7 @@ def _draw_rests(axes: PolarAxes, calibrated: Calibrated) -> None:
         axes.plot([flexion], [radius], "o", color=FAILED, markersize=4, zorder=4)
 
 
-def _foot(calibrated: Calibrated) -> str:
+def _foot(calibrated: CalibrationResult) -> str:
     words = [
         f"encoder {(calibrated.extended_deg or 0.0) % 360.0:.1f}° to "
         f"{(calibrated.flexed_deg or 0.0) % 360.0:.1f}°",

@@ -1,10 +1,9 @@
-"""Where the lever's range ends: somebody leads it from one end to the other and rests at each.
+"""Finds the ends of the lever's range while an installer moves it and rests at each end.
 
-In go runs of samples (stream_stats.py). Out come rests: legs straight, full flexion, and so on in
-turn, as many rounds as wanted. Nobody needs to press a key. A rest is where the lever stays for
-REST_S; it becomes the other end when the lever has since gone POSE_WAY_DEG or more back. So it does
-not matter if the hand corrects itself, stops half way, or waits at the lower stop before it begins:
-the last rest before the lever turns round is the one that counts.
+In: runs of samples (stream_stats.py). Out: rests, in turn legs straight and full flexion, for so
+many rounds. A rest is a stay of REST_S; a rest POSE_WAY_DEG or more away in the other direction is
+the next end. The last rest before the lever turns round counts, so corrections of the hand, a stop
+half way and a wait at the lower stop do no harm.
 
 Angles are travel, unwrapped: a range of more than half a turn keeps its direction.
 """
@@ -25,24 +24,23 @@ End = Literal["extended", "flexed"]
 ENDS: tuple[End, End] = ("extended", "flexed")
 
 REST_S = 1.2
-"""Less than a hand stays on purpose, much more than a lever stands when it turns round, in s."""
+"""Duration of a rest, in s: shorter than a stay on purpose, much longer than a turn-round."""
 
 REST_DRIFT_DEG = 0.6
-"""A lever whose angle drifts less than this in REST_S is at rest, in degrees: 0.5 °/s.
-A hand that holds a pad settles more slowly than that within a second or two."""
+"""Most drift of a rest in REST_S, in degrees: 0.5 °/s. A hand settles within two seconds."""
 
 REST_NOISE_DEG = 3.0
-"""With more noise than this, rms, nobody can tell whether a lever rests. Ten times what may be
-(calibrate.py): so noise is found and said, and not waited on for ever."""
+"""Most noise of a rest, rms in degrees: ten times the limit of stream_checks.NOISE_DEG, so that a
+noisy sensor ends in a finding and not in an endless wait."""
 
 SETTLED_S = 1.0
-"""The last rest of all is taken when it has lasted so long, in s, because nothing follows it."""
+"""Duration of the last rest, in s: no turn-round ends it."""
 
 POSE_WAY_DEG = MIN_ROM_DEG
-"""Two poses are this far apart at least, in degrees; what is less is one pose corrected."""
+"""Least distance of two ends, in degrees; a smaller move corrects the present end."""
 
 LOOK_US = 50_000
-"""How often it is asked whether the lever rests, in µs: a twentieth of the shortest rest."""
+"""Interval of the test for a rest, in µs: a twentieth of the shortest rest."""
 
 SEEN_SHARE = 0.5  # of the samples of a rest that must have an angle
 
@@ -64,7 +62,7 @@ class Rest:
 
 
 class RangeSurvey:
-    """Follows the lever through `rounds` rounds."""
+    """Follows the lever through so many rounds."""
 
     def __init__(self, rounds: int) -> None:
         self.rounds = rounds
@@ -82,17 +80,17 @@ class RangeSurvey:
 
     @property
     def wanted(self) -> tuple[End, int]:
-        """The end to go to now, and in which round."""
+        """The next end, and its round."""
         number = len(self.rests)
         return ENDS[number % 2], number // 2 + 1
 
     @property
     def moved_deg(self) -> float:
-        """How far the lever has moved at all."""
+        """Distance of the lowest and the highest travel."""
         return max(self.highest_deg - self.lowest_deg, 0.0)
 
     def push(self, run: Run) -> list[Rest]:
-        """Take the samples that came next; give the rests that were found or corrected by them."""
+        """Take the next samples, and return the rests that they start or correct."""
         found: list[Rest] = []
         for t_us, travel_deg in zip(run.t_us, run.travel_deg, strict=True):
             rest = self._take(t_us, travel_deg)
@@ -101,7 +99,7 @@ class RangeSurvey:
         return found
 
     def restart(self) -> None:
-        """The sensor's clock began anew: what was measured stays, what was under way does not."""
+        """Follow a restart of the sensor: keep the rests, forget the unfinished one."""
         self._recent.clear()
         self._blind = 0
         self._since_us = None
@@ -129,7 +127,7 @@ class RangeSurvey:
         return self._look(t_us)
 
     def _look(self, t_us: int) -> Rest | None:
-        """Find out whether the lever is at rest; give the rest if it is news."""
+        """Test for a rest, and return it if it is new."""
         was_still, self.still = self.still, False
         if self._blind > (1.0 - SEEN_SHARE) * len(self._recent):
             return None
@@ -143,13 +141,13 @@ class RangeSurvey:
         return self._rested(Rest(*self._place(median(angles)), median(angles), noise, t_us))
 
     def _place(self, travel_deg: float) -> tuple[End, int]:
-        """Which rest this is: the one wanted, or the last one corrected."""
+        """The end and round of this rest: the next one, or the last one again."""
         if self.rests and not self._turned(travel_deg):
             return self.rests[-1].end, self.rests[-1].number
         return self.wanted
 
     def _rested(self, rest: Rest) -> Rest | None:
-        """Take note of a lever that is at rest; give the rest if it is news."""
+        """Record a rest, and return it if it is new."""
         rests = self.rests
         arrived = rest.t_us == self._still_since_us
         if rests and (rest.end, rest.number) == (rests[-1].end, rests[-1].number):
@@ -166,7 +164,7 @@ class RangeSurvey:
         return rest if arrived else None
 
     def _turned(self, travel_deg: float) -> bool:
-        """Whether this is the other end, and not the last one corrected or passed on the way."""
+        """Whether this is the other end: far enough from the last rest, in the other direction."""
         way = travel_deg - self.rests[-1].travel_deg
         if abs(way) < POSE_WAY_DEG:
             return False
@@ -177,5 +175,5 @@ class RangeSurvey:
 
 
 def rests_of(rests: list[Rest], end: End) -> list[Rest]:
-    """Those at one end."""
+    """The rests at one end."""
     return list(islice(rests, ENDS.index(end), None, 2))

@@ -1,7 +1,7 @@
-"""A calibration as it is walked through: what to do now, where the lever is, what was found.
+"""Guides an installer through a calibration: what to do now, the lever's position, the results.
 
-`draw_walk` is a pure function of the walk, so that a test can look at it. `WalkPicture` repaints
-it in place on a terminal; `WalkLines` writes a line for each step, for everything else.
+`draw_guide` is pure. `GuideScreen` repaints its rows in place on a terminal; `GuideLines` writes a
+line for each step elsewhere.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from math import isfinite
-from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
@@ -22,7 +21,7 @@ from legcurl.presentation.wording import printable
 from legcurl.protocol.frame import STATUS_BLIND, Status
 
 if TYPE_CHECKING:
-    from legcurl.install.calibrate.guided_calibration import Walk
+    from legcurl.install.calibrate.guided_calibration import GuidedCalibration
 
 FRAMES_S = 0.08
 BAR_COLUMNS = 56
@@ -41,10 +40,10 @@ _ASKED: dict[End, str] = {
 }
 
 
-def draw_walk(walk: Walk, *, ascii_only: bool = False) -> list[Text]:
-    """Give the rows of the picture."""
-    survey, stream = walk.survey, walk.visit.stream
-    hello = walk.visit.hello
+def draw_guide(guide: GuidedCalibration, *, ascii_only: bool = False) -> list[Text]:
+    """The rows of the screen."""
+    survey, stream = guide.survey, guide.sensor.stream
+    hello = guide.sensor.hello
     title = Text.assemble(
         (" Calibrating ", "bold reverse"),
         f"  {printable(hello.name or hello.sensor_id)}  {hello.board} {hello.encoder} "
@@ -59,16 +58,16 @@ def draw_walk(walk: Walk, *, ascii_only: bool = False) -> list[Text]:
     seen = isfinite(stream.travel_deg) and not stream.status & STATUS_BLIND
     angle = f"{stream.travel_deg % 360.0:6.1f}°" if seen else "     - "
     state = "at rest" if survey.still else "moving"
-    lever = Text.assemble((angle, "bold"), (f"  {state if seen else 'cannot be seen'}", "dim"))
+    lever = Text.assemble((angle, "bold"), (f"  {state if seen else 'no angle'}", "dim"))
     return [
         title,
         Text(),
         Text.assemble(f" Round {number} of {survey.rounds}".ljust(LABEL_CELLS), asked),
         Text(),
         _labelled("lever", lever),
-        _labelled("", _bar(walk, ascii_only)),
-        _labelled("magnet", _magnet(walk)),
-        *(_labelled(END_WORDS[which], _measured(walk, which)) for which in ENDS),
+        _labelled("", _bar(guide, ascii_only)),
+        _labelled("magnet", _magnet(guide)),
+        *(_labelled(END_WORDS[which], _measured(guide, which)) for which in ENDS),
     ]
 
 
@@ -78,8 +77,8 @@ def rest_line(rest: Rest, rounds: int) -> str:
     return f"Round {rest.number} of {rounds}: {words} at {rest.raw_deg:.1f}°."
 
 
-class WalkPicture:
-    """Shows a walk in place, on a terminal."""
+class GuideScreen:
+    """Shows a calibration in place, on a terminal."""
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
@@ -90,26 +89,21 @@ class WalkPicture:
         self._live.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._live.__exit__(None, None, None)
 
-    def show(self, walk: Walk) -> None:
-        """Repaint, if it is time."""
-        walk.found.clear()
-        if time.monotonic() - self._painted_s < FRAMES_S and not walk.survey.done:
+    def show(self, guide: GuidedCalibration) -> None:
+        """Repaint, at most every FRAMES_S."""
+        guide.found.clear()
+        if time.monotonic() - self._painted_s < FRAMES_S and not guide.survey.done:
             return
         self._painted_s = time.monotonic()
-        rows = draw_walk(walk, ascii_only=self._console.options.ascii_only)
+        rows = draw_guide(guide, ascii_only=self._console.options.ascii_only)
         self._live.update(Group(*rows), refresh=True)
 
 
-class WalkLines:
-    """Tells a walk in lines: what to do, and what was found there, once each and in this order."""
+class GuideLines:
+    """Writes each instruction and then its result as lines, once each."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
@@ -121,10 +115,10 @@ class WalkLines:
 
     def __exit__(self, *_: object) -> None: ...
 
-    def show(self, walk: Walk) -> None:
+    def show(self, guide: GuidedCalibration) -> None:
         """Write what is new."""
-        survey = walk.survey
-        found, walk.found = walk.found, []
+        survey = guide.survey
+        found, guide.found = guide.found, []
         for rest in found:
             if (rest.end, rest.number) not in self._told:
                 self._ask(rest.end, rest.number, survey.rounds)
@@ -144,7 +138,7 @@ class WalkLines:
         self._write(rest_line(rest, rounds))
 
     def _correct(self, survey: RangeSurvey) -> None:
-        """At the end, what counts where the lever went on after it first rested."""
+        """Write the final rests where the lever moved on after its first stop."""
         for rest in survey.rests:
             told = self._told.get((rest.end, rest.number))
             if told is not None and abs(told.travel_deg - rest.travel_deg) > REPEAT_GOOD_DEG:
@@ -152,9 +146,9 @@ class WalkLines:
                 self._write(f"Corrected: {rest_line(rest, survey.rounds)}")
 
 
-def _measured(walk: Walk, end: End) -> Text:
+def _measured(guide: GuidedCalibration, end: End) -> Text:
     """The rests at one end so far."""
-    survey = walk.survey
+    survey = guide.survey
     found = [f"{rest.raw_deg:6.1f}°" for rest in rests_of(survey.rests, end)]
     missing = ["     - "] * (survey.rounds - len(found))
     return Text.assemble(
@@ -162,19 +156,19 @@ def _measured(walk: Walk, end: End) -> Text:
     )
 
 
-def _magnet(walk: Walk) -> Text:
-    status = walk.visit.stream.status
-    gain = walk.visit.magnet.gain
+def _magnet(guide: GuidedCalibration) -> Text:
+    status = guide.sensor.stream.status
+    gain = guide.sensor.magnet.gain
     for bit, words in TOLD_STATUS:
         if status & bit:
             return Text(words, "bold red")
     told = "" if gain is None else f"  gain {100 * gain:.0f} %"
-    return Text.assemble(("well", "green"), (told, "dim"))
+    return Text.assemble(("ok", "green"), (told, "dim"))
 
 
-def _bar(walk: Walk, ascii_only: bool) -> Text:
-    """Where the lever is on its way: legs straight on the left, the farthest seen on the right."""
-    survey, stream = walk.survey, walk.visit.stream
+def _bar(guide: GuidedCalibration, ascii_only: bool) -> Text:
+    """The lever's position: legs straight on the left, the farthest point so far on the right."""
+    survey, stream = guide.survey, guide.sensor.stream
     line, mark, here = ("-", "|", "O") if ascii_only else ("─", "┃", "●")
     low, high = survey.lowest_deg, survey.highest_deg
     if not isfinite(low) or high - low < 1.0:

@@ -1,9 +1,8 @@
-"""A calibrated range as a drawing: the arc that the lever sweeps, and the magnet along it.
+"""A calibrated range drawn in a terminal: the arc of the lever, and the magnet along it.
 
-The arc is drawn as somebody lying on the machine would see the lower leg: straight to the right,
-flexion upwards. Under it the same way stretched out, with a mark for every rest, and the magnet's
-strength: the gain that the chip needs, and where it is too weak or too strong. A part of the arc
-under which the magnet is not well is dotted, so that nothing is told by colour alone.
+Straight legs point to the right, flexion goes up. Below the arc a strip shows the same range with
+its rests and the chip's gain, and where the magnet is too weak or too strong. The arc is dotted
+there: no meaning rests on colour alone.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from math import cos, radians, sin
 
 from rich.text import Text
 
-from legcurl.install.calibrate.calibration_record import Calibrated
+from legcurl.install.calibrate.calibration_record import CalibrationResult
 from legcurl.install.calibrate.range_survey import Rest, rests_of
 from legcurl.install.checks.magnet_stats import MagnetBin
 from legcurl.presentation.terminal.braille_canvas import DotCanvas
@@ -35,15 +34,15 @@ _STYLES = {Status.WEAK_MAGNET: "red", Status.STRONG_MAGNET: "red"}
 _SIGNS = {Status.WEAK_MAGNET: "w", Status.STRONG_MAGNET: "s"}
 
 
-def draw_range(calibrated: Calibrated, *, ascii_only: bool = False) -> list[Text]:
-    """Give the rows of the drawing; none where no range was measured."""
+def draw_range(calibrated: CalibrationResult, *, ascii_only: bool = False) -> list[Text]:
+    """The rows of the drawing; none without a measured range."""
     if calibrated.range_deg is None:
         return []
     rows = [] if ascii_only else [*_arc(calibrated), Text()]
     return [*rows, *_strip(calibrated, ascii_only)]
 
 
-def _arc(calibrated: Calibrated) -> list[Text]:
+def _arc(calibrated: CalibrationResult) -> list[Text]:
     extended, way = calibrated.extended_deg or 0.0, calibrated.range_deg or 0.0
     whole = abs(way) > HALF_TURN_DEG
     canvas = DotCanvas(ARC_COLUMNS, ARC_ROWS * (2 if whole else 1))
@@ -77,7 +76,7 @@ def _arc(calibrated: Calibrated) -> list[Text]:
     return [Text(" " * LABEL_CELLS) + row for row in canvas.rows()]
 
 
-def _strip(calibrated: Calibrated, ascii_only: bool) -> list[Text]:
+def _strip(calibrated: CalibrationResult, ascii_only: bool) -> list[Text]:
     way = calibrated.range_deg or 0.0
     columns = STRIP_COLUMNS
     head = Text("legs straight".ljust(columns - len("full flexion")) + "full flexion")
@@ -139,8 +138,8 @@ def _legend(bins: tuple[MagnetBin, ...]) -> str:
     return ", ".join(said)
 
 
-def _rest_columns(calibrated: Calibrated, columns: int) -> list[int]:
-    """Where on the strip each rest is; the ends are a little inside, to show both sides."""
+def _rest_columns(calibrated: CalibrationResult, columns: int) -> list[int]:
+    """The column of each rest on the strip."""
     extended, way = calibrated.extended_deg or 0.0, calibrated.range_deg or 1.0
 
     def column(rest: Rest) -> int:
@@ -152,7 +151,7 @@ def _rest_columns(calibrated: Calibrated, columns: int) -> list[int]:
 
 
 def _scale(way_deg: float, columns: int) -> Text:
-    """Figures under the strip, a round number of degrees apart."""
+    """The scale below the strip, in round steps of degrees."""
     step = next((step for step in STEPS_DEG if way_deg / step <= 6), STEPS_DEG[-1])
     row = [" "] * (columns + 5)
     for at in range(0, int(way_deg) + 1, step):

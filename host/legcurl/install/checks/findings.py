@@ -1,7 +1,4 @@
-"""What a check found: a state, one plain sentence, and what to do about it.
-
-`legcurl calibrate` and `legcurl doctor` measure different things and end in the same list.
-"""
+"""The result of a check: a state, one sentence, and a remedy; for `calibrate` and `doctor`."""
 
 from __future__ import annotations
 
@@ -15,10 +12,10 @@ State = Literal["ok", "note", "problem"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
-    `said` tells what is; `remedy` what to do about it, or is empty where there is nothing to do. A
-    note is worth knowing and spoils nothing; a problem spoils what the sensor is there for.
+    `said` describes it; `remedy` says what to do, and is empty if there is nothing to do. With a
+    note the sensor still works; with a problem it does not.
     """
 
     subject: str
@@ -27,19 +24,19 @@ class Finding:
     remedy: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        """The fields by name."""
+        """For a JSON document."""
         return asdict(self)
 
     def sentence(self) -> str:
-        """All of it in one line."""
+        """The finding and its remedy, in one line."""
         return f"{self.said} {self.remedy}".rstrip()
 
 
 def command(verb: str, address: str, options: str = "") -> str:
-    """A command line about this sensor, as somebody can copy it into a shell."""
+    """A command line for this sensor, to copy into a shell."""
     return f"legcurl {verb} {shlex.quote(address)} {options}".rstrip()
 
 
 def problems(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that must be put right."""
+    """The findings that are problems."""
     return [finding for finding in findings if finding.state == "problem"]

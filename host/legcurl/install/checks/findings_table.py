@@ -1,4 +1,4 @@
-"""Findings as rows: a word for the state, the subject, the sentence, and below it what to do."""
+"""Findings as rows: state, subject, sentence, and the remedy below it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 
 
 def findings_table(findings: Iterable[Finding]) -> Table:
-    """For a terminal, as wide as that is."""
+    """Findings as a table for a terminal."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
@@ -32,12 +32,12 @@ def findings_table(findings: Iterable[Finding]) -> Table:
 
 
 def finding_line(finding: Finding) -> str:
-    """For a pipe."""
+    """A finding as a line for a pipe."""
     return f"{STATE_WORDS[finding.state]:<8} {finding.subject:<14} {finding.sentence()}"
 
 
 def summary(findings: Iterable[Finding]) -> str:
-    """How many of which, in a sentence."""
+    """The number of problems and notes, in a sentence."""
     found = list(findings)
     bad = len(problems(found))
     notes = sum(finding.state == "note" for finding in found)
@@ -46,4 +46,4 @@ def summary(findings: Iterable[Finding]) -> str:
         for count, word in ((bad, "problem"), (notes, "note"))
         if count
     ]
-    return f"{' and '.join(counted)}." if counted else "All is well."
+    return f"{' and '.join(counted)}." if counted else "No problems found."

@@ -1,10 +1,9 @@
-"""How well the encoder sees its magnet, and where along the lever's way.
+"""The strength of the magnet along the lever's range.
 
-Two sources. Every sample says whether the magnet is missing, too weak or too strong; that is the
-chip's verdict and it is exact in place. And about once a second the sensor reads how much its
-chip must amplify the field (automatic gain control), which tells how near to the verdict a magnet
-is. A gain is up to GAIN_AGE_S old when the statistics bring it, so it counts for all of the way
-that the lever went in that time.
+Every sample says whether the chip calls the magnet missing, too weak or too strong. About once a
+second the sensor also reads the chip's gain (automatic gain control), which shows how near the
+magnet is to those limits. A gain is up to GAIN_AGE_S old in the statistics, so it counts for every
+degree that the lever passed in that time.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class MagnetBin:
 
     @property
     def verdict(self) -> Status:
-        """What the chip said of most samples here; 0 where the magnet is well."""
+        """The chip's status for most samples here; 0 is a magnet without fault."""
         if 2 * self.weak > self.samples:
             return Status.WEAK_MAGNET
         if 2 * self.strong > self.samples:
@@ -94,7 +93,7 @@ class MagnetSurvey:
                 recent.popleft()
 
     def observe(self, agc: object, magnitude: object) -> None:
-        """Take the figures of the statistics; anything but numbers is a sensor without them."""
+        """Take the magnet's figures from the statistics; a sensor without them sends no numbers."""
         if type(magnitude) is int:
             self.magnitude = magnitude
         most = GAIN_MOST.get(self.encoder)
@@ -110,7 +109,7 @@ class MagnetSurvey:
             degree.gains += 1
 
     def restart(self) -> None:
-        """The sensor's clock began anew."""
+        """Forget recent sample times: the sensor's clock starts again."""
         self._recent.clear()
 
     def bins(self, extended_deg: float, flexed_deg: float) -> list[MagnetBin]:
@@ -141,7 +140,7 @@ class MagnetSurvey:
 
 
 def stretches(bins: Sequence[MagnetBin], verdict: Status) -> list[tuple[float, float]]:
-    """The parts of the range of one verdict, each from and to as fractions of it."""
+    """The parts of the range with this verdict, each as (from, to) in fractions of the range."""
     parts: list[tuple[float, float]] = []
     half = 0.5 / max(len(bins), 1)
     for piece in bins:

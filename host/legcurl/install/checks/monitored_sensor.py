@@ -1,9 +1,8 @@
-"""A sensor under the eyes of an installer: its stream as frames, and everything it can be asked.
+"""A sensor under installation: measures its stream, and sends it requests.
 
-The way to the sensor is a station's (live_feed.py): it connects, starts the stream, asks again for
-what was lost and follows the sensor through a restart. A visit looks over its shoulder. It sees
-every frame before the session does and keeps the figures (stream_stats.py, magnet_stats.py), so
-that what is judged here is what a station would have to live with.
+A station connects, starts the stream, asks again for lost samples and follows the sensor through a
+restart. `MonitoredSensor` sees every frame before the station's session does, and counts it
+(stream_stats.py, magnet_stats.py). So the checks judge the stream that a station would get.
 """
 
 from __future__ import annotations
@@ -37,11 +36,11 @@ if TYPE_CHECKING:
     from legcurl.station.request_client import RequestClient
 
 GONE_S = 20.0
-"""Without a byte for so long, in s, somebody at the machine should be told rather than kept."""
+"""Longest wait for a frame, in s, before the installer is told."""
 
 
-class SensorVisit:
-    """One sensor, from `async with` to its end. `on_run` is given each run of samples."""
+class MonitoredSensor:
+    """One sensor, from `async with` to its end; `on_run` receives each run of samples."""
 
     def __init__(self, address: Address) -> None:
         if isinstance(address, ReplayAddress):
@@ -51,24 +50,24 @@ class SensorVisit:
         self.magnet = MagnetSurvey()
         self.on_run: Callable[[Run], None] | None = None
         self.on_restart: Callable[[], None] | None = None
-        self.watch_s = inf  # sensor time after which nothing is looked at any more
+        self.watch_s = inf  # sensor time; later frames are ignored
         self.news = asyncio.Event()  # something came
-        self.heard_s = 0.0  # host's monotonic time at which a frame last came
+        self.heard_s = 0.0  # host's monotonic time of the last frame
         self.longest_silence_s = 0.0
         self._route = route_to(address)
-        queue = _Overlooked(SensorSession(progress_s=None), self._see)
+        queue = _MonitoredQueue(SensorSession(progress_s=None), self._see)
         target = address.target if isinstance(address, BleAddress) else ""
         authentication = PeerAuthentication(self._route.name, KeyRing(), target)
         self._feed = LiveFeed(self._route, queue, history=False, authentication=authentication)
-        self._station = Station(self._route.name, self._feed, queue)
+        self.station = Station(self._route.name, self._feed, queue)  # for requests
         self._reader: asyncio.Task[None] | None = None
         self._clients: list[tuple[RequestClient, int]] = []  # and what it had dropped by its start
         self._lost = 0
 
     async def __aenter__(self) -> Self:
-        await self._station.__aenter__()
+        await self.station.__aenter__()
         self.heard_s = monotonic()
-        self._reader = asyncio.create_task(self._read(), name=f"visit {self.name}")
+        self._reader = asyncio.create_task(self._read(), name=f"monitor {self.name}")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -76,7 +75,7 @@ class SensorVisit:
             self._reader.cancel()
             with suppress(asyncio.CancelledError, LegCurlError):
                 await self._reader
-        await self._station.__aexit__(*_)
+        await self.station.__aexit__(*_)
 
     @property
     def name(self) -> str:
@@ -85,34 +84,29 @@ class SensorVisit:
 
     @property
     def pace(self) -> float | None:
-        """Seconds of the sensor in one of ours; None where the clocks cannot be compared."""
+        """Sensor seconds in one of the host's; None where the clocks are not comparable."""
         return self._route.pace
 
     @property
     def wired(self) -> bool:
-        """Whether who asks here may change everything."""
+        """Whether the link may change everything without a key."""
         return self._route.wired
 
     @property
     def hello(self) -> Hello:
-        """Who the sensor is, as it last said."""
-        hello = self._station.hello
+        """The sensor's latest hello."""
+        hello = self.station.hello
         assert hello is not None, "entering a station waits for hello"
         return hello
 
     @property
-    def station(self) -> Station:
-        """For requests."""
-        return self._station
-
-    @property
     def ended(self) -> bool:
-        """Whether the sensor has ended for good, as only a simulated one does."""
+        """Whether the sensor has ended; only a simulated one does."""
         return self._reader is None or self._reader.done()
 
     @property
     def link(self) -> LinkFigures:
-        """What became of the packets so far."""
+        """Counts of the frames so far."""
         frames = damaged = 0
         for client, before in self._clients:
             counts = client.decoder.counts
@@ -121,7 +115,7 @@ class SensorVisit:
         return LinkFigures(frames, max(damaged, 0), self._lost)
 
     def raise_failure(self) -> None:
-        """Raise what ended the visit, if it was not the sensor's own end; or that nothing comes."""
+        """Raise the error that ended the stream, or LinkLostError after GONE_S without a frame."""
         if self._reader is not None and self._reader.done():
             self._reader.result()
         elif monotonic() - self.heard_s > GONE_S:
@@ -130,38 +124,34 @@ class SensorVisit:
             )
 
     async def wait(self, seconds: float) -> None:
-        """Wait for something to come, but no longer than this."""
+        """Wait for the next frame, at most so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.news.wait()
         self.news.clear()
 
-    def require_leave(self) -> None:
-        """Raise RequestRefusedError if it would not be changed, for want of its key."""
-        self._station.require_leave()
-
     async def statistics(self) -> Mapping[str, Any]:
-        """Ask for the sensor's counters; the magnet's figures among them are noted."""
-        statistics = await self._station.statistics()
+        """Ask for the sensor's counters, and note those of the magnet."""
+        statistics = await self.station.statistics()
         if not isinstance(statistics, Mapping):
             raise FrameError("The sensor's statistics are no JSON object.")
         self.magnet.observe(statistics.get("agc"), statistics.get("magnitude"))
         return statistics
 
     async def stored_calibration(self) -> Mapping[str, Any] | None:
-        """Ask for the record that the sensor has now."""
-        record = read_json(await self._station.request(Op.CALIBRATION_GET))
+        """Ask for the sensor's calibration record; None without one."""
+        record = read_json(await self.station.request(Op.CALIBRATION_GET))
         return record if isinstance(record, Mapping) else None
 
     async def ping(self, token: int) -> tuple[float, int, float]:
         """Host's time of asking, the sensor's clock in µs, host's time of the answer."""
         sent_s = monotonic()
-        pong = read_ping(await self._station.request(Op.PING, token.to_bytes(8, "little")))
+        pong = read_ping(await self.station.request(Op.PING, token.to_bytes(8, "little")))
         return sent_s, pong.time_us, monotonic()
 
     async def _read(self) -> None:
-        """Let the events go by: what they are made of has been seen."""
-        async for _ in self._station.events():
+        """Discard the events; their frames are measured already."""
+        async for _ in self.station.events():
             pass
         self.news.set()
 
@@ -211,15 +201,15 @@ class SensorVisit:
         self.heard_s = monotonic()
 
 
-class _Overlooked(EventQueue):
-    """A queue that shows each item to the visit before it takes it."""
+class _MonitoredQueue(EventQueue):
+    """An event queue that passes each item to `see` first."""
 
     def __init__(self, session: SensorSession, see: Callable[[Item], None]) -> None:
         super().__init__(session)
         self._see = see
 
     def take(self, items: list[Item]) -> None:
-        """Show the items, then take them."""
+        """Pass the items to `see`, then queue them."""
         for item in items:
             self._see(item)
         super().take(items)

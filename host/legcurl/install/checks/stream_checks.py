@@ -1,7 +1,7 @@
-"""What is said of a stream, its link, its magnet and its angle, with the limits and their reasons.
+"""Checks of a stream, its link, its magnet and its angle, with their limits.
 
-Each function gives findings about one thing; what is well is said in one line, what is not names
-its remedy. `legcurl calibrate` refuses by them, `legcurl doctor` reports them.
+In: statistics. Out: findings. `legcurl calibrate` refuses a sensor with problems, `legcurl doctor`
+reports them.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from legcurl.presentation.wording import fault_words
 from legcurl.protocol.frame import GapReason, Status
 
 NOISE_DEG = 0.25
-"""Most noise, rms. An AS5600 has 0.04° at the worst by its datasheet. Detection copes with 0.5°
-(family "chatter"), but a sensor that is so noisy on its first day has a fault."""
+"""Most noise, rms in degrees. An AS5600 has at most 0.04° by its datasheet. Detection copes with
+0.5° (family "chatter"), but so much noise in a new sensor is a fault."""
 
 JUMPS = 2  # wild values in a whole calibration: one spike is an accident, three are a bad wire
 BLIND_SHARE = 0.001  # of the samples: one in ten seconds at 100 Hz
 MISSED_SHARE = 0.005  # half of this much of a hold of 3 s is the accuracy of its length
 SLOWEST_HZ = 20  # the least that a sensor takes: "Settings" in docs/protocol.md
 STUCK_S = 30.0
-"""An angle that is one and the same number for so long, in s, is stuck. An AS5600's noise is 0.015°
+"""An angle without any change for so long, in s, is stuck. An AS5600's noise is 0.015°
 rms at least (datasheet v1-06, figure 9), its step 0.088°: even in the middle of a step a sample in
 300 shows the next one, so 3000 samples without one do not happen."""
-DAMAGED_SHARE = 0.01  # of the frames; they come again, but a cable that bad gets worse
+DAMAGED_SHARE = 0.01  # of the frames; they are repeated, but such a cable gets worse
 
 
 @dataclass(frozen=True, slots=True)
 class LinkFigures:
-    """What became of the packets on the way."""
+    """Counts of the frames on the link."""
 
     frames: int = 0
     damaged: int = 0
@@ -46,7 +46,7 @@ class LinkFigures:
 
     @property
     def damaged_share(self) -> float:
-        """Damaged packets among all."""
+        """Damaged frames as a share of all."""
         return self.damaged / max(self.frames + self.damaged, 1)
 
 
@@ -56,33 +56,33 @@ def slower(address: str, rate_hz: float) -> str:
 
 
 def of_firmware(theirs: str, ours: str) -> Finding:
-    """Whether the sensor's firmware is the one that this program brings."""
+    """Whether the sensor's firmware is of this program's version."""
     if theirs == ours:
-        return Finding("firmware", "ok", f"The firmware is {theirs}, as this program brings it.")
+        return Finding("firmware", "ok", f"The firmware is {theirs}, as in this program.")
     if _version(theirs) < _version(ours):
         return Finding(
             "firmware",
             "problem",
-            f"The firmware is {theirs}, older than the {ours} that this program brings.",
-            "Put the new one on it, by cable: legcurl flash. Its calibration stays.",
+            f"The firmware is {theirs}, older than the {ours} of this program.",
+            "Update it by cable: legcurl flash. Its calibration stays.",
         )
     return Finding(
         "firmware",
         "note",
-        f"The firmware is {theirs}, newer than the {ours} that this program knows.",
+        f"The firmware is {theirs}, newer than the {ours} of this program.",
         "Update legcurl on this computer: pip install --upgrade legcurl.",
     )
 
 
 def of_samples(figures: StreamFigures, slower: str) -> list[Finding]:
-    """What came, and what did not; `slower` is the command that lowers the rate."""
+    """Missing samples; `slower` is the command that lowers the rate."""
     findings: list[Finding] = []
     if figures.restarts:
         findings.append(
             Finding(
                 "restart",
                 "problem",
-                "The sensor restarted while it was watched.",
+                "The sensor restarted meanwhile.",
                 "Check its power: the plug, the cable, a hub that is overloaded.",
             )
         )
@@ -102,25 +102,25 @@ def of_samples(figures: StreamFigures, slower: str) -> list[Finding]:
             Finding(
                 "samples",
                 "problem",
-                f"{evicted} samples were too old to be sent when this computer asked for them.",
+                f"The sensor's log had lost {evicted} samples before this computer asked for them.",
                 "Calibrate again with less else running on this computer.",
             )
         )
     if not findings:
-        findings.append(Finding("samples", "ok", f"All {figures.samples} samples came."))
+        findings.append(Finding("samples", "ok", f"All {figures.samples} samples arrived."))
     return findings
 
 
 def of_link(link: LinkFigures) -> list[Finding]:
-    """What the way from the sensor did to its frames; nothing where all is well."""
+    """Damaged frames and broken connections; empty without any."""
     findings: list[Finding] = []
     if link.damaged:
         findings.append(
             Finding(
                 "cable",
                 "problem" if link.damaged_share >= DAMAGED_SHARE else "note",
-                f"{link.damaged} of {link.frames + link.damaged} frames came damaged "
-                "(they were asked for again).",
+                f"{link.damaged} of {link.frames + link.damaged} frames arrived damaged "
+                "(they were repeated).",
                 "Try another cable, a shorter one, or another port; keep it away from motors.",
             )
         )
@@ -143,9 +143,9 @@ def of_magnet(
     *,
     of_range: bool = True,
 ) -> list[Finding]:
-    """How the encoder sees its magnet; with `bins`, where along the range.
+    """The magnet's strength; with `bins`, along the range.
 
-    Unless `of_range`, the bins are of some movement, whose ends are nobody's.
+    Without `of_range` the bins span some movement, and not the range.
     """
     findings: list[Finding] = []
     unseen = figures.status[Status.NO_MAGNET]
@@ -183,14 +183,16 @@ def of_magnet(
         gain = magnet.highest_gain
         where = " over the whole range" if bins and of_range else ""
         strength = "" if gain is None else f" (gain at most {percent(gain)})"
-        findings.append(Finding("magnet", "ok", f"The magnet is seen well{where}{strength}."))
+        findings.append(
+            Finding("magnet", "ok", f"The magnet's strength is right{where}{strength}.")
+        )
     return findings
 
 
 def _of_strength(
     figures: StreamFigures, magnet: MagnetSurvey, bins: Sequence[MagnetBin], of_range: bool
 ) -> list[Finding]:
-    """Too weak and too strong, and where."""
+    """Whether the magnet is too weak or too strong, and where."""
     findings: list[Finding] = []
     for fault, word, remedy in (
         (Status.WEAK_MAGNET, "weak", "Bring the magnet closer to the encoder"),
@@ -205,7 +207,7 @@ def _of_strength(
         if parts and not of_range:
             where = "" if _everywhere(parts) else " on a part of its way"
         if parts and not _everywhere(parts):
-            remedy = "Centre the magnet on the axle; then see whether the distance is right"
+            remedy = "Centre the magnet on the axle; then check its distance"
         findings.append(
             Finding(
                 "magnet",
@@ -240,22 +242,21 @@ def _of_strength(
 
 
 def of_stillness(figures: StreamFigures, encoder: str) -> list[Finding]:
-    """An angle that not even noise moves; a counting encoder has none and may stand still."""
+    """Whether the angle is stuck; a counting encoder has no noise and may stand still."""
     if encoder not in GAIN_MOST or figures.frozen_s < STUCK_S:
         return []
     return [
         Finding(
             "stuck",
             "problem",
-            f"The angle was one and the same number for {figures.frozen_s:.0f} s; even at rest an "
-            f"{encoder} wavers.",
-            "Restart the sensor; if it comes back, the encoder is broken.",
+            f"The angle did not change for {figures.frozen_s:.0f} s, but an {encoder} has noise.",
+            "Restart the sensor; if this repeats, the encoder is broken.",
         )
     ]
 
 
 def of_angle(figures: StreamFigures, noise_deg: float | None) -> list[Finding]:
-    """Whether the angle can be believed: wild values, and noise at rest (rms)."""
+    """Jumps of the angle, and its noise at rest (rms)."""
     findings: list[Finding] = []
     if figures.jumps:
         findings.append(
@@ -283,7 +284,7 @@ def of_angle(figures: StreamFigures, noise_deg: float | None) -> list[Finding]:
 
 
 def _version(text: str) -> tuple[int, ...]:
-    """The numbers of a version, for comparison; what is no number counts as 0."""
+    """A version as numbers; a part that is no number counts as 0."""
     return tuple(int(part) if part.isdigit() else 0 for part in text.split("."))
 
 
@@ -292,7 +293,7 @@ def _everywhere(parts: list[tuple[float, float]]) -> bool:
 
 
 def _where(parts: list[tuple[float, float]]) -> str:
-    """Say where in the range, in words that somebody at the machine can find."""
+    """The parts of the range in words."""
     if _everywhere(parts):
         return "over the whole range"
     return "from " + " and from ".join(
@@ -301,10 +302,10 @@ def _where(parts: list[tuple[float, float]]) -> str:
 
 
 def times(count: int) -> str:
-    """How often, in words."""
+    """A count of times in words."""
     return "once" if count == 1 else f"{count} times"
 
 
 def percent(share: float) -> str:
-    """A share, in words."""
+    """A share in percent."""
     return f"{100 * share:.2g} %" if share < 0.01 else f"{100 * share:.0f} %"

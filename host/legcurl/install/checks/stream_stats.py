@@ -1,13 +1,12 @@
-"""What a stretch of a sensor's stream is like: its samples, its holes, its timing, its angle.
+"""Statistics of a sensor's stream: samples, gaps, timing, angle.
 
-Frames go in as they come off the wire. `push` puts them in order, gives the runs of samples with
-the lever's angle unwrapped, and keeps count on the way: nothing here keeps the samples
-themselves, so a stream may be watched for as long as anybody likes. What the figures mean is said
-elsewhere (calibrate.py, diagnosis.py).
+Frames go in as they arrive. `push` puts them in order, returns runs of samples with the lever's
+angle unwrapped, and counts. It keeps no samples, so a stream may be watched for any time. The
+checks are in stream_checks.py.
 
-Unwrapped (`travel_deg`) means that the angle goes on where a turn ends: the difference of two
-travels is how far the lever moved and which way round, however large that is. It is right as long
-as the lever moves less than half a turn between two samples that were seen.
+The unwrapped angle (`travel_deg`) goes on where a turn ends: the difference of two travels is how
+far the lever moved, and which way. It is right while the lever moves less than half a turn between
+two usable samples.
 """
 
 from __future__ import annotations
@@ -27,19 +26,18 @@ JUMP_DEG_S = 1500.0
 """No lever goes so fast (resampler.py takes 700 °/s for the fastest), in degrees a second."""
 
 JUMP_MIN_DEG = 5.0
-"""And less than this is no jump even between two samples in quick succession: a bent angle, a slip
-of the magnet or plain noise are measured by other figures."""
+"""Least size of a jump: a bent angle, a slip of the magnet and noise have other figures."""
 
 QUIET_S = 0.5
 QUIET_DEG = 1.0
-"""A stretch of this length, in s, that drifts by no more than this, in degrees, is quiet: what
-still moves from sample to sample there is noise."""
+"""A stretch of this length, in s, that drifts by no more than this, in degrees, is quiet: the rest
+of its motion is noise."""
 
 QUIET_KEPT = 1200
-"""Noise figures of so many quiet stretches are kept: of ten minutes."""
+"""Most quiet stretches with a noise figure: ten minutes of them."""
 
 LATE_US = 100
-"""A deviation worth telling: docs/protocol.md."""
+"""A sample is late from this deviation on: docs/protocol.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class Run:
 
 @dataclass(slots=True)
 class StreamFigures:
-    """What was counted."""
+    """Counts of a stream."""
 
     samples: int = 0
     blind: int = 0  # samples without a usable angle
@@ -70,12 +68,12 @@ class StreamFigures:
 
     @property
     def due(self) -> int:
-        """Samples that there should have been."""
+        """Samples taken or missed."""
         return self.samples + self.missed
 
     @property
     def missed(self) -> int:
-        """Ticks that the sensor did not sample, or could not keep."""
+        """Ticks without a stored sample."""
         return self.missing[GapReason.OVERRUN]
 
     def share(self, count: int) -> float:
@@ -89,7 +87,7 @@ class StreamFigures:
 
 
 class StreamSurvey:
-    """Watches one sensor's frames; `figures` are what was seen so far."""
+    """Measures one sensor's frames; `figures` has the counts so far."""
 
     def __init__(self) -> None:
         self.figures = StreamFigures()
@@ -127,7 +125,7 @@ class StreamSurvey:
         return self.ticks / self.seconds if self.ticks and self.seconds else None
 
     def started(self, boot_id: int, first: int) -> None:
-        """Note that the sensor streams from `first`; of another boot, if the id says so."""
+        """Note that the sensor streams from `first`; another boot id counts as a restart."""
         if self._boot_id is not None and boot_id != self._boot_id:
             self.figures.restarts += 1
             self.log.reset()
@@ -139,7 +137,7 @@ class StreamSurvey:
         self.log.started(first)
 
     def push(self, frame: Samples | Gap) -> list[Run]:
-        """Take the frame that came next; give the runs of samples that are now in order."""
+        """Take the next frame, and return the runs of samples that are now in order."""
         runs: list[Run] = []
         for part in self.log.push(frame):
             if isinstance(part, Gap):
@@ -177,7 +175,7 @@ class StreamSurvey:
         return Run(t_us, travel_deg, run.status)
 
     def _see(self, at_us: int, angle: int) -> float:
-        """Take one angle; give the travel."""
+        """Take one angle, and return the travel."""
         figures = self.figures
         before = self.travel_deg
         if not isfinite(before):

@@ -1,9 +1,8 @@
-"""How fast the sensor's clock runs against ours, after seconds rather than hours, with a bound.
+"""Measures the drift of the sensor's clock within seconds, with an error bound.
 
-clock.py lays a line through pings of many minutes, for wall time. A doctor has no minutes; he has
-pings, and a bound that says whether they were enough. The bound holds for a clock that runs evenly.
-One that stands still now and then, such as that of a simulated sensor which the computer leaves
-without time, is behind by as much as it stood: no two stretches of it agree on how fast it runs.
+station/clock_sync.py fits pings of many minutes, for wall time; here a few pings and a bound must
+do. The bound holds for a clock that runs evenly. A clock that stops now and then, such as that of a
+simulated sensor on a busy computer, shows another drift in each part of the time.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from dataclasses import dataclass
 from legcurl.install.checks.findings import Finding
 
 CRYSTAL_PPM = 200.0
-"""A board's crystal is good to 30 ppm and ages by a few; a resonator may have a few thousand. Times
-are wrong by this much, which nobody feels; but a clock so wrong has a fault."""
+"""Most drift of a sound clock: a board's crystal is good to 30 ppm and ages by a few; a resonator
+may have a few thousand."""
 
 CANDIDATES = 3  # of the quickest pings at either end
 
@@ -30,13 +29,13 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """How much the sensor's clock gains on ours, and by how much that may be wrong."""
+    """The drift of the sensor's clock against the host's, and its error bound."""
 
     ppm: float  # millionths
     bound_ppm: float
 
     def surely_beyond(self, limit_ppm: float) -> bool:
-        """Whether it is more than so much, either way, wherever within the bound it is."""
+        """Whether it exceeds the limit in either direction, error bound included."""
         return abs(self.ppm) - self.bound_ppm > limit_ppm
 
     def agrees_with(self, other: Drift) -> bool:
@@ -45,10 +44,9 @@ class Drift:
 
 
 def of_clock(pings: tuple[Ping, ...], pace: float, *, own_crystal: bool) -> list[Finding]:
-    """How the sensor's clock agrees with ours.
+    """Whether the sensor's clock agrees with the host's.
 
-    Without `own_crystal` it is this computer's clock, as seen by a simulator that may be kept
-    waiting; then it is told, and not judged.
+    Without `own_crystal` the sensor is simulated, and its drift is reported without a limit.
     """
     drift = drift_of(pings, pace)
     if drift is None:
@@ -68,8 +66,8 @@ def of_clock(pings: tuple[Ping, ...], pace: float, *, own_crystal: bool) -> list
             Finding(
                 "clock",
                 "note",
-                "How fast the sensor's clock runs cannot be measured here: the two halves of the "
-                "time that it was watched do not both show the same.",
+                "The drift of the sensor's clock could not be measured: the two halves of the "
+                "time disagree.",
                 "Watch for longer (--seconds 60), with less else running on this computer.",
             )
         ]
@@ -84,11 +82,10 @@ def of_clock(pings: tuple[Ping, ...], pace: float, *, own_crystal: bool) -> list
 
 
 def drift_of(pings: tuple[Ping, ...], pace: float = 1.0) -> Drift | None:
-    """What the tightest pair of pings says, or None of fewer than two.
+    """The drift by the pair of pings with the least bound; None from fewer than two.
 
-    The sensor reads its clock somewhere within the round trip. So between two pings its clock went
-    on by what it says, while ours went on by something between the shortest and the longest time
-    that the two round trips allow: a bound, not an estimate of one.
+    The sensor reads its clock within the round trip, so the round trips bound the host's time
+    between two readings.
     """
     best: Drift | None = None
     if len(pings) < 2:
@@ -110,7 +107,7 @@ def drift_of(pings: tuple[Ping, ...], pace: float = 1.0) -> Drift | None:
 
 
 def _halves_confirm(pings: tuple[Ping, ...], pace: float) -> bool:
-    """Whether each half of the pings shows by itself, and both alike, more than any crystal."""
+    """Whether each half of the pings alone shows the excess, and both agree."""
     middle = len(pings) // 2
     first, second = drift_of(pings[:middle], pace), drift_of(pings[middle:], pace)
     return (

@@ -1,8 +1,6 @@
-"""What a sensor that was watched for a while suffers from, in plain words.
+"""Diagnoses a sensor. Pure: evidence (measure_sensor.py) in, findings out.
 
-`Evidence` is all that was collected (measure_sensor.py), `diagnose` says of each thing whether it
-is well. Pure, so that every sentence can be had in a test. What calibration and doctor both look at
-is in stream_checks.py; the computer itself is looked at in host_checks.py.
+Checks that `calibrate` shares are in stream_checks.py, those of the computer in host_checks.py.
 """
 
 from __future__ import annotations
@@ -37,27 +35,26 @@ from legcurl.protocol.frame import TURN
 from legcurl.protocol.requests import Hello
 from legcurl.station.clock_sync import PING_EVERY_S
 
-RATE_TOLERANCE = 0.01  # of the rate asked for: the sensor counts its own ticks, so it is exact
+RATE_TOLERANCE = 0.01  # of the set rate: exact, because the sensor counts its own ticks
 LATE_SHARE = 0.05
-"""More late samples than this, each told with its lateness, is a busy sensor; a soft timer has a
-few with each heap collection."""
+"""More late samples than this are a busy sensor; a soft timer has a few at each heap collection."""
 
-FROZEN_TOLD_S = 5.0  # worth a word when nothing else moved meanwhile
-MOVED_DEG = 2.0  # less is play and noise, and says nothing of direction
+FROZEN_TOLD_S = 5.0  # reported if the lever did not move at all
+MOVED_DEG = 2.0  # less is play and noise
 FIT_DEG = 15.0
 """How far beyond its calibrated range a lever may go, in degrees: its stops lie 3° to 20° outside
-(simulator), and nobody calibrates at the stops."""
+(simulator)."""
 
 HEAP_NOTE_BYTES = 20_000  # hello's JSON and an answer of 1 kB, several times over
 HEAP_LEAST_BYTES = 8_000
 RING_SLOTS = 512  # samples that wait for the main loop: firmware/sensor/sampler.py
-PINGS_APART_S = PING_EVERY_S / 8  # not in step with frames either, as the station's own are
+PINGS_APART_S = PING_EVERY_S / 8  # out of step with the frames
 ANSWER_NOTE_S = 0.25  # an answer takes a turn of the loop and the link: 10 ms by cable
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was collected of one sensor. `None` is what could not be had."""
+    """Everything collected from one sensor. None is a request without an answer."""
 
     address: Address
     hello: Hello
@@ -65,24 +62,24 @@ class Evidence:
     stored: Mapping[str, Any] | None  # calibration
     before: Mapping[str, Any] | None  # statistics
     after: Mapping[str, Any] | None
-    free_heap: int  # the most that was free at any time; 0 if the sensor never said
+    free_heap: int  # the most that was free at any time; 0 if unknown
     crash_log: str
     stream: StreamSurvey
     magnet: MagnetSurvey
     link: LinkFigures
     pings: tuple[Ping, ...]
-    pace: float | None  # seconds of the sensor in one of ours
+    pace: float | None  # sensor seconds in one of the host's
     longest_silence_s: float  # host's
     wired: bool
 
     @property
     def slower(self) -> str:
-        """The command that makes the sensor take fewer samples."""
+        """The command that halves the sensor's rate."""
         return slower(str(self.address), self.hello.rate_hz)
 
 
 def diagnose(evidence: Evidence) -> list[Finding]:
-    """All that can be said, the most general first."""
+    """All findings, the most general first."""
     figures = evidence.stream.figures
     return [
         _of_identity(evidence.hello),
@@ -107,7 +104,7 @@ def diagnose(evidence: Evidence) -> list[Finding]:
 
 
 def _way(evidence: Evidence) -> list[MagnetBin]:
-    """The magnet along the way that the lever went while it was watched, if it went any."""
+    """The magnet along the lever's movement; empty if that was shorter than a range."""
     stream = evidence.stream
     if stream.figures.reach_deg < MIN_ROM_DEG:
         return []
@@ -132,7 +129,7 @@ def _of_boot(evidence: Evidence) -> Finding:
 
 
 def _of_crashes(evidence: Evidence) -> list[Finding]:
-    """What its firmware died of; entries of another version are history."""
+    """Crashes; those of another firmware version are only a note."""
     entries = [entry for entry in evidence.crash_log.split("=== ") if entry.strip()]
     if not entries:
         crashes = _count(evidence.after, "crashes")
@@ -153,7 +150,7 @@ def _of_crashes(evidence: Evidence) -> list[Finding]:
 
 
 def _of_trust(evidence: Evidence) -> list[Finding]:
-    """Whether it has a key; without Bluetooth it needs none."""
+    """Whether it has a key; a sensor without Bluetooth needs none."""
     statistics = evidence.after or evidence.before or {}
     if "ble" not in statistics:
         return []
@@ -164,8 +161,8 @@ def _of_trust(evidence: Evidence) -> list[Finding]:
             Finding(
                 "key",
                 "note",
-                "The sensor has no key, so over Bluetooth nobody can change it, and another "
-                "device could pose as it.",
+                "The sensor has no key: it takes no changes over Bluetooth, and another device "
+                "could pose as it.",
                 f"Run: {command('pair', str(evidence.address))}"
                 if evidence.wired
                 else "Connect it by cable and run: legcurl pair serial:PORT",
@@ -179,14 +176,14 @@ def _of_trust(evidence: Evidence) -> list[Finding]:
                 "key",
                 "note",
                 f"Since its start {wrong} requests came with a wrong key.",
-                "If none of your computers was paired with it before, somebody is trying.",
+                "Unless another of your computers has an old key, this may be an attack.",
             )
         )
     return findings
 
 
 def _of_movement(evidence: Evidence) -> list[Finding]:
-    """A sensor that says the same for ever is stuck, and one that nobody moved proves little."""
+    """Whether the angle changes."""
     figures = evidence.stream.figures
     frozen_s = figures.frozen_s
     stuck = of_stillness(figures, evidence.hello.encoder)
@@ -199,15 +196,15 @@ def _of_movement(evidence: Evidence) -> list[Finding]:
         Finding(
             "movement",
             "note",
-            f"The angle {what}: at rest nobody can tell whether it follows the lever.",
-            "Look again while somebody moves the lever from end to end, or for longer "
+            f"The angle {what}: it may not follow the lever.",
+            "Watch again while you move the lever from end to end, or for longer "
             f"(--seconds {2 * STUCK_S:.0f}).",
         )
     ]
 
 
 def _of_calibration(evidence: Evidence) -> list[Finding]:
-    """Whether there is a record, and whether it is of this mounting."""
+    """Whether the stored record matches this mounting."""
     record = evidence.stored
     direction = direction_of(record)
     if record is None or direction is None:
@@ -215,7 +212,7 @@ def _of_calibration(evidence: Evidence) -> list[Finding]:
             Finding(
                 "calibration",
                 "note",
-                "The sensor is not calibrated: the range is learnt anew in every set.",
+                "The sensor is not calibrated: each set learns the range again.",
                 f"Run: {command('calibrate', str(evidence.address))}",
             )
         ]
@@ -237,8 +234,8 @@ def _of_calibration(evidence: Evidence) -> list[Finding]:
         return [Finding("calibration", "ok", f"{known.said} {moved}")]
     mirrored = high <= FIT_DEG
     said = (
-        "The lever moves the other way than the calibration says: the sensor was put on the other "
-        "side of the lever since, or calibrated from the wrong end."
+        "The lever moves against the direction of the calibration: the sensor was moved to the "
+        "other side of the lever since, or calibrated from the wrong end."
         if mirrored
         else f"The lever moved from {low:.0f}° to {high:.0f}° of a range that should be 0° to "
         f"{range_deg:.0f}°: the magnet has turned on its axle, or the sensor was moved."
@@ -254,7 +251,7 @@ def _of_calibration(evidence: Evidence) -> list[Finding]:
 
 
 def _of_rate(evidence: Evidence) -> list[Finding]:
-    """How regularly samples are taken, by the sensor's own clock."""
+    """The sample rate and late samples, by the sensor's clock."""
     stream, figures, asked = evidence.stream, evidence.stream.figures, evidence.hello.rate_hz
     rate = stream.rate_hz
     if rate is None or not asked:
@@ -264,7 +261,7 @@ def _of_rate(evidence: Evidence) -> list[Finding]:
             Finding(
                 "rate",
                 "problem",
-                f"{rate:.1f} samples a second are taken instead of {asked:g}.",
+                f"The sensor takes {rate:.1f} samples a second instead of {asked:g}.",
                 "Restart the sensor; legcurl doctor --json has the figures for a report.",
             )
         ]
@@ -288,7 +285,7 @@ def _of_rate(evidence: Evidence) -> list[Finding]:
 
 
 def _of_silence(evidence: Evidence) -> list[Finding]:
-    """Whether the stream ever stood still; of a world without a clock nobody can say."""
+    """Whether the stream stopped; unknown for a simulated sensor of pace=fast."""
     if evidence.pace is None:
         return []
     silent_s = evidence.longest_silence_s * evidence.pace
@@ -298,7 +295,7 @@ def _of_silence(evidence: Evidence) -> list[Finding]:
         Finding(
             "stream",
             "problem" if evidence.wired else "note",
-            f"The stream stood still for {silent_s:.1f} s; the sensor kept what it measured.",
+            f"The stream stopped for {silent_s:.1f} s; the sensor kept its samples.",
             "Try another cable or port, without a hub, and end what keeps this computer busy."
             if evidence.wired
             else "Come nearer, or put the computer's antenna where it sees the sensor.",
@@ -307,7 +304,7 @@ def _of_silence(evidence: Evidence) -> list[Finding]:
 
 
 def _of_clock(evidence: Evidence) -> list[Finding]:
-    """How the clocks agree, where they can be compared."""
+    """How well the clocks agree, if they are comparable."""
     if evidence.pace is None:
         return []
     address = evidence.address
@@ -316,7 +313,7 @@ def _of_clock(evidence: Evidence) -> list[Finding]:
 
 
 def _of_answers(evidence: Evidence) -> list[Finding]:
-    """How soon it answers."""
+    """How fast the sensor answers."""
     if evidence.pace is None or not evidence.pings:
         return []
     trips = [ping.received_s - ping.sent_s for ping in evidence.pings]
@@ -341,14 +338,14 @@ def _of_memory(evidence: Evidence) -> list[Finding]:
         Finding(
             "memory",
             state,
-            f"{free // 1024} kB of its memory are free after it has tidied up.",
+            f"{free // 1024} kB of its memory are free after a heap collection.",
             "" if state == "ok" else "Restart it; if that does not last, report it.",
         )
     ]
 
 
 def _of_loop(evidence: Evidence) -> list[Finding]:
-    """The longest turn of the main loop; nothing of a simulated board, whose code takes no time."""
+    """The longest turn of the main loop; a simulated board's code takes no time."""
     longest = _count(evidence.after or evidence.before, "loop_max_us")
     if longest is None or isinstance(evidence.address, SimAddress):
         return []
@@ -366,7 +363,7 @@ def _of_loop(evidence: Evidence) -> list[Finding]:
 
 
 def _of_requests(evidence: Evidence) -> list[Finding]:
-    """What of ours arrived damaged, while it was watched."""
+    """Requests that arrived damaged meanwhile."""
     before = _count(evidence.before, "bad_frames") or 0
     damaged = (_count(evidence.after, "bad_frames") or before) - before
     if damaged <= 0:
@@ -375,14 +372,14 @@ def _of_requests(evidence: Evidence) -> list[Finding]:
         Finding(
             "requests",
             "note",
-            f"{damaged} of this computer's requests came to it damaged (and were repeated).",
+            f"{damaged} of this computer's requests arrived damaged (and were repeated).",
             "Try another cable, or another port.",
         )
     ]
 
 
 def heap_of(statistics: Mapping[str, Any] | None) -> int:
-    """Free memory as the statistics tell it. What is rubbish at that moment counts as used."""
+    """Free memory in bytes by the statistics; garbage counts as used."""
     return _count(statistics, "free_heap") or 0
 
 
