@@ -29,9 +29,9 @@ from legcurl.install.boards.board_file import BoardFile, load_board
 from legcurl.install.flash import flash_board as flashing
 from legcurl.install.flash.file_plan import plan_change
 from legcurl.install.flash.firmware_build import build_files
-from legcurl.install.flash.flash_board import Wish, flash
+from legcurl.install.flash.flash_board import FlashOptions, flash
 from legcurl.install.flash.port_detection import Candidate
-from legcurl.install.flash.raw_repl import BoardFullError, Prompt, StoredFile
+from legcurl.install.flash.raw_repl import BoardFullError, RawRepl, StoredFile
 from legcurl.links.address import SerialAddress
 from legcurl.links.serial import SerialRoute
 from legcurl.station.request_client import probe
@@ -83,8 +83,12 @@ def pico(tmp_path: Path) -> Iterator[SimulatedBoard]:
     board.unplug()
 
 
-def put_on(board: SimulatedBoard, wish: Wish = Wish(), person: Person | None = None):  # noqa: B008
-    return flash(Candidate(board.port), wish, person or Person())
+def put_on(
+    board: SimulatedBoard,
+    options: FlashOptions = FlashOptions(),  # noqa: B008
+    person: Person | None = None,
+):
+    return flash(Candidate(board.port), options, person or Person())
 
 
 @pytest.mark.parametrize("name", first_short(["pico_w", "esp32", "pico", "esp32_c3"], 2))
@@ -92,16 +96,16 @@ def test_flashing_writes_exactly_the_files_of_the_dry_run(name: str, tmp_path: P
     board = load_board(name)
     simulated = SimulatedBoard(tmp_path, board)
     with simulated:
-        person = Person()
-        done = put_on(simulated, person=person)
+        operator = Person()
+        done = put_on(simulated, person=operator)
     listed = build_files(board)
     assert simulated.stored() == {file.path: file.content for file in listed}
     assert done.written == tuple(file.path for file in listed)
     assert (done.hello.board, done.hello.encoder) == (name, board.encoder)
     assert done.board.board == name
-    assert person.questions == []
-    assert person.done[-1] == (total := sum(len(file.content) for file in listed), total)
-    assert [done for done, _ in person.done] == sorted(done for done, _ in person.done)
+    assert operator.questions == []
+    assert operator.done[-1] == (total := sum(len(file.content) for file in listed), total)
+    assert [done for done, _ in operator.done] == sorted(done for done, _ in operator.done)
 
 
 def test_flashing_a_running_sensor_writes_only_changed_files(pico):
@@ -112,7 +116,7 @@ def test_flashing_a_running_sensor_writes_only_changed_files(pico):
     assert again.written == again.removed == ()
     assert again.kept == ("settings.json", "calibration.json", "key.json")
     with pico:
-        changed = put_on(pico, Wish(PICO, "as5048a"))
+        changed = put_on(pico, FlashOptions(PICO, "as5048a"))
     assert changed.written == ("board.json", "main.py")
     assert changed.hello.encoder == "as5048a"
     assert {**SETTINGS, **pico.stored()} == pico.stored()
@@ -120,15 +124,15 @@ def test_flashing_a_running_sensor_writes_only_changed_files(pico):
 
 def test_the_encoder_that_was_chosen_once_stays_chosen(pico):
     with pico:
-        put_on(pico, Wish(PICO, "as5048a"))
+        put_on(pico, FlashOptions(PICO, "as5048a"))
         assert put_on(pico).hello.encoder == "as5048a"
-        assert put_on(pico, Wish(PICO)).hello.encoder == "as5048a"
+        assert put_on(pico, FlashOptions(PICO)).hello.encoder == "as5048a"
 
 
 def test_erase_forgets_settings_calibration_and_key(pico):
     pico.put(SETTINGS)
     with pico:
-        done = put_on(pico, Wish(erase=True))
+        done = put_on(pico, FlashOptions(erase=True))
     assert set(done.removed) >= set(SETTINGS)
     assert not set(pico.stored()) & set(SETTINGS)
 
@@ -153,9 +157,9 @@ def test_another_program_is_stopped_but_replaced_only_with_consent(pico):
         pico.unplug()
         assert pico.stored() == {"main.py": FOREIGN}
         pico.plug_in()
-        person = Person(1)
-        done = put_on(pico, person=person)
-    assert len(person.questions) == 1
+        operator = Person(1)
+        done = put_on(pico, person=operator)
+    assert len(operator.questions) == 1
     assert done.hello.board == "pico"
 
 
@@ -203,7 +207,7 @@ def test_a_flash_without_room_is_told_before_anything_is_written(tmp_path: Path)
 
 def test_a_flash_that_fills_up_while_writing_is_told(tmp_path: Path):
     small = SimulatedBoard(tmp_path, PICO, flash_kb=64)
-    with small, Prompt(small.port) as prompt:
+    with small, RawRepl(small.port) as prompt:
         prompt.enter()
         with pytest.raises(BoardFullError, match="flash is full"):
             prompt.write("song.wav", bytes(100_000), lambda written: None)
@@ -211,21 +215,21 @@ def test_a_flash_that_fills_up_while_writing_is_told(tmp_path: Path):
 
 def test_a_board_file_for_another_chip_is_refused(pico):
     with pico, pytest.raises(ConfigError, match=r"--board esp32 does not fit.*RP2040.*pico"):
-        put_on(pico, Wish(load_board("esp32")))
+        put_on(pico, FlashOptions(load_board("esp32")))
     assert pico.stored() == {}
 
 
 def test_a_pico_w_with_a_picos_micropython_is_told_the_build_it_needs(pico):
     with pico, pytest.raises(ConfigError, match=r"download/RPI_PICO_W/"):
-        put_on(pico, Wish(load_board("pico_w")))
+        put_on(pico, FlashOptions(load_board("pico_w")))
 
 
 def test_a_board_of_another_maker_is_asked_about(tmp_path: Path):
     lipo = Micropython.of(PICO, machine="Pimoroni Pico LiPo 16MB with RP2040")
     with SimulatedBoard(tmp_path, PICO, lipo) as board:
-        person = Person(0)
-        done = put_on(board, person=person)
-    assert "Raspberry Pi Pico" in person.questions[0]
+        operator = Person(0)
+        done = put_on(board, person=operator)
+    assert "Raspberry Pi Pico" in operator.questions[0]
     assert done.hello.board == "pico"
 
 
@@ -234,7 +238,7 @@ def test_a_board_file_of_ones_own_is_installed_and_kept(pico, tmp_path: Path):
     own = tmp_path / "gym3.json"
     own.write_text(json.dumps(fields))
     with pico:
-        assert put_on(pico, Wish(load_board(str(own)))).hello.board == "gym3"
+        assert put_on(pico, FlashOptions(load_board(str(own)))).hello.board == "gym3"
         assert put_on(pico).hello.board == "gym3"
 
 
@@ -271,7 +275,7 @@ def test_a_board_that_is_refused_goes_on_with_what_it_did(pico):
     with pico:
         put_on(pico)
         with pytest.raises(ConfigError, match="does not fit"):
-            put_on(pico, Wish(load_board("esp32")))
+            put_on(pico, FlashOptions(load_board("esp32")))
         sensor = asyncio.run(hello_of(pico.port))
         assert sensor.board == "pico"
 
@@ -288,9 +292,9 @@ async def hello_of(port: str):
 
 def test_a_micropython_without_hard_timers_is_warned_about(tmp_path: Path):
     with SimulatedBoard(tmp_path, PICO, Micropython.of(PICO, version=(1, 25, 0))) as board:
-        person = Person()
-        put_on(board, person=person)
-    assert person.warnings == [
+        operator = Person()
+        put_on(board, person=operator)
+    assert operator.warnings == [
         "MicroPython 1.25.0 has no hard timers on this board, so samples can be late (and say so). "
         "1.26 or later keeps time."
     ]
@@ -309,7 +313,7 @@ def test_a_silent_port_is_told_how_to_get_micropython(tmp_path: Path, board: Boa
         SimulatedBoard(tmp_path, board, mute=True) as mute,
         pytest.raises(NotASensorError, match=how) as told,
     ):
-        put_on(mute, Wish(board))
+        put_on(mute, FlashOptions(board))
     assert "cable" in str(told.value)
 
 
@@ -331,7 +335,7 @@ def test_a_port_that_one_may_not_open_is_told(pico):
             os.seteuid(NOBODY)
         try:
             with pytest.raises(PortPermissionError, match="you may not open it"):
-                flash(Candidate(port), Wish(), Person())
+                flash(Candidate(port), FlashOptions(), Person())
         finally:
             if privileged:
                 os.seteuid(0)
@@ -340,7 +344,7 @@ def test_a_port_that_one_may_not_open_is_told(pico):
 def test_a_port_that_is_not_there_is_told(tmp_path: Path, monkeypatch):
     monkeypatch.setattr(flashing, "RETURN_S", 0.5)
     with pytest.raises(PortNotFoundError, match="no such port"):
-        flash(Candidate(str(tmp_path / "ttyACM9")), Wish(), Person())
+        flash(Candidate(str(tmp_path / "ttyACM9")), FlashOptions(), Person())
 
 
 def test_a_board_that_restarts_just_now_is_waited_for(pico, monkeypatch):
@@ -352,9 +356,9 @@ def test_a_board_that_restarts_just_now_is_waited_for(pico, monkeypatch):
             if what == f"Waiting for {pico.port} to be there":
                 pico.plug_in()
 
-    person = PlugsIn()
-    assert put_on(pico, person=person).hello.board == "pico"
-    assert "Waiting" in person.steps[1]
+    operator = PlugsIn()
+    assert put_on(pico, person=operator).hello.board == "pico"
+    assert "Waiting" in operator.steps[1]
 
 
 def test_a_sensor_that_restarts_while_it_is_asked_is_asked_again(pico, monkeypatch):
@@ -371,10 +375,10 @@ def test_a_sensor_that_restarts_while_it_is_asked_is_asked_again(pico, monkeypat
                     pico.unplug()
                     pico.plug_in()
 
-        person = PlugsIn()
-        again = put_on(pico, person=person)
+        operator = PlugsIn()
+        again = put_on(pico, person=operator)
     assert again.written == ()
-    assert person.steps[1:3] == [
+    assert operator.steps[1:3] == [
         f"Waiting for {pico.port} to be there",
         "Waiting for the prompt",
     ], "asked, not stopped with Ctrl-C"
@@ -384,7 +388,7 @@ def test_firmware_that_does_not_start_is_told_with_its_last_words(pico, monkeypa
     monkeypatch.setattr(flashing, "HELLO_S", 2.0)
     broken = replace(PICO, fields={**PICO.fields, "log_bytes": 16})
     with pico, pytest.raises(SensorError, match=r"does not say hello\. It stops with 'ValueError"):
-        put_on(pico, Wish(broken))
+        put_on(pico, FlashOptions(broken))
 
 
 def test_main_goes_first_and_comes_last_under_another_name():

@@ -17,7 +17,7 @@ from legcurl.errors import ConfigError, PortNotFoundError
 
 if TYPE_CHECKING:
     from legcurl.install.boards.board_file import BoardFile
-    from legcurl.install.flash.flash_board import Flashed
+    from legcurl.install.flash.flash_board import FlashResult
     from legcurl.install.flash.port_detection import Candidate
 
 SCHEMA = 1
@@ -53,7 +53,7 @@ def flash(
     stopped. Settings, calibration and key stay; a copy that broke off is mended by another.
     """
     from legcurl.install.boards.board_file import load_board
-    from legcurl.install.flash.flash_board import Wish
+    from legcurl.install.flash.flash_board import FlashOptions
     from legcurl.install.flash.flash_board import flash as put_on_board
 
     board = load_board(board_name) if board_name else None
@@ -62,10 +62,10 @@ def flash(
     if dry_run:
         _show_plan(board, as_json)
         return
-    person = _Person(yes=yes)
-    candidate = _find(port, board, person)
-    with person:
-        done = put_on_board(candidate, Wish(board, encoder, erase), person)
+    operator = _TerminalOperator(yes=yes)
+    candidate = _find(port, board, operator)
+    with operator:
+        done = put_on_board(candidate, FlashOptions(board, encoder, erase), operator)
     if as_json:
         write_json({"schema": SCHEMA, **_as_json(done)})
         return
@@ -93,7 +93,7 @@ def _show_plan(board: BoardFile | None, as_json: bool) -> None:
     write_line(f"{len(files)} files, {total} bytes. Nothing was written.")
 
 
-def _find(port: str | None, board: BoardFile | None, person: _Person) -> Candidate:
+def _find(port: str | None, board: BoardFile | None, operator: _TerminalOperator) -> Candidate:
     """The port to use; a person is asked where more than one would do, or none surely does."""
     from legcurl.install.flash.port_detection import boot_drive, candidate_at
     from legcurl.links.address import SerialAddress, parse
@@ -103,14 +103,14 @@ def _find(port: str | None, board: BoardFile | None, person: _Person) -> Candida
         if not isinstance(address, SerialAddress):
             raise click.UsageError(f"{port} is no serial port: a sensor is flashed over its cable.")
         return candidate_at(address.port)
-    found = _await_candidates(person)
+    found = _await_candidates(operator)
     if board is not None:
         found = [one for one in found if board.board in [fit.board for fit in one.boards]] or found
     if not found:
         raise PortNotFoundError(_about_absence(board, boot_drive()))
     number = 0
     if len(found) > 1:
-        number = person.choose(
+        number = operator.choose(
             "Which port?",
             [f"{one.port} ({one.product or one.usb})" for one in found],
             f"the port, as in: legcurl flash {found[0].port}",
@@ -119,7 +119,7 @@ def _find(port: str | None, board: BoardFile | None, person: _Person) -> Candida
     if board is None and not chosen.surely_micropython:
         # Before anything is sent there: it may be anybody's device with a chip of this kind.
         names = " or ".join(fit.title for fit in chosen.boards)
-        person.confirm(
+        operator.confirm(
             f"{chosen.port} ({chosen.product or chosen.usb}) may be {names}, or something else "
             "altogether. Stop what it does and look?",
             f"--board {'|'.join(fit.board for fit in chosen.boards)}, or the port",
@@ -128,7 +128,7 @@ def _find(port: str | None, board: BoardFile | None, person: _Person) -> Candida
     return chosen
 
 
-def _await_candidates(person: _Person) -> list[Candidate]:
+def _await_candidates(operator: _TerminalOperator) -> list[Candidate]:
     """The ports that may do. One that restarts just now is waited for; none may come."""
     from legcurl.install.flash.port_detection import LOOK_AGAIN_S, RETURN_S, boot_drive, candidates
 
@@ -137,7 +137,7 @@ def _await_candidates(person: _Person) -> list[Candidate]:
     while not (found := candidates()) and boot_drive() is None and monotonic() < deadline:
         if not told:
             told = True
-            person.step("Waiting for a board to be there")
+            operator.step("Waiting for a board to be there")
         sleep(LOOK_AGAIN_S)
     return found
 
@@ -157,7 +157,7 @@ def _about_absence(board: BoardFile | None, drive: str | None) -> str:
     )
 
 
-class _Person:
+class _TerminalOperator:
     """Whoever sits at the terminal, if anybody does: see legcurl.install.flash.progress."""
 
     def __init__(self, *, yes: bool) -> None:
@@ -165,7 +165,7 @@ class _Person:
         self._bar = ExitStack()
         self._show: Callable[[int], None] | None = None
 
-    def __enter__(self) -> _Person:
+    def __enter__(self) -> _TerminalOperator:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -207,7 +207,7 @@ class _Person:
         self._show = None
 
 
-def _as_json(done: Flashed) -> dict[str, Any]:
+def _as_json(done: FlashResult) -> dict[str, Any]:
     return {
         "port": done.port,
         **_board_as_json(done.board),
@@ -231,7 +231,7 @@ def _listed(files: Any) -> list[dict[str, Any]]:
     ]
 
 
-def _in_words(done: Flashed) -> list[str]:
+def _in_words(done: FlashResult) -> list[str]:
     written = [file for file in done.files if file.path in done.written]
     size = sum(len(file.content) for file in written)
     what = f"{len(written)} of {len(done.files)} files written ({size / 1000:.1f} kB)"

@@ -19,12 +19,12 @@ from legcurl.install.flash.firmware_build import (
     SensorFile,
 )
 from legcurl.install.flash.port_detection import how_to_get_micropython
-from legcurl.install.flash.progress import Watcher
+from legcurl.install.flash.progress import Operator
 from legcurl.install.flash.raw_repl import About
 
 
 def choose_board(
-    port: str, wanted: BoardFile | None, before: BoardFile | None, about: About, watcher: Watcher
+    port: str, wanted: BoardFile | None, before: BoardFile | None, about: About, operator: Operator
 ) -> BoardFile:
     """The board to install for: the one asked for, else the one it was before, else what it is."""
     fitting = boards_for_machine(about.machine)
@@ -44,7 +44,7 @@ def choose_board(
         )
     if len(fitting) == 1:
         return fitting[0]
-    number = watcher.choose(
+    number = operator.choose(
         f"{port} runs MicroPython on {_named(about)}. Which board is it most like?",
         [board.title for board in fitting],
         f"--board {fitting[0].board}",
@@ -64,7 +64,7 @@ def check_version(port: str, about: About, wanted: BoardFile | None) -> None:
     )
 
 
-def check_build(port: str, board: BoardFile, about: About, watcher: Watcher) -> None:
+def check_build(port: str, board: BoardFile, about: About, operator: Operator) -> None:
     """Whether it is the build for this board, and keeps time."""
     if "ble" in board.links and not about.bluetooth:
         raise SensorError(
@@ -72,7 +72,7 @@ def check_build(port: str, board: BoardFile, about: About, watcher: Watcher) -> 
             f"board's build. {how_to_get_micropython(board)}"
         )
     if board.port == "rp2" and about.version[:2] < MICROPYTHON_HARD_TIMER:
-        watcher.warn(
+        operator.warn(
             f"MicroPython {_dotted(about.version)} has no hard timers on this board, so samples "
             f"can be late (and say so). {_dotted(MICROPYTHON_HARD_TIMER)} or later keeps time."
         )

@@ -27,7 +27,7 @@ BELONGINGS = tuple(
 # itself needs for a block or two of each.
 SPARE_BYTES = 32_768
 
-Stored = Mapping[str, StoredFile | None]  # see Prompt.files
+Stored = Mapping[str, StoredFile | None]  # see RawRepl.files
 
 
 @dataclass(frozen=True, slots=True)

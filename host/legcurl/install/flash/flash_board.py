@@ -61,8 +61,8 @@ from legcurl.install.flash.port_detection import (
     find_again,
     how_to_get_micropython,
 )
-from legcurl.install.flash.progress import Watcher
-from legcurl.install.flash.raw_repl import ENTER_AGAIN_S, ENTER_S, About, BoardFullError, Prompt
+from legcurl.install.flash.progress import Operator
+from legcurl.install.flash.raw_repl import ENTER_AGAIN_S, ENTER_S, About, BoardFullError, RawRepl
 from legcurl.links.address import SerialAddress
 from legcurl.links.route import READ_BYTES, Link
 from legcurl.links.serial import SerialRoute
@@ -79,7 +79,7 @@ FAREWELL_S = 1.0  # from the answer to maintenance to the end of a sensor's last
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FlashOptions:
     """What the installer asked for; None leaves it to what is there."""
 
     board: BoardFile | None = None
@@ -88,7 +88,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Flashed:
+class FlashResult:
     """What was done, and the sensor that came of it."""
 
     port: str
@@ -101,24 +101,24 @@ class Flashed:
     hello: Hello
 
 
-def flash(candidate: Candidate, wish: Wish, watcher: Watcher) -> Flashed:
+def flash(candidate: Candidate, options: FlashOptions, operator: Operator) -> FlashResult:
     """Make a sensor of the board behind a port."""
-    watcher.step("Looking who is there")
-    ours = asyncio.run(_leave_for_prompt(candidate, watcher))
-    watcher.step("Waiting for the prompt" if ours else "Stopping what runs there")
-    with _enter(candidate, wish, restarting=ours) as prompt:
+    operator.step("Looking who is there")
+    ours = asyncio.run(_leave_for_prompt(candidate, operator))
+    operator.step("Waiting for the prompt" if ours else "Stopping what runs there")
+    with _enter(candidate, options, restarting=ours) as prompt:
         try:
-            plan = _plan(prompt, wish, watcher)
+            plan = _plan(prompt, options, operator)
         except BaseException:
             prompt.restart()  # nothing was changed: the board goes on with what it did
             raise
         change = plan.change
-        watcher.step("Copying")
-        _carry_out(prompt, change, watcher)
-        watcher.step("Restarting")
+        operator.step("Copying")
+        _carry_out(prompt, change, operator)
+        operator.step("Restarting")
         prompt.restart()
     hello = asyncio.run(_await_hello(candidate, plan.board))
-    return Flashed(
+    return FlashResult(
         port=find_again(candidate),
         board=plan.board,
         files=plan.files,
@@ -141,25 +141,25 @@ class _Plan:
     change: Change
 
 
-def _plan(prompt: Prompt, wish: Wish, watcher: Watcher) -> _Plan:
+def _plan(prompt: RawRepl, options: FlashOptions, operator: Operator) -> _Plan:
     """Find out what has to change; an error says why it cannot, or must not."""
     about = prompt.about()
-    check_version(prompt.port, about, wish.board)
+    check_version(prompt.port, about, options.board)
     there = prompt.files()
     before = _board_before(prompt, there)
-    board = choose_board(prompt.port, wish.board, before, about, watcher)
-    board = _with_encoder(board, wish, before)
-    check_build(prompt.port, board, about, watcher)
-    _ask_about_strangers(prompt.port, there, watcher)
-    watcher.step(f"Compiling for {board.title}")
+    board = choose_board(prompt.port, options.board, before, about, operator)
+    board = _with_encoder(board, options, before)
+    check_build(prompt.port, board, about, operator)
+    _ask_about_strangers(prompt.port, there, operator)
+    operator.step(f"Compiling for {board.title}")
     files = tuple(build_files(board))
     check_native(prompt.port, board, about, files)
-    change = plan_change(files, there, erase=wish.erase)
+    change = plan_change(files, there, erase=options.erase)
     _check_room(prompt.port, change, about.free_bytes)
     return _Plan(about, there, board, files, change)
 
 
-async def _leave_for_prompt(candidate: Candidate, watcher: Watcher) -> bool:
+async def _leave_for_prompt(candidate: Candidate, operator: Operator) -> bool:
     """Ask a sensor of ours to leave for its prompt; False if there is none that could.
 
     A board that was reset a moment ago, by our own refusal to change it for one, has no port yet.
@@ -174,7 +174,7 @@ async def _leave_for_prompt(candidate: Candidate, watcher: Watcher) -> bool:
                 raise
         if not told:
             told = True
-            watcher.step(f"Waiting for {candidate.port} to be there")
+            operator.step(f"Waiting for {candidate.port} to be there")
         await asyncio.sleep(LOOK_AGAIN_S)
 
 
@@ -182,7 +182,7 @@ async def _ask_for_prompt(port: str) -> bool:
     """The same, once; LinkLostError if the port goes away meanwhile."""
     route = SerialRoute(SerialAddress(port))
     link = await route.connect()
-    client = RequestClient(_PromptSpotter(link), name=port, patience_s=route.patience_s)
+    client = RequestClient(_PromptDetector(link), name=port, patience_s=route.patience_s)
 
     async def ask() -> bool:
         hello = await client.greet()
@@ -201,7 +201,7 @@ async def _ask_for_prompt(port: str) -> bool:
         await link.close()
 
 
-class _PromptSpotter:
+class _PromptDetector:
     """A link that ends when what it hears is MicroPython's prompt: then no sensor will answer."""
 
     def __init__(self, link: Link) -> None:
@@ -223,7 +223,7 @@ class _PromptSpotter:
         await self._link.close()
 
 
-def _enter(candidate: Candidate, wish: Wish, *, restarting: bool) -> Prompt:
+def _enter(candidate: Candidate, options: FlashOptions, *, restarting: bool) -> RawRepl:
     """The prompt; while the board restarts, or its port is away, tried again and again."""
     deadline = time.monotonic() + (PROMPT_S if restarting else RETURN_S)
     patience_s = ENTER_AGAIN_S if restarting else ENTER_S
@@ -238,14 +238,14 @@ def _enter(candidate: Candidate, wish: Wish, *, restarting: bool) -> Prompt:
             if time.monotonic() >= deadline:
                 if isinstance(error, PortNotFoundError):
                     raise
-                raise NotASensorError(_about_silence(candidate, wish, error)) from error
+                raise NotASensorError(_about_silence(candidate, options, error)) from error
         # Each attempt resets the interpreter: impatient ones would never let it finish.
         patience_s = min(patience_s + ENTER_AGAIN_S, ENTER_S)
         time.sleep(LOOK_AGAIN_S)
 
 
-def _enter_once(port: str, patience_s: int) -> Prompt:
-    prompt = Prompt(port)
+def _enter_once(port: str, patience_s: int) -> RawRepl:
+    prompt = RawRepl(port)
     try:
         prompt.enter(patience_s)
     except BaseException:
@@ -254,8 +254,8 @@ def _enter_once(port: str, patience_s: int) -> Prompt:
     return prompt
 
 
-def _about_silence(candidate: Candidate, wish: Wish, error: Exception) -> str:
-    boards = [wish.board] if wish.board else list(candidate.boards)
+def _about_silence(candidate: Candidate, options: FlashOptions, error: Exception) -> str:
+    boards = [options.board] if options.board else list(candidate.boards)
     if len(boards) == 1:
         remedy = how_to_get_micropython(boards[0])
     else:
@@ -267,7 +267,7 @@ def _about_silence(candidate: Candidate, wish: Wish, error: Exception) -> str:
     )
 
 
-def _board_before(prompt: Prompt, there: Stored) -> BoardFile | None:
+def _board_before(prompt: RawRepl, there: Stored) -> BoardFile | None:
     """The board that a sensor was installed as: one of ours, or with a technician's own file."""
     if there.get(ON_SENSOR) is None:
         return None
@@ -280,21 +280,21 @@ def _board_before(prompt: Prompt, there: Stored) -> BoardFile | None:
         return None
 
 
-def _with_encoder(board: BoardFile, wish: Wish, before: BoardFile | None) -> BoardFile:
+def _with_encoder(board: BoardFile, options: FlashOptions, before: BoardFile | None) -> BoardFile:
     """The encoder that was asked for, else the one that this sensor has had, else the usual one."""
-    if wish.encoder is not None:
-        return board.with_encoder(wish.encoder)
-    asked = wish.board is not None and board.board not in board_names()  # by a file's own word
+    if options.encoder is not None:
+        return board.with_encoder(options.encoder)
+    asked = options.board is not None and board.board not in board_names()  # by a file's own word
     if asked or before is None or before.encoder not in board.encoders:
         return board
     return board.with_encoder(before.encoder)
 
 
-def _ask_about_strangers(port: str, there: Stored, watcher: Watcher) -> None:
+def _ask_about_strangers(port: str, there: Stored, operator: Operator) -> None:
     """A program that is not ours is replaced only with consent."""
     stranger = there.get(ENTRY)
     if stranger is not None and ON_SENSOR not in there:
-        watcher.confirm(
+        operator.confirm(
             f"{port} holds another program (main.py, {stranger.size} bytes). Replace it?", "--yes"
         )
 
@@ -310,19 +310,19 @@ def _check_room(port: str, change: Change, free_bytes: int) -> None:
         )
 
 
-def _carry_out(prompt: Prompt, change: Change, watcher: Watcher) -> None:
+def _carry_out(prompt: RawRepl, change: Change, operator: Operator) -> None:
     for path in change.remove:
         prompt.remove(path)
     for path in change.make:
         prompt.make_directory(path)
     done = 0
     for file in change.write:
-        watcher.progress(done, change.bytes)
+        operator.progress(done, change.bytes)
         begun = done
         prompt.write(
             NEW_ENTRY if file.path == ENTRY else file.path,
             file.content,
-            lambda written, begun=begun: watcher.progress(begun + written, change.bytes),
+            lambda written, begun=begun: operator.progress(begun + written, change.bytes),
         )
         done += len(file.content)
     prompt.sync()
@@ -333,7 +333,7 @@ def _carry_out(prompt: Prompt, change: Change, watcher: Watcher) -> None:
         prompt.sync()
 
 
-def _read_back(prompt: Prompt, change: Change) -> None:
+def _read_back(prompt: RawRepl, change: Change) -> None:
     """Make sure of every file before main.py makes it count."""
     there = prompt.files()
     for file in change.write:
@@ -349,7 +349,7 @@ def _last_words(candidate: Candidate) -> str:
     """What the firmware died of, if it left that in its crash log."""
     try:
         # It restarts again and again, and listens to Ctrl-C in between.
-        with _enter(candidate, Wish(), restarting=True) as prompt:
+        with _enter(candidate, FlashOptions(), restarting=True) as prompt:
             if CRASH_LOG not in prompt.files():
                 return ""
             words = prompt.read(CRASH_LOG).decode(errors="replace").split("\n")

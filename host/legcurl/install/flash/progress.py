@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Watcher(Protocol):
+class Operator(Protocol):
     """Told what happens, asked what no program can find out."""
 
     def step(self, what: str) -> None:

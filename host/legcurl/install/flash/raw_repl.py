@@ -92,7 +92,7 @@ class StoredFile:
     digest: str  # SHA-256, hexadecimal
 
 
-class Prompt:
+class RawRepl:
     """An open prompt; also a context manager that closes it."""
 
     def __init__(self, port: str) -> None:
@@ -114,7 +114,7 @@ class Prompt:
             wire: Any = self._transport.serial  # a pyserial port
             wire.write_timeout = WRITE_S
 
-    def __enter__(self) -> Prompt:
+    def __enter__(self) -> RawRepl:
         return self
 
     def __exit__(self, *_: object) -> None:
