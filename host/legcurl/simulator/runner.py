@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from legcurl.links.route import Link
     from legcurl.links.sim_address import SimOptions
     from legcurl.simulator.radio.air import VirtualRadio
-    from legcurl.simulator.radio.simulated_sensor_radio import OnAir
+    from legcurl.simulator.radio.simulated_sensor_radio import SimulatedSensorRadio
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class SimulatedSensor:
         self.engine = engine or find_engine()
         self.port = ""
         self.tcp_address: TcpAddress | None = None
-        self.radio: OnAir | None = None  # with link=ble, from start() on
+        self.radio: SimulatedSensorRadio | None = None  # with link=ble, from start() on
         self._air = air
         self._firmware_directory = firmware or firmware_directory()
         self._boots = boots
@@ -248,7 +248,7 @@ class SimulatedSensor:
         inherited = [encoder_end]
         try:
             if self.options.link == "ble":
-                self.radio = _go_on_air(self.options, self._air)
+                self.radio = _start_radio(self.options, self._air)
                 inherited.append(self.radio.firmware_end.fileno())
             self._world = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "legcurl.simulator.die_with_parent"),
@@ -427,15 +427,15 @@ async def _outward(link: Link, writer: asyncio.StreamWriter) -> None:
         await writer.drain()
 
 
-def _go_on_air(options: SimOptions, air: VirtualRadio | None) -> OnAir:
+def _start_radio(options: SimOptions, air: VirtualRadio | None) -> SimulatedSensorRadio:
     try:
-        from legcurl.simulator.radio.simulated_sensor_radio import OnAir
+        from legcurl.simulator.radio.simulated_sensor_radio import SimulatedSensorRadio
     except ModuleNotFoundError as missing:
         raise ConfigError(
             f"sim option link=ble needs a virtual radio, which is not installed ({missing}). "
             "Run: pip install 'legcurl[sim]'"
         ) from missing
-    return OnAir(options, air)
+    return SimulatedSensorRadio(options, air)
 
 
 def _shrink_socket(writer: asyncio.StreamWriter) -> None:

@@ -30,7 +30,7 @@ from legcurl.firmware_files import firmware_directory
 from legcurl.links.address import SimAddress, parse
 from legcurl.simulator.radio import VirtualRadio
 from legcurl.simulator.radio.controller import VirtualController
-from legcurl.simulator.radio.simulated_sensor_radio import OnAir
+from legcurl.simulator.radio.simulated_sensor_radio import SimulatedSensorRadio
 from legcurl.simulator.runner import SimulatedSensor
 
 ADAPTER_ADDRESS = "C0:1D:00:00:00:01"
@@ -133,7 +133,7 @@ class World:
         assert device is not None, "its radio is off"
         return device
 
-    def _on_air(self, address: str) -> OnAir:
+    def _on_air(self, address: str) -> SimulatedSensorRadio:
         on_air = self._sensors[address].radio
         assert on_air is not None
         return on_air
@@ -149,7 +149,7 @@ class World:
         return Path(self._later_firmware.name) / "firmware"
 
 
-def _advertises(on_air: OnAir) -> bool:
+def _advertises(on_air: SimulatedSensorRadio) -> bool:
     device = on_air.peripheral.device
     return device is not None and device.is_advertising
 

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from legcurl.cli.shared.signals import OutputClosedError
 from legcurl.events import Event, SetResult, as_json
 from legcurl.logs import without_secrets
+from legcurl.presentation.terminal.live_screen import LiveScreen
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from legcurl.gym.machine_state import MachineState
-    from legcurl.presentation.terminal.live_screen import LiveView
 
 _READER_GONE = (errno.EPIPE, errno.EIO)  # a closed pipe, a closed terminal
 
@@ -111,13 +111,13 @@ class Picture:
         self._waiting_for = waiting_for
         self._hint = hint
         self._console = console
-        self._view: LiveView | None = None
+        self._view: LiveScreen | None = None
         self._warnings: list[str] = []
 
     def __enter__(self) -> Self:
-        from legcurl.presentation.terminal.live_screen import LiveView
+        from legcurl.presentation.terminal.live_screen import LiveScreen
 
-        self._view = LiveView(self._waiting_for, self._hint, self._console)
+        self._view = LiveScreen(self._waiting_for, self._hint, self._console)
         self._view.__enter__()
         return self
 

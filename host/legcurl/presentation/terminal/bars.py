@@ -10,7 +10,7 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class BarCharacters:
     """The characters that a bar is drawn with; `partials` from empty to full."""
 
     partials: str
@@ -19,8 +19,8 @@ class Look:
     ghost: str
 
 
-BLOCKS = Look(partials=_EIGHTHS, empty="░", mark="┃", ghost="▏")
-ASCII = Look(partials=" #", empty=".", mark="|", ghost="'")
+BLOCKS = BarCharacters(partials=_EIGHTHS, empty="░", mark="┃", ghost="▏")
+ASCII = BarCharacters(partials=" #", empty=".", mark="|", ghost="'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,18 +43,18 @@ def bar(
     *,
     beyond: str | None = None,
     ghost: float | None = None,
-    look: Look = BLOCKS,
+    characters: BarCharacters = BLOCKS,
 ) -> Text:
     """Draw the bar; beyond its first mark the fill takes the style `beyond`, where given.
 
     `ghost` is a second value that is only hinted at, such as the highest so far.
     """
-    steps = len(look.partials) - 1
+    steps = len(characters.partials) - 1
     filled = round(max(0.0, min(1.0, value / scale.maximum)) * width * steps)
     whole, part = divmod(filled, steps)
-    cells = [look.partials[-1]] * whole
+    cells = [characters.partials[-1]] * whole
     if part:
-        cells.append(look.partials[part])
+        cells.append(characters.partials[part])
     marks = {scale.cell(at, width) for at, _ in scale.marks}
     first_mark = min(marks, default=width)
     ghost_cell = scale.cell(ghost, width) if ghost is not None else -1
@@ -63,13 +63,13 @@ def bar(
         reached = column < len(cells)
         fill_style = beyond if beyond is not None and column > first_mark else style
         if column in marks:
-            drawn.append(look.mark, f"{fill_style} reverse" if column < whole else "bold")
+            drawn.append(characters.mark, f"{fill_style} reverse" if column < whole else "bold")
         elif reached:
             drawn.append(cells[column], fill_style)
         elif column == ghost_cell:
-            drawn.append(look.ghost, style)
+            drawn.append(characters.ghost, style)
         else:
-            drawn.append(look.empty, "dim")
+            drawn.append(characters.empty, "dim")
     return drawn
 
 

@@ -27,7 +27,7 @@ FRAMES_S = 0.05  # between two frames: smooth to the eye, and no work for a smal
 TICK_S = 1.0  # a lost link sends no events, but the time since then goes on
 
 
-class LiveView:
+class LiveScreen:
     """Show events on the terminal while this context is open."""
 
     def __init__(self, waiting_for: str, hint: str, console: Console | None = None) -> None:
@@ -46,7 +46,7 @@ class LiveView:
         self._failure: OSError | None = None
         self._warning: str | None = None
 
-    def __enter__(self) -> LiveView:
+    def __enter__(self) -> LiveScreen:
         loop = asyncio.get_running_loop()
         self._put_back.enter_context(_silent_keyboard())
         self._put_back.enter_context(self._live)

@@ -308,7 +308,7 @@ def _bar_row(
     row = Text(label.ljust(_LABEL_CELLS), no_wrap=True)
     if cells > 4:
         look = bars.ASCII if canvas.ascii_only else bars.BLOCKS
-        row += bars.bar(value, scale, cells, style, beyond=beyond, ghost=ghost, look=look)
+        row += bars.bar(value, scale, cells, style, beyond=beyond, ghost=ghost, characters=look)
     return row + Text("  ") + reading
 
 

@@ -29,7 +29,7 @@ FAST_PACE = 100.0
 LOCAL = 0x02  # the bit of an address that nobody has bought
 
 
-class OnAir:
+class SimulatedSensorRadio:
     """From `start` to `close`; `address` is the sensor's, the backends are for bleak."""
 
     def __init__(self, options: SimOptions, radio: VirtualRadio | None = None) -> None:
