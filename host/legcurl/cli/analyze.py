@@ -1,4 +1,4 @@
-"""`analyze`: what happened in a file, by the code that also runs live."""
+"""`analyze`: finds the sets in a file with the tracker that also runs live."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from legcurl.presentation.charts import ChartKeeper
 
 SCHEMA = 1
-_HEAD_BYTES = 4096  # a recording's first record ends within it, and with it comes a zero byte
+_HEAD_BYTES = 4096  # holds a recording's first record, which ends in a zero byte
 _GZIP_MAGIC = b"\x1f\x8b"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -72,7 +72,7 @@ def analyze(
 
 
 def sets_document(sets: list[SetResult]) -> dict[str, Any]:
-    """Give sets in the form that `analyze --json` prints."""
+    """Sets in the form that `analyze --json` prints."""
     return {"schema": SCHEMA, "sets": plain(sets)}
 
 
@@ -87,7 +87,7 @@ def _write_sets(sets: list[SetResult], as_json: bool) -> None:
 
 
 def _keeper_for(picture: Path) -> ChartKeeper:
-    """Be sure that the picture can be made before hours of samples are read for it."""
+    """Check that the picture can be made before the file is read."""
     from legcurl.presentation.charts import ChartKeeper
     from legcurl.presentation.charts.page import check_picture
 
@@ -111,9 +111,9 @@ def _opened(file: Path) -> BufferedReader:
 
 
 def _is_recording(source: BufferedReader) -> bool:
-    """Tell by the first bytes, not the name: frames are separated by zeros, text has none.
+    """Decide by the first bytes, not the name: frames are separated by zeros, text has none.
 
-    What has zeros and no intact frame is damaged: text if it has our column, else a recording.
+    A file with zeros and no intact frame is damaged: text if it has our column, else a recording.
     """
     try:
         head = source.peek(_HEAD_BYTES)

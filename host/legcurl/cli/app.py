@@ -1,15 +1,15 @@
-"""From an argument list to an exit code.
+"""Runs a command line, and turns its result into an exit code.
 
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | something unforeseen: a bug, or the system refused |
-| 2 | arguments, an address or a calibration that cannot be meant |
+| 1 | a bug, or an error of the operating system |
+| 2 | invalid arguments, configuration, address or calibration |
 | 3 | the link: no such port, busy, lost for good |
 | 4 | the port exists and this user may not open it |
-| 5 | the sensor: none there, a newer protocol, a refusal |
-| 6 | a file that cannot be read as what it should be |
-| 7 | a file that could not be written |
+| 5 | the sensor: not found, newer protocol, request refused |
+| 6 | an unreadable or invalid input file |
+| 7 | a file or store that cannot be written |
 | 8 | `doctor` found a problem |
 | 129, 130, 141, 143 | ended by hang-up, Ctrl-C, a closed pipe, SIGTERM |
 """
@@ -62,7 +62,7 @@ _HOMES = {  # verb -> module that defines a click command of that name
 
 
 class _Verbs(click.Group):
-    """The verbs, imported when named: `--version` must not pay for them."""
+    """The verbs, imported when used: `--version` must stay fast."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_HOMES)
@@ -88,7 +88,7 @@ def legcurl(debug: bool) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run one command line; every way in which it can end comes out here as an exit code."""
+    """Run one command line, and return its exit code."""
     if sys.stdout is None:  # closed by the shell: >&-
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - it stays open
     for stream in (sys.stdout, sys.stderr):
@@ -151,7 +151,7 @@ def _with_hint(error: click.UsageError) -> str:
 
 @contextmanager
 def _signals_as_exceptions() -> Iterator[None]:
-    """Let signals unwind the stack, so that whatever was changed is put back on the way."""
+    """Raise signals as exceptions, so that context managers clean up."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         raise EndedBySignal(number)
@@ -170,10 +170,10 @@ def _signals_as_exceptions() -> Iterator[None]:
 
 
 def _settle_stdout() -> None:
-    """Let go of what cannot be written, or the interpreter complains about it when it ends."""
+    """Drop unwritten output, or the interpreter complains about it at exit."""
     try:
         sys.stdout.flush()
     except ValueError:
-        return  # closed already, by who wrapped it: nothing is left in it
+        return  # closed already
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`calibrate`: the ends of the lever's range, measured and put into the sensor."""
+"""`calibrate`: measures the ends of the lever's range and writes them to the sensor."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OF_RANGE = ("range", "repeatability", "direction")  # subjects; the others are t
     metavar="PICTURE",
     help="Draw the range into this file too: .png, .svg or .pdf. Needs the extra 'plot'.",
 )
-@click.option("--dry-run", is_flag=True, help="Measure and judge, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Measure and check only; write nothing.")
 @json_option
 def calibrate(
     address: str,
@@ -59,11 +59,11 @@ def calibrate(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Measure where the lever's range ends and put it into the sensor at ADDRESS.
+    """Measure the ends of the lever's range and write them to the sensor at ADDRESS.
 
-    Somebody sits in the machine: legs straight, rest for two seconds, to full flexion, rest again,
-    as often as --rounds says. No key needs to be pressed. What is wrong with magnet, wires,
-    samples or range is said, and then nothing is written.
+    Sit in the machine: legs straight, rest for two seconds, move to full flexion, rest again, as
+    often as --rounds says. No key needs to be pressed. After a problem with magnet, wires, samples
+    or range, nothing is written.
     """
     if (extended_raw is None) != (flexed_raw is None):
         raise click.UsageError("--extended-raw and --flexed-raw are two ends of one range.")
@@ -131,7 +131,7 @@ async def _write_given(
 
 
 class _Silent:
-    """Shows nothing: the document comes at the end."""
+    """Shows nothing: JSON comes at the end."""
 
     def __enter__(self) -> _Silent:
         return self
@@ -139,7 +139,7 @@ class _Silent:
     def __exit__(self, *_: object) -> None: ...
 
     def show(self, guide: GuidedCalibration) -> None:
-        """Forget what would have been told."""
+        """Drop the rests that a display would show."""
         guide.found.clear()
 
 
@@ -152,7 +152,7 @@ def _guide_output(as_json: bool) -> Any:
 
 
 def _report(calibrated: CalibrationResult) -> None:
-    """The drawing of the range and the findings."""
+    """Write the drawing of the range, and the findings."""
     if can_draw():
         from rich.console import Console
         from rich.text import Text
@@ -182,7 +182,7 @@ def _conclusion(calibrated: CalibrationResult, name: str, written: bool) -> str:
 
 
 def _failure(findings: tuple[Finding, ...]) -> LegCurlError:
-    """The error that the first problem amounts to."""
+    """The error for the first problem."""
     from legcurl.install.checks.findings import problems
 
     bad = problems(findings)
@@ -193,7 +193,7 @@ def _failure(findings: tuple[Finding, ...]) -> LegCurlError:
 
 
 def _given(extended_raw: int, flexed_raw: int) -> dict[str, int]:
-    """A record of two angles that somebody knows; raises CalibrationError if it is no range."""
+    """The record of two given angles. Raises CalibrationError for too short a range."""
     from legcurl.motion.calibration import Calibration
     from legcurl.protocol.frame import TURN
 

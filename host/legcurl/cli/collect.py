@@ -1,4 +1,4 @@
-"""`collect`: from the broker into a store of many gyms."""
+"""`collect`: stores the sets of many gyms from a broker."""
 
 from __future__ import annotations
 
@@ -21,10 +21,17 @@ TELL_S = 10.0  # between two lines
 @click.command(short_help="Gather the sets of many gyms into one store.")
 @click.option("--broker", metavar="URL", required=True, help="mqtt[s]://[USER@]HOST[:PORT]")
 @click.option("--store", metavar="URL", required=True, help="Where sets are kept.")
-@click.option("--ca-file", type=click.Path(path_type=Path), help="Who signed the broker's name.")
-@click.option("--share", default="collectors", show_default=True, help="The group that shares.")
+@click.option(
+    "--ca-file", type=click.Path(path_type=Path), help="Certificate authority of the broker."
+)
+@click.option(
+    "--share",
+    default="collectors",
+    show_default=True,
+    help="The group of collectors that share the messages.",
+)
 @click.option("--id", "name", help="This collector's own name.  [default: of this computer]")
-@click.option("--leave", is_flag=True, help="Take what waits for this one, and end its session.")
+@click.option("--leave", is_flag=True, help="Store the waiting messages, and end the session.")
 @click.option("--json", "as_json", is_flag=True, help="Print figures as JSON.")
 def collect(
     broker: str,
@@ -35,10 +42,10 @@ def collect(
     leave: bool,
     as_json: bool,
 ) -> None:
-    """Gather the sets that gyms publish into one store, for ever.
+    """Gather the sets that gyms publish into one store, until it is stopped.
 
-    Start as many as you like with the same --share, each with an --id of its own that it keeps:
-    what the broker holds for one that died waits until the same id is back. The password comes
+    Any number of collectors may run with the same --share, each with an --id of its own: the
+    broker keeps a collector's messages until the same id is back. The password comes
     from the environment: LEGCURL_MQTT_PASSWORD.
     """
     from legcurl.errors import ConfigError
@@ -52,7 +59,7 @@ def collect(
             "pip install 'legcurl[serve,mqtt,postgres]'"
         ) from error
     if not share or set(share) & set("/+#\0"):
-        raise ConfigError(f"{share!r} is no name of a group: without / + and #.")
+        raise ConfigError(f"{share!r} is not a valid group: use a name without / + and #.")
     settings = broker_from(broker, ca_file)
     name = name or f"legcurl-collect-{os.uname().nodename}"
     figures = _Figures(as_json=as_json)
@@ -67,7 +74,7 @@ def collect(
 
 
 class _Figures:
-    """Tells how it goes, at once and then every TELL_S while there is something new."""
+    """Writes the figures at once, and then every TELL_S if they have changed."""
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
@@ -75,7 +82,7 @@ class _Figures:
         self._told: CollectorFigures | None = None
 
     def told(self, figures: CollectorFigures) -> None:
-        """Figures have changed."""
+        """Take changed figures."""
         import time
 
         before = self._told
@@ -88,7 +95,7 @@ class _Figures:
             self._told_s = time.monotonic()
 
     def tell(self, figures: CollectorFigures) -> None:
-        """Write them, unless that was done."""
+        """Write them if they are new."""
         from dataclasses import asdict
 
         if figures == self._told:

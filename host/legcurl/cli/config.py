@@ -1,4 +1,4 @@
-"""`config`: check the service's configuration, or begin one."""
+"""`config`: check the service's configuration, or create one."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ file_argument = click.argument(
 )
 
 
-@click.group(short_help="Check the service's configuration, or begin one.")
+@click.group(short_help="Check the service's configuration, or create one.")
 def config() -> None:
-    """Check the configuration of 'legcurl serve --config FILE', or begin one."""
+    """Check the configuration of 'legcurl serve --config FILE', or create one."""
 
 
 @config.command()
 @file_argument
 @json_option
 def check(file: Path, as_json: bool) -> int:
-    """Say what FILE means, or all that is wrong with it: one line each, with its place.
+    """Show the settings of FILE, or all its problems: one line each, with its place.
 
-    Without FILE, legcurl.toml. The environment stands over the file, as it will for the service.
+    Without FILE, legcurl.toml. As for the service, environment variables override the file.
     """
     from legcurl.cli.serve_config import refusals
     from legcurl.config import ConfigSource, InvalidConfigError
@@ -57,14 +57,14 @@ def check(file: Path, as_json: bool) -> int:
     else:
         for line in _understood(read):
             write_line(line)
-        write_line(f"{file} is well.")
+        write_line(f"{file}: no problems found.")
     for warning in warnings:
         warn(warning)
     return 0
 
 
 def _understood(config: Config) -> Iterator[str]:
-    """What a configuration means, in lines."""
+    """The settings, in lines."""
     from legcurl.config.model import shown
 
     if config.gym.id:
@@ -90,7 +90,7 @@ def _understood(config: Config) -> Iterator[str]:
 @config.command()
 @file_argument
 def init(file: Path) -> None:
-    """Write a configuration to begin with into FILE; without FILE, legcurl.toml."""
+    """Write an example configuration into FILE; without FILE, legcurl.toml."""
     from legcurl.errors import StoreError
 
     example = files("legcurl.config").joinpath("example.toml").read_text(encoding="utf-8")

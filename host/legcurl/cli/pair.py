@@ -1,4 +1,4 @@
-"""`pair`: give a sensor a key over its cable, and keep that key on this computer's ring."""
+"""`pair`: gives a sensor a key over its cable, and stores it in this computer's key ring."""
 
 from __future__ import annotations
 
@@ -24,17 +24,21 @@ SCHEMA = 1
 
 @click.command(short_help="Give a sensor its key, over a cable.")
 @click.argument("address")
-@click.option("--show", is_flag=True, help="Only say which key the sensor has, and whether we do.")
-@click.option("--erase", is_flag=True, help="Take the key away, here and from the sensor.")
+@click.option(
+    "--show",
+    is_flag=True,
+    help="Only show the sensor's key id, and whether this computer has the key.",
+)
+@click.option("--erase", is_flag=True, help="Erase the key, here and in the sensor.")
 @json_option
 def pair(address: str, show: bool, erase: bool, as_json: bool) -> None:
     """Pair the sensor at ADDRESS with this computer: make a key, put it there, and keep it here.
 
     The key goes over a cable only. Afterwards this computer can change the sensor over Bluetooth,
-    and knows an impostor. Over Bluetooth, `pair` makes sure that the sensor has the key we know.
+    and detects an impostor. Over Bluetooth, `pair` checks that the sensor has the known key.
     """
     if show and erase:
-        raise click.UsageError("--show changes nothing and --erase does: give one of them.")
+        raise click.UsageError("Give either --show or --erase.")
     from legcurl.links.address import parse
 
     run_until_ended(_pair(parse(address), show, erase, as_json))
@@ -49,7 +53,7 @@ async def _pair(where: Address, show: bool, erase: bool, as_json: bool) -> None:
     async with MonitoredSensor(where) as sensor:
         hello = sensor.hello
         if erase:
-            _by_cable_only(sensor, "A key is taken away")
+            _by_cable_only(sensor, "A key can be erased")
             said = await _erase(sensor, hello, ring)
         elif show or not sensor.wired:
             said = await _verified(sensor, hello, ring)
@@ -58,7 +62,7 @@ async def _pair(where: Address, show: bool, erase: bool, as_json: bool) -> None:
         key = ring.key(hello.sensor_id)
         if isinstance(where, SimAddress) and not (show or erase):
             ring.remove(hello.sensor_id)
-            said += " It is simulated and ends here, so the key was thrown away."
+            said += " The sensor is simulated and ends here, so the key was discarded."
     if as_json:
         write_json(_document(where, hello, key))
     else:
@@ -66,9 +70,9 @@ async def _pair(where: Address, show: bool, erase: bool, as_json: bool) -> None:
 
 
 async def _give(sensor: MonitoredSensor, hello: Hello, ring: KeyRing) -> str:
-    """Make a key, put it on the ring, then into the sensor, and have that prove it.
+    """Store a new key in the ring, then in the sensor, and have the sensor prove it.
 
-    On the ring first: a key that only the sensor has would have to be taken away by cable.
+    The ring comes first: a key that only the sensor has can be erased by cable only.
     """
     from legcurl.protocol.authentication import key_id
     from legcurl.protocol.requests import Op
@@ -84,9 +88,11 @@ async def _give(sensor: MonitoredSensor, hello: Hello, ring: KeyRing) -> str:
         raise
     if answer.payload.decode("utf-8", "replace") != key_id(key):
         _put_back(ring, hello, before)
-        raise SensorError(f"{sensor.name}: the sensor took a key and names another. Pair it again.")
-    await _make_sure(sensor, hello, key)
-    was = "" if before is None else " The key from before is void."
+        raise SensorError(
+            f"{sensor.name}: the sensor reports another key than it was given. Pair it again."
+        )
+    await _prove(sensor, hello, key)
+    was = "" if before is None else " The old key is void."
     return f"{_who(hello)} has the key {key_id(key)}; so has this computer ({ring.path}).{was}"
 
 
@@ -100,7 +106,7 @@ async def _erase(sensor: MonitoredSensor, hello: Hello, ring: KeyRing) -> str:
 
 
 async def _verified(sensor: MonitoredSensor, hello: Hello, ring: KeyRing) -> str:
-    """Have the sensor prove that it has the key we know; raises if it has another."""
+    """Have the sensor prove that it has the known key. Raises WrongKeyError or ImpostorError."""
     from legcurl.install.checks.findings import command
     from legcurl.protocol.authentication import key_id
 
@@ -114,8 +120,8 @@ async def _verified(sensor: MonitoredSensor, hello: Hello, ring: KeyRing) -> str
         if key is None:
             return f"{_who(hello)} has no key, and neither has this computer for it. {by_cable}"
         raise WrongKeyError(
-            f"{_who(hello)} has no key, and this computer knows it by {key_id(key)}: it was reset, "
-            f"or it is another. {by_cable}"
+            f"{_who(hello)} has no key, but this computer has its key {key_id(key)}: it was reset "
+            f"or replaced. {by_cable}"
         )
     if key is None:
         return f"{_who(hello)} has the key {hello.key_id}, which this computer lacks. {by_cable}"
@@ -124,12 +130,12 @@ async def _verified(sensor: MonitoredSensor, hello: Hello, ring: KeyRing) -> str
             f"{_who(hello)} has the key {hello.key_id}, and this computer knows it by "
             f"{key_id(key)}: it was paired elsewhere since. {by_cable}"
         )
-    await _make_sure(sensor, hello, key)
+    await _prove(sensor, hello, key)
     return f"{_who(hello)} has proved that it has the key {hello.key_id}, which this computer has."
 
 
-async def _make_sure(sensor: MonitoredSensor, hello: Hello, key: bytes) -> None:
-    """Let the sensor prove itself against a nonce that was never used."""
+async def _prove(sensor: MonitoredSensor, hello: Hello, key: bytes) -> None:
+    """Have the sensor prove its key with a new nonce."""
     from legcurl.protocol.authentication import NONCE_BYTES, proof
     from legcurl.protocol.requests import Op
 

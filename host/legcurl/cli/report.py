@@ -1,8 +1,7 @@
-"""`report`: a set, or a client's sets over time, on one page."""
+"""`report`: one page about a set, or about a client's sets over time."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,35 +86,29 @@ def _client(store: Store, client_id: str) -> Figure:
 
 def _sets_of(store: Store, client_id: str) -> list[StoredSet]:
     """A client's sets that count, oldest first."""
+    from legcurl.export.rows import stored_sets
     from legcurl.store import SetQuery
 
-    query = SetQuery(client_id=client_id, limit=200)
+    query = SetQuery(client_id=client_id)
     found: list[StoredSet] = []
     with progress_if_long("Reading sets", store.count_sets(query)) as done:
-        while True:
-            page = store.find_sets(query)
-            found += page.sets
-            done(len(found))
-            if page.next is None:
-                break
-            query = replace(query, before=page.next)
-    return [one for one in reversed(found) if not one.deleted]
+        for number, stored in enumerate(stored_sets(store, query), 1):
+            done(number)
+            if not stored.deleted:
+                found.append(stored)
+    return found[::-1]
 
 
 def _latest(store: Store) -> str:
     """The newest set that counts."""
     from legcurl.errors import NoSuchRecordError
+    from legcurl.export.rows import stored_sets
     from legcurl.store import SetQuery
 
-    query = SetQuery(limit=50)
-    while True:
-        page = store.find_sets(query)
-        for stored in page.sets:
-            if not stored.deleted:
-                return stored.id
-        if page.next is None:
-            raise NoSuchRecordError("There is no set in this store yet.")
-        query = replace(query, before=page.next)
+    for stored in stored_sets(store, SetQuery()):
+        if not stored.deleted:
+            return stored.id
+    raise NoSuchRecordError("There is no set in this store yet.")
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`sensors`: which of this computer's ports have a sensor behind them, and which are in range."""
+"""`sensors`: the sensors at this computer's ports and in Bluetooth range."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from legcurl.cli.shared.signals import run_until_ended
 from legcurl.errors import LegCurlError
 
 SCHEMA = 1
-LOOK_S = 4.0  # a sensor in use advertises once a second, and radios are often deaf
+LOOK_S = 4.0  # a sensor in use advertises once a second, and many packets are lost
 
 
 @dataclass(frozen=True, slots=True)
 class PortReport:
-    """What is at one port: a sensor, or what keeps us from finding one."""
+    """The sensor at one port, or why none was found."""
 
     address: str
-    device: str  # what the USB device calls itself
+    device: str  # name of the USB device
     sensor: dict[str, Any] | None
     problem: str | None
 
@@ -38,8 +38,8 @@ class BluetoothReport:
 
 
 @dataclass(slots=True)
-class Findings:
-    """What there is. `bluetooth_note` says why nobody looked there, if so."""
+class SensorList:
+    """All sensors found. `bluetooth_note` says why Bluetooth was not searched."""
 
     ports: list[PortReport] = field(default_factory=list)
     bluetooth: list[BluetoothReport] = field(default_factory=list)
@@ -50,41 +50,41 @@ class Findings:
 @click.argument("ports", nargs=-1, metavar="[PORT]...")
 @json_option
 def sensors(ports: tuple[str, ...], as_json: bool) -> None:
-    """List the serial ports with a USB device, each asked for its sensor, and what Bluetooth hears.
+    """List the sensors at the serial ports with a USB device, and those in Bluetooth range.
 
     PORT asks these ports only, for example /dev/ttyAMA0, which is no USB device.
     """
-    findings = Findings()
-    run_until_ended(_find(ports, findings))
+    found = SensorList()
+    run_until_ended(_find(ports, found))
     if as_json:
-        write_json({"schema": SCHEMA, **asdict(findings)})
+        write_json({"schema": SCHEMA, **asdict(found)})
         return
-    for port in findings.ports:
+    for port in found.ports:
         write_line(_in_words(port))
-    if not findings.ports:
+    if not found.ports:
         write_line("No serial port with a USB device: is the sensor plugged in?")
     if ports:
         return
-    for sensor in findings.bluetooth:
+    for sensor in found.bluetooth:
         write_line(_heard_in_words(sensor))
-    if findings.bluetooth_note is not None:
-        write_line(f"Bluetooth: {findings.bluetooth_note}")
-    elif not findings.bluetooth:
+    if found.bluetooth_note is not None:
+        write_line(f"Bluetooth: {found.bluetooth_note}")
+    elif not found.bluetooth:
         write_line("Bluetooth: no sensor in range.")
 
 
-async def _find(ports: tuple[str, ...], findings: Findings) -> None:
+async def _find(ports: tuple[str, ...], found: SensorList) -> None:
     from asyncio import gather
 
     devices = dict.fromkeys(ports, "") if ports else _usb_ports()
     asked = gather(*(_ask(port, device) for port, device in devices.items()))
     if not ports:
-        await _listen(findings)
-    findings.ports += await asked
+        await _listen(found)
+    found.ports += await asked
 
 
-async def _listen(findings: Findings) -> None:
-    """Find what Bluetooth hears. That there is none is worth a note and no error."""
+async def _listen(found: SensorList) -> None:
+    """Search Bluetooth; a computer without it gets a note and no error."""
     from legcurl.links.address import BleAddress
 
     try:
@@ -92,9 +92,9 @@ async def _listen(findings: Findings) -> None:
 
         heard = await look_around(LOOK_S)
     except LegCurlError as error:
-        findings.bluetooth_note = str(error)
+        found.bluetooth_note = str(error)
     else:
-        findings.bluetooth += [
+        found.bluetooth += [
             BluetoothReport(
                 address=str(BleAddress(sighting.address)),
                 name=sighting.name,
@@ -107,7 +107,7 @@ async def _listen(findings: Findings) -> None:
 
 
 def _usb_ports() -> dict[str, str]:
-    """Ports with a USB device; a computer's own UARTs may be anything's console."""
+    """Ports with a USB device; a computer's own UART may be a console."""
     from serial.tools import list_ports
 
     return {port.device: port.description for port in list_ports.comports() if port.vid is not None}

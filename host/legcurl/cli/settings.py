@@ -1,4 +1,4 @@
-"""`settings`: what a sensor is set to, and another name, rate or frame for it."""
+"""`settings`: shows or changes a sensor's name, rate and frame length."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 
-# What every sensor takes: firmware/sensor/settings.py, which has the last word.
+# Limits of every sensor: firmware/sensor/settings.py, which decides.
 NAME_BYTES = 32
 RATE_HZ = click.IntRange(20, 400)
 FRAME_MS = click.IntRange(50, 1000)
@@ -35,7 +35,7 @@ def _check_name(_context: click.Context, _option: click.Parameter, name: str | N
     return name
 
 
-@click.command(short_help="Show what a sensor is set to, or change it: name, rate, frame.")
+@click.command(short_help="Show or change a sensor's settings: name, rate, frame.")
 @click.argument("address")
 @click.option(
     "--name",
@@ -56,7 +56,7 @@ def settings(
 ) -> None:
     """Show the settings of the sensor at ADDRESS, and change those that are given.
 
-    They stay in the sensor, whatever happens to its power. Over Bluetooth a change needs the key
+    They survive a loss of power. Over Bluetooth a change needs the key
     that `legcurl pair` puts there.
     """
     from legcurl.links.address import parse
@@ -87,11 +87,11 @@ async def _settings(where: Address, changes: Mapping[str, str | int], as_json: b
     for line in _in_words(held, changes):
         write_line(line)
     if changes and isinstance(where, SimAddress):
-        write_line("The sensor is simulated and ends here, and its settings with it.")
+        write_line("The simulated sensor ends here, and its settings are lost.")
 
 
 async def _change(sensor: MonitoredSensor, changes: Mapping[str, str | int]) -> Mapping[str, Any]:
-    """Change them all or none, and make sure that the sensor holds them."""
+    """Change all or none, and read them back."""
     await sensor.station.change_settings(**changes)
     held = await sensor.station.settings()
     for field, value in changes.items():

@@ -1,4 +1,4 @@
-"""`simulate`: a sensor without hardware for any program to open, and the truth about its lifter."""
+"""`simulate`: a sensor without hardware for any program, and the truth about its lifter."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOCALHOST = "127.0.0.1"
 
 @click.command(short_help="Run a sensor without hardware.")
 @click.argument("sim", default="sim:")
-@click.option("--truth", is_flag=True, help="Print what the lifter really does, and end.")
+@click.option("--truth", is_flag=True, help="Print the lifter's true sets, and end.")
 @click.option(
     "--csv",
     "csv_file",
@@ -48,7 +48,7 @@ def simulate(
     """Run the sensor SIM ('sim:?seed=7&lifter=steady') on a pseudo-terminal and print its path.
 
     The real firmware runs on the MicroPython VM in front of a simulated encoder, machine and
-    lifter. It runs until Ctrl-C, or with pace=fast until its world ends and is read to the end.
+    lifter. It runs until Ctrl-C, or with pace=fast until its data ends.
     """
     from legcurl.links.sim_address import parse_address
 
@@ -89,8 +89,8 @@ async def _serve(options: SimOptions, tcp_port: int | None, as_json: bool) -> No
 
     if options.link == "ble":
         raise ConfigError(
-            f"{options.address()}: a virtual radio is heard only inside of the program that has "
-            f"it. Write legcurl watch '{options.address()}', or simulate with link=serial or "
+            f"{options.address()}: only the program that runs a virtual radio can hear it. "
+            f"Write legcurl watch '{options.address()}', or simulate with link=serial or "
             "link=tcp."
         )
     if tcp_port is None and options.link == "tcp":

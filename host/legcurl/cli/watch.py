@@ -1,4 +1,4 @@
-"""`watch`, `record`, `replay`: a sensor's events, live or as if they were."""
+"""`watch`, `record`, `replay`: a sensor's events, live or from a recording."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from legcurl.links.address import Address
     from legcurl.motion import Calibration
 
-SUMMARIES = 20  # sets told once more when the picture is gone; a gym's day has hundreds
+SUMMARIES = 20  # sets written once more after the screen closes
 
 sets_option = click.option(
     "--sets", type=click.IntRange(min=1), metavar="N", help="End after N sets."
@@ -133,7 +133,7 @@ def _follow(
     record: Path | None,
     prompt_ms: int = 0,
 ) -> None:
-    """Show a station's events until its data or the wanted sets end; then sum up on a terminal."""
+    """Show events until the data or the number of sets ends; then write the sets."""
     ended: deque[SetResult] = deque(maxlen=SUMMARIES)
     try:
         run_until_ended(_show_events(address, output, sets, calibration, record, prompt_ms, ended))

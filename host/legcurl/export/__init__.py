@@ -1,8 +1,8 @@
-"""A store's sets, reps or samples as a file: CSV, JSON lines or Parquet.
+"""Exports a store: sets, reps or samples in, a CSV, JSON lines or Parquet file out.
 
-`columns.py` says what a row is, with the type and unit of each column. `rows.py` reads the store a
-page at a time. `writing.py` makes the file: nothing has the name before it is complete. Memory
-is bounded by a page of sets and a batch of rows, however many years there are.
+`columns.py` defines the columns with type and unit, `rows.py` reads the store a page at a time,
+`writing.py` writes the file, which gets its name when it is complete. Memory is bounded by a page
+of sets and a batch of rows.
 """
 
 from legcurl.export.columns import TABLES, Column, What

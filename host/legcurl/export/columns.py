@@ -1,4 +1,4 @@
-"""What a row of each table is: its columns, their types, their units, and where they come from."""
+"""The columns of each table: type, unit and value."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Kind = Literal["text", "whole", "real", "flag", "moment"]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `unit` is empty where there is none; `of` gives the value of a row's source."""
+    """One column; `unit` may be empty, and `of` returns the value for a row's source."""
 
     name: str
     kind: Kind

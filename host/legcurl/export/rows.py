@@ -15,26 +15,27 @@ PAGE = 100  # sets: with their reps some 2 MB
 def rows(
     store: Store, query: SetQuery, what: What, done: Callable[[int], None] = lambda sets: None
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows of a table, of the sets that a query means, newest set first.
+    """The rows of a table for the sets of a query, newest set first.
 
-    `done` is told how many sets have been read. Other users of the store have their turn between
-    two pages, so a set that ends meanwhile may be in the file or not, and none is in it twice.
+    `done` gets the number of sets read. Other threads use the store between two pages, so a set
+    that ends meanwhile may be missing; none comes twice.
     """
     columns = TABLES[what]
-    for number, stored in enumerate(_sets(store, query), 1):
+    for number, stored in enumerate(stored_sets(store, query), 1):
         for source in _sources(store, stored, what):
             yield tuple(column.of(*source) for column in columns)
         done(number)
 
 
-def _sets(store: Store, query: SetQuery) -> Iterator[StoredSet]:
-    asked = replace(query, limit=PAGE)
+def stored_sets(store: Store, query: SetQuery) -> Iterator[StoredSet]:
+    """All sets of a query, newest first, read a page at a time."""
+    query = replace(query, limit=PAGE)
     while True:
-        page = store.find_sets(asked)
+        page = store.find_sets(query)
         yield from page.sets
         if page.next is None:
             return
-        asked = replace(asked, before=page.next)
+        query = replace(query, before=page.next)
 
 
 def _sources(store: Store, stored: StoredSet, what: What) -> Iterator[tuple[Any, ...]]:

@@ -1,4 +1,4 @@
-"""Rows to a file. What is not complete never has the final name."""
+"""Writes rows to a file, which gets its name when it is complete."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import IO, Any, Literal
 from legcurl.durable_file import complete_file
 from legcurl.errors import ConfigError, StoreError
 from legcurl.export.columns import Column
-from legcurl.export.csv_injection import harmless
+from legcurl.export.csv_injection import escape_formula
 
 Form = Literal["csv", "parquet", "jsonl"]
 FORMATS: tuple[Form, ...] = ("csv", "parquet", "jsonl")
@@ -26,10 +26,10 @@ Rows = Iterable[tuple[Any, ...]]
 def write(
     out: Path | IO[bytes], form: Form, columns: Sequence[Column], rows: Rows, *, force: bool = False
 ) -> int:
-    """Write all rows; gives how many there were.
+    """Write all rows, and return their number.
 
-    A file that exists is replaced only with `force`. StoreError if it exists or cannot be written,
-    ConfigError if the form needs a package that is not there.
+    `force` replaces a file that exists. Raises StoreError if it exists or cannot be written,
+    ConfigError if the format needs a missing package.
     """
     if form == "parquet":
         _need_pyarrow()
@@ -56,7 +56,7 @@ def _write_csv(out: IO[bytes], columns: Sequence[Column], rows: Rows) -> int:
     writer.writerow([column.name for column in columns])
     count = 0
     for row in rows:
-        writer.writerow([harmless(_plain(cell)) for cell in row])
+        writer.writerow([escape_formula(_plain(cell)) for cell in row])
         count += 1
     text.flush()
     text.detach()
@@ -120,7 +120,7 @@ def _plain(cell: Any) -> Any:
 
 def _need_pyarrow() -> None:
     try:
-        import pyarrow as _  # noqa: F401 - only whether it is there
+        import pyarrow as _  # noqa: F401 - is it installed?
     except ImportError as error:
         raise ConfigError(
             "Parquet needs pyarrow, which is not installed: pip install 'legcurl[parquet]'"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from legcurl.events import plain
-from legcurl.export.csv_injection import harmless
+from legcurl.export.csv_injection import escape_formula
 from legcurl.motion.results import velocity_loss
 from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
 from legcurl.presentation.wording import fault_words
@@ -153,7 +153,7 @@ def csv_answer(name: str, rows: Iterable[Iterable[Any]]) -> Response:
     text = io.StringIO()
     writer = csv.writer(text)
     for line in rows:
-        writer.writerow([harmless(cell) for cell in line])
+        writer.writerow([escape_formula(cell) for cell in line])
     return Response(
         text.getvalue(),
         media_type="text/csv; charset=utf-8",

@@ -139,7 +139,7 @@ def test_init_writes_a_valid_file_and_never_replaces_one(tmp_path: Path):
     assert legcurl("init", cwd=tmp_path).returncode == 0
     checked = legcurl("check", cwd=tmp_path)
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert checked.stdout.splitlines()[-1] == "legcurl.toml is well."
+    assert checked.stdout.splitlines()[-1] == "legcurl.toml: no problems found."
     again = legcurl("init", cwd=tmp_path)
     assert again.returncode == 7
     assert "exists already" in again.stderr
