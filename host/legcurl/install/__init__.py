@@ -1,1 +1,1 @@
-"""What an installer does to a sensor: put its firmware on it, calibrate it, find its faults."""
+"""Puts a sensor into service: a board's port or a sensor's address in; findings and records out."""

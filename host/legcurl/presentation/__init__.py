@@ -1,1 +1,1 @@
-"""Words and pictures for people: one place for what terminal, page and report say."""
+"""Words and pictures for people: events and stored sets in; text, charts and reports out."""

@@ -1,1 +1,1 @@
-"""A sensor without hardware: lifter and machine as physics, the real firmware in front of them."""
+"""A sensor without hardware: a `sim:` address in; the real firmware's bytes and the truth out."""

@@ -1,1 +1,1 @@
-"""Boards and their pins: which encoder fits where."""
+"""Boards and their pins: a board file in; a checked BoardFile out."""

@@ -1,1 +1,1 @@
-"""The lever's range, measured while an installer leads it."""
+"""Calibration: the lever's movement in; a record for the sensor, findings and a drawing out."""

@@ -1,1 +1,1 @@
-"""What is measured of a sensor's stream, and what it means."""
+"""Checks of a sensor: the frames of its stream in; statistics and findings out."""

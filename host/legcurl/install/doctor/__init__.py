@@ -1,1 +1,1 @@
-"""What is wrong with a sensor or this computer, and what helps."""
+"""Diagnoses a sensor or this computer: measurements in; findings with remedies out."""

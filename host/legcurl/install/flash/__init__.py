@@ -1,1 +1,1 @@
-"""Firmware onto a board."""
+"""Puts the firmware on a board: a port in; a sensor that says hello out."""

@@ -1,6 +1,5 @@
-"""Events for people: a reducer that any sink can use, words, and the live terminal view.
+"""The live terminal screen: a MachineState (gym/machine_state.py) in, rows of text out.
 
-    events → MachineState.apply → MachineState → screen.draw → what stands on the terminal
-
-`state` and `words` know nothing of terminals; `screen` knows nothing of time or links.
+`screen.py` draws the rows and knows neither time nor links; `live_screen.py` repaints them as
+events come. `bars.py`, `big_digits.py` and `braille_canvas.py` draw the parts.
 """
