@@ -45,7 +45,6 @@ from legcurl.simulator.flash_image import OLD_FIRMWARE, fill_flash
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from types import TracebackType
 
     from legcurl.links.route import Link
     from legcurl.links.sim_address import SimOptions
@@ -161,12 +160,7 @@ class SimulatedSensor:
         await self.start()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     @property

@@ -27,8 +27,6 @@ from legcurl.simulator.radio.controller import VirtualController
 from legcurl.simulator.radio.tolerant import TolerantDevice, TolerantHost
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from bleak.backends.client import BaseBleakClient
     from bleak.backends.scanner import BaseBleakScanner
     from bumble.device import Connection
@@ -61,12 +59,7 @@ class Central:
         await self.power_on()
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def power_on(self) -> None:

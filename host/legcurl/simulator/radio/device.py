@@ -22,8 +22,6 @@ from legcurl.simulator.radio.peripheral import FirmwarePeripheral
 from legcurl.simulator.runner import Engine, find_engine
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from legcurl.simulator.radio.air import VirtualRadio
 
 ADDRESS = "02:00:00:00:00:01"
@@ -72,12 +70,7 @@ class MicropythonDevice:
         self._serving = asyncio.create_task(self.peripheral.serve())
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         assert self._process is not None
         await self.peripheral.close()
         if self._serving is not None:
