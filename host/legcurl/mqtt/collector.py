@@ -201,16 +201,20 @@ class Collector:
                 batch.documents.append(_read(message))
             except InputError as error:
                 batch.letters.append(DeadLetter(message.topic, str(error), message.payload))
+            except Exception as error:  # noqa: BLE001 - it would raise again after each restart
+                batch.letters.append(_unexpected(message, error))
         try:
             return self._store.within(lambda c: _put(c, batch)), batch.letters
         except StoreError as error:
             if not isinstance(error.__cause__, DataError | IntegrityError):
                 raise
-            if len(messages) == 1:
-                letter = DeadLetter(messages[0].topic, str(error), messages[0].payload)
-                self._store.within(lambda c: merge.bury(c, [letter]))
-                return Merged(), [letter]
-        # One of them is what the database cannot hold: each by itself, and that one is buried.
+            letter = DeadLetter(messages[0].topic, str(error), messages[0].payload)
+        except Exception as error:  # noqa: BLE001 - drivers raise many kinds for a bad value
+            letter = _unexpected(messages[0], error)
+        if len(messages) == 1:
+            self._store.within(lambda c: merge.bury(c, [letter]))
+            return Merged(), [letter]
+        # The database cannot hold one of them: store each alone, and dead-letter that one.
         merged, letters = Merged(), []
         for message in messages:
             more, bad = self._store_all([message])
@@ -257,6 +261,12 @@ def _read(message: Received) -> Document:
     if levels[1:-1] != named:  # who may publish there may say that, and nothing of others
         raise InputError(f"It is of {'/'.join(named)}, on a topic of {'/'.join(levels[1:-1])}.")
     return read
+
+
+def _unexpected(message: Received, error: Exception) -> DeadLetter:
+    log.error("A message on %s raised an error.", message.topic, exc_info=error)
+    reason = f"It raised {type(error).__name__} ({error})."
+    return DeadLetter(message.topic, reason, message.payload)
 
 
 def _put(connection: StoreConnection, batch: _Batch) -> Merged:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -124,10 +125,35 @@ BAD = [
     ("half a letter", set_message(detection="\ud800")[1], "`detection`"),
     ("a NUL", set_message(machine={"id": "curl-1", "name": "\0"})[1], "`name`"),
     ("no number", set_message(revision="1")[1], "`revision`"),
+    ("400 digits", set_message(load_kg=10**400)[1], "`load_kg`"),
+    (
+        "400 digits of a rep",
+        set_message()[1].replace(b'"number": 2', b'"number": ' + b"9" * 400),
+        "`number`",
+    ),
+    (
+        "5,000 digits",
+        set_message()[1].replace(b'"number": 2', b'"number": ' + b"9" * 5000),
+        "no JSON",
+    ),
+    ("NaN", set_message(load_kg=math.nan)[1], "`load_kg`"),
+    (
+        "half a letter as a word",
+        set_message()[1].replace(b'"muscle_success"', b'"\\ud800"'),
+        "surrogate",
+    ),
+    (
+        "deep member",
+        set_message(corrections=0)[1].replace(
+            b'"corrections": 0', b'"corrections": ' + b"[" * 10_000 + b"]" * 10_000
+        ),
+        "no JSON",
+    ),
+    ("before year 1 in UTC", set_message(started="0001-01-01T00:00:00+14:00")[1], "UTC"),
     ("infinite", set_message(load_kg=1e999)[1], "`load_kg`"),
     ("heavy", set_message(load_kg=4000)[1], "500 kg"),
     ("no timezone", set_message(started="2026-01-01T00:00:00")[1], "timezone"),
-    ("no date", set_message(started="yesterday")[1], "no moment"),
+    ("no date", set_message(started="yesterday")[1], "RFC3339"),
     ("odd outcome", set_message()[1].replace(b'"muscle_success"', b'"magic"'), "`outcome`"),
     ("twice a rep", set_message()[1].replace(b'"number": 2', b'"number": 1'), "same number"),
     ("huge count", set_message(revision=2**40)[1], "`revision`"),
@@ -157,6 +183,31 @@ async def test_an_unreadable_message_is_counted_and_kept_as_a_dead_letter(
         await messages(mosquitto, set_message(2))
         await until(lambda: here.figures.stored, lambda: here.figures)
         assert here.figures.dead == 0, "none comes again"
+
+
+async def test_a_document_that_raises_is_dead_lettered_and_the_rest_stored(
+    mosquitto: Mosquitto, center: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, put = collecting.set_of, collecting.merge.merge
+
+    def read_or_raise(document):
+        return 1 / 0 if document["set"]["id"] == "set-0001" else read(document)
+
+    def put_or_raise(connection, documents):
+        if any(document.set_id == "set-0002" for document in documents):
+            raise OverflowError("Python int too large to convert to SQLite INTEGER")
+        return put(connection, documents)
+
+    monkeypatch.setattr(collecting, "set_of", read_or_raise)
+    monkeypatch.setattr(collecting.merge, "merge", put_or_raise)
+    async with collector(mosquitto.config, center) as here:
+        await messages(mosquitto, *(set_message(n) for n in (1, 2, 3)))
+        await until(lambda: here.figures.stored == 1, lambda: here.figures)
+        await until(lambda: here.figures.dead == 2, lambda: here.figures)
+    reasons = center.within(
+        lambda c: c.execute(sa.select(tables.dead_letters.c.reason)).scalars().all()
+    )
+    assert sorted(reason.split()[2] for reason in reasons) == ["OverflowError", "ZeroDivisionError"]
 
 
 def test_dead_letters_are_no_more_than_the_newest(center: Store, monkeypatch) -> None:

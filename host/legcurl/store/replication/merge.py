@@ -82,8 +82,8 @@ def bury(connection: Connection, letters: Sequence[DeadLetter]) -> None:
     table = tables.dead_letters
     rows = [
         {
-            "topic": letter.topic.replace("\0", "\ufffd")[:512],
-            "reason": letter.reason.replace("\0", "\ufffd")[:1000],
+            "topic": _storable(letter.topic)[:512],
+            "reason": _storable(letter.reason)[:1000],
             "size": len(letter.payload),
             "payload": letter.payload[:DEAD_LETTER_MAX],
             "at_us": now_us,
@@ -266,6 +266,11 @@ def _forget(connection: Connection, document: ForgetDocument) -> None:
             connection.execute(sa.delete(table).where(table.c.set_id.in_(some)))
         connection.execute(sa.delete(tables.sets).where(column.id.in_(some)))
     connection.execute(sa.delete(tables.clients).where(tables.clients.c.id == client_id))
+
+
+def _storable(text: str) -> str:
+    """A text that both databases take: without NUL and surrogates."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def _id(gym_id: str, own: str) -> str:

@@ -1,47 +1,59 @@
-"""A set as others are told of it, and as it is read there: JSON both ways, no SQL.
+"""The messages that tell a store of many gyms of sets and of erased clients: JSON, no SQL.
 
-The document is whole: the set as it was measured, the corrections since, and how it stands with
-them. `revision` counts its versions, so whoever reads two keeps the higher and needs no other
-order. No name of a client is in it, and nothing that a coach wrote freely (notes, reasons), because
-that may hold names: of a person only the pseudonym leaves the gym. docs/mqtt.md describes it.
+A message holds a whole set: its measurement, its corrections, and its revision. A reader of two
+versions keeps the one with the higher revision, in whatever order they arrive. Client names, notes
+and reasons stay in the gym, because free text may hold names: only the pseudonym of a client is
+sent. docs/mqtt.md describes the fields.
 
-Numbers are those of the store, to the last bit: the set there equals the set here. What comes in is
-checked to the last field, because it comes from a network: InputError names what is wrong.
+Numbers are sent to the last bit, so the copy of a set equals the set. Each field of a received
+message is checked, because it comes from a network. InputError names the field that is wrong.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import math
-import re
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
 from datetime import UTC, datetime
-from functools import cache
-from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from types import GenericAlias, UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Meta, Struct, ValidationError, convert, defstruct
 
 from legcurl.errors import InputError
-from legcurl.events import RepResult, SetResult
+from legcurl.events import SetResult
 from legcurl.identifiers import CLIENT_ID, GYM_ID, MACHINE_ID, SET_ID
 from legcurl.store.records import Correction, CorrectionKind, StoredSet
-from legcurl.store.validation import check_load, correct_value, storable
+from legcurl.store.validation import check_load, correct_value
 
 SCHEMA = 1
-TEXT_MAX = 2000
+TEXT_MAX = 2000  # characters
 REPS_MAX = 1000
 CORRECTIONS_MAX = 1000
-SETS_MAX = 100_000  # of one person
-TRACE_MAX = 8 * 1024 * 1024
+SETS_MAX = 100_000  # of one client
+TRACE_MAX = 6 * 1024 * 1024  # bytes; in base64 a third more
 _NUMBER_MAX = 2**53  # beyond, JSON's numbers are not exact
-_COUNT_MAX = 2**31 - 1  # of what the tables have as a small integer
+_INTEGER_MAX = 2**31 - 1  # of an INTEGER column
+
+_T = TypeVar("_T")
+
+# PostgreSQL stores neither NUL nor surrogates.
+_Text = Annotated[str, Meta(max_length=TEXT_MAX, pattern=r"\A[^\x00\ud800-\udfff]*\Z")]
+_Count = Annotated[int, Meta(ge=0, le=_INTEGER_MAX)]
+_ClockUs = Annotated[int, Meta(ge=-_NUMBER_MAX, le=_NUMBER_MAX)]  # by the clock of a sensor's log
+_Number = Annotated[float, Meta(gt=-float(_NUMBER_MAX), lt=float(_NUMBER_MAX))]
+_Moment = Annotated[datetime, Meta(tz=True)]
+_GymId = Annotated[str, Meta(pattern=rf"\A{GYM_ID.pattern}\Z")]
+_MachineId = Annotated[str, Meta(pattern=rf"\A{MACHINE_ID.pattern}\Z")]
+_ClientId = Annotated[str, Meta(pattern=rf"\A{CLIENT_ID.pattern}\Z")]
+_SetId = Annotated[str, Meta(pattern=rf"\A{SET_ID.pattern}\Z")]
+_LogName = Annotated[str, Meta(pattern=rf"\A({SET_ID.pattern})?\Z")]
 
 
 @dataclass(frozen=True, slots=True)
 class SetDocument:
-    """A version of a set of some gym."""
+    """A version of a set of a gym."""
 
     gym_id: str
     gym_name: str
@@ -63,7 +75,7 @@ class SetDocument:
 
 @dataclass(frozen=True, slots=True)
 class ForgetDocument:
-    """A gym has erased a person, and these sets of theirs."""
+    """A gym has erased a client and these sets."""
 
     gym_id: str
     gym_name: str
@@ -71,8 +83,52 @@ class ForgetDocument:
     set_ids: tuple[str, ...]
 
 
+class _Gym(Struct):
+    id: _GymId
+    name: _Text
+
+
+class _Machine(Struct):
+    id: _MachineId
+    name: _Text
+
+
+class _Correction(Struct):
+    kind: CorrectionKind
+    who: _Text
+    at: _Moment
+    value: int | str | None = None
+
+
+class _Set(Struct):
+    id: _SetId
+    revision: _Count
+    started: _Moment
+    load_kg: _Number | None
+    detection: _Text
+    log_start_us: _ClockUs
+    log_end_us: _ClockUs
+    measured: dict[str, Any]
+    corrections: Annotated[list[_Correction], Meta(max_length=CORRECTIONS_MAX)]
+    client: _ClientId | None = None
+    log: _LogName | None = None
+
+
+class _SetMessage(Struct):
+    gym: _Gym
+    machine: _Machine
+    set: _Set
+    trace: Annotated[bytes, Meta(max_length=TRACE_MAX)] | None = None
+
+
+class _ForgetMessage(Struct):
+    gym: _Gym
+    client: _ClientId
+    sets: Annotated[list[_SetId], Meta(max_length=SETS_MAX)]
+
+
 def body_of(stored: StoredSet, row: Mapping[Any, Any]) -> dict[str, Any]:
-    """What to tell of a set; `row` is its row of the table."""
+    """The members of a set's message; `row` is its row of the table."""
     return {
         "machine": {"id": stored.machine.id, "name": stored.machine.name},
         "set": {
@@ -103,7 +159,7 @@ def body_of(stored: StoredSet, row: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def as_text(document: Mapping[str, Any]) -> str:
-    """The document as JSON; what is no number (a measure of nothing) becomes null."""
+    """The document as JSON; NaN and infinity become null."""
     try:
         return json.dumps(document, separators=(",", ":"), allow_nan=False)
     except ValueError:
@@ -111,7 +167,7 @@ def as_text(document: Mapping[str, Any]) -> str:
 
 
 def read_document(payload: bytes) -> dict[str, Any]:
-    """The JSON object of a message of this version. InputError says why it is none."""
+    """The JSON object of a message of this schema; InputError if it is none."""
     try:
         document = json.loads(payload)
     except (ValueError, RecursionError) as error:
@@ -130,161 +186,91 @@ def read_document(payload: bytes) -> dict[str, Any]:
 
 
 def set_of(document: Mapping[str, Any]) -> SetDocument:
-    """The set in a message of kind `set`. InputError names the field that cannot be meant."""
-    gym_id, gym_name = _gym(document)
-    machine = _member(document, "machine", dict)
-    told = _member(document, "set", dict)
-    load_kg = _member(told, "load_kg", float, NoneType)
-    check_load(load_kg)
-    corrections = _member(told, "corrections", list)
-    if len(corrections) > CORRECTIONS_MAX:
-        raise InputError(f"A set has no more than {CORRECTIONS_MAX} corrections.")
+    """The set in a message of kind `set`. InputError names the field that is wrong."""
+    message = _checked(document, _SetMessage)
+    told = message.set
+    check_load(told.load_kg)
     return SetDocument(
-        gym_id=gym_id,
-        gym_name=gym_name,
-        machine_id=_named(machine, "id", MACHINE_ID),
-        machine_name=_member(machine, "name", str),
-        set_id=_named(told, "id", SET_ID),
-        revision=_member(told, "revision", int),
-        started=_moment(told, "started"),
-        client_id=None if told.get("client") is None else _named(told, "client", CLIENT_ID),
-        load_kg=load_kg,
-        detection=_member(told, "detection", str)[:32],
-        log=_named(told, "log", SET_ID) if told.get("log") else None,
-        log_start_us=_place(told, "log_start_us"),
-        log_end_us=_place(told, "log_end_us"),
-        measured=_measured(_member(told, "measured", dict)),
-        corrections=tuple(_correction(correction) for correction in corrections),
-        trace=_trace(document),
+        gym_id=message.gym.id,
+        gym_name=message.gym.name,
+        machine_id=message.machine.id,
+        machine_name=message.machine.name,
+        set_id=told.id,
+        revision=told.revision,
+        started=_utc(told.started),
+        client_id=told.client,
+        load_kg=told.load_kg,
+        detection=told.detection[:32],
+        log=told.log or None,
+        log_start_us=told.log_start_us,
+        log_end_us=told.log_end_us,
+        measured=_measured(told.measured),
+        corrections=tuple(
+            Correction(one.kind, correct_value(one.kind, one.value), one.who, _utc(one.at))
+            for one in told.corrections
+        ),
+        trace=message.trace,
     )
 
 
 def forget_of(document: Mapping[str, Any]) -> ForgetDocument:
-    """The person in a message of kind `forget`. InputError as in `set_of`."""
-    gym_id, gym_name = _gym(document)
-    sets = _member(document, "sets", list)
-    if len(sets) > SETS_MAX:
-        raise InputError(f"One person has no more than {SETS_MAX} sets.")
-    for set_id in sets:
-        if not isinstance(set_id, str) or not SET_ID.fullmatch(set_id):
-            raise InputError(f"{set_id!r} is no id of a set.")
-    return ForgetDocument(gym_id, gym_name, _named(document, "client", CLIENT_ID), tuple(sets))
+    """The client in a message of kind `forget`. InputError names the field that is wrong."""
+    message = _checked(document, _ForgetMessage)
+    gym = message.gym
+    return ForgetDocument(gym.id, gym.name, message.client, tuple(message.sets))
 
 
-def _gym(document: Mapping[str, Any]) -> tuple[str, str]:
-    gym = _member(document, "gym", dict)
-    return _named(gym, "id", GYM_ID), _member(gym, "name", str)
+def _checked(document: object, kind: type[_T]) -> _T:
+    try:
+        return convert(document, kind)
+    except UnicodeEncodeError as error:
+        raise InputError("It holds half of a surrogate pair, which is no text.") from error
+    except ValidationError as error:
+        expected, _, path = str(error).rpartition(" - at ")
+        if not expected:
+            raise InputError(f"It cannot be read: {error}.") from error
+        name = path.strip("`").removesuffix("[...]").rpartition(".")[2]
+        raise InputError(f"Its `{name}` cannot be read: {expected} at {path}.") from error
 
 
 def _measured(told: Mapping[str, Any]) -> SetResult:
-    reps = _member(told, "reps", list)
-    if len(reps) > REPS_MAX:
-        raise InputError(f"A set has no more than {REPS_MAX} attempts.")
-    read = tuple(RepResult(**_fields_of(RepResult, rep)) for rep in reps)
-    if len({rep.number for rep in read}) < len(read):
+    measured = convert(_checked(told, _MEASURED), SetResult, from_attributes=True)
+    if len({rep.number for rep in measured.reps}) < len(measured.reps):
         raise InputError("Two attempts of the set have the same number.")
-    return SetResult(reps=read, **_fields_of(SetResult, told))
+    return measured
 
 
-@cache
-def _kinds(of: type) -> dict[str, tuple[tuple[Any, ...], bool]]:
-    """Of each simple field: what it may be, and whether it may be left out."""
-    hints = get_type_hints(of)
-    kinds = {}
-    for field in fields(of):
-        if field.name == "reps":
-            continue
-        hint = hints[field.name]
-        choices = get_args(hint) if isinstance(hint, UnionType) or _is_union(hint) else (hint,)
-        kinds[field.name] = choices, field.default is not MISSING
-    return kinds
+def _struct_of(record: type) -> type[Struct]:
+    """A struct of a dataclass's fields that takes only what the tables hold."""
+    hints = get_type_hints(record)
+    members = [
+        (field.name, _bounded(hints[field.name]))
+        if field.default is MISSING
+        else (field.name, _bounded(hints[field.name]), field.default)
+        for field in fields(record)
+    ]
+    return defstruct(record.__name__, members, kw_only=True)
 
 
-def _is_union(hint: Any) -> bool:
-    return get_origin(hint) is not None and get_origin(hint) is not Literal
+def _bounded(hint: Any) -> Any:
+    if is_dataclass(hint) and isinstance(hint, type):
+        return _struct_of(hint)
+    if isinstance(hint, UnionType) or get_origin(hint) is Union:
+        return Union[tuple(_bounded(choice) for choice in get_args(hint))]  # noqa: UP007
+    if get_origin(hint) is tuple:
+        items = GenericAlias(tuple, (_bounded(get_args(hint)[0]), ...))
+        return Annotated[items, Meta(max_length=REPS_MAX)]
+    return {int: _Count, float: _Number, str: _Text}.get(hint, hint)
 
 
-def _fields_of(of: type, told: object) -> dict[str, Any]:
-    if not isinstance(told, dict):
-        raise InputError(f"{told!r:.40} is no object.")
-    read = {}
-    for name, (choices, optional) in _kinds(of).items():
-        if name in told or not optional:
-            read[name] = _member(told, name, *choices)
-    return read
+_MEASURED = _struct_of(SetResult)
 
 
-def _member(told: Mapping[str, Any], name: str, *choices: Any) -> Any:
-    """A member that is of one of these types, or one of a Literal's words."""
-    if name not in told:
-        raise InputError(f"It has no `{name}`.")
-    value = told[name]
-    for choice in choices:
-        if get_origin(choice) is Literal:
-            if value in get_args(choice):
-                return value
-        elif choice is float and isinstance(value, int | float):
-            if type(value) is not bool and math.isfinite(value) and abs(value) < _NUMBER_MAX:
-                return float(value)
-        elif choice is int and type(value) is int:
-            if 0 <= value <= _COUNT_MAX:
-                return value
-        elif choice is str and isinstance(value, str):
-            if len(value) <= TEXT_MAX and storable(value):
-                return value
-        elif type(value) is choice:
-            return value
-    raise InputError(f"Its `{name}` cannot be {value!r:.60}.")
-
-
-def _named(told: Mapping[str, Any], name: str, pattern: re.Pattern[str]) -> str:
-    value = told.get(name)
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise InputError(f"Its `{name}` cannot be {value!r:.60}: an id has letters, digits, . _ -")
-    return value
-
-
-def _place(told: Mapping[str, Any], name: str) -> int:
-    """A moment by the clock of a log, in µs."""
-    value = told.get(name)
-    if type(value) is not int or abs(value) > _NUMBER_MAX:
-        raise InputError(f"Its `{name}` cannot be {value!r:.60}.")
-    return value
-
-
-def _moment(told: Mapping[str, Any], name: str) -> datetime:
-    text = _member(told, name, str)
+def _utc(moment: datetime) -> datetime:
     try:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InputError(f"Its `{name}` is no moment: {text!r:.60}.") from error
-    raise InputError(f"Its `{name}` has no timezone: {text!r:.60}.")
-
-
-def _correction(told: object) -> Correction:
-    if not isinstance(told, dict):
-        raise InputError("A correction is an object.")
-    kind = _member(told, "kind", CorrectionKind)
-    return Correction(
-        kind,
-        correct_value(kind, told.get("value")),
-        _member(told, "who", str),
-        _moment(told, "at"),
-    )
-
-
-def _trace(document: Mapping[str, Any]) -> bytes | None:
-    text = document.get("trace")
-    if text is None:
-        return None
-    if not isinstance(text, str) or len(text) > TRACE_MAX:
-        raise InputError("Its `trace` is no text, or too long.")
-    try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InputError(f"Its `trace` is no base64 ({error}).") from error
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise InputError(f"{moment.isoformat()} is no moment in UTC.") from error
 
 
 def _text_of(moment: datetime) -> str:
