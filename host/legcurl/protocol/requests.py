@@ -1,14 +1,14 @@
-"""What a host asks a sensor, and what the answers hold: "Requests" in docs/protocol.md.
+"""Requests to a sensor and the answers to them: "Requests" in docs/protocol.md.
 
-Builders give the bytes to send; readers take an Answer whose result is ok and give typed values.
-A reader raises FrameError for a payload that breaks the protocol, and `refusal` turns an answer
-that is not ok into the error that says why. Who asks when, and how often, is the station's
-affair; nothing here waits.
+Builders give the bytes to send. Readers take an Answer whose result is ok and give typed values;
+they raise FrameError for a payload that breaks the protocol. `refusal` gives the error of an answer
+that is not ok. The station decides when to send a request; this module has no I/O and no clock.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, TypeVar
@@ -19,9 +19,10 @@ from legcurl.protocol.frame import PERIOD_MIN_US, TURN, Answer, encode_request
 LOWEST_MAJOR = 1  # the protocol versions that this host speaks
 HIGHEST_MAJOR = 1
 FROM_NOW = (1 << 64) - 1  # `start`: skip what the log holds
-ANY_BOOT = 0  # `start`: whichever boot the sensor is in
+ANY_BOOT = 0  # `start`: the boot that the sensor is in
 BOOT_ID_MAX = (1 << 32) - 1
-INDEX_MAX = (1 << 63) - 1  # no sensor counts so far: at 1 kHz it takes 300 million years
+INDEX_MAX = (1 << 63) - 1  # of samples: at 1 kHz a sensor needs 300 million years to reach it
+INTEGER_DIGITS_MAX = 300  # of JSON: `float` overflows at 309
 RATE_MAX_HZ = 1e6 / PERIOD_MIN_US
 OLDEST = 0  # `start`: all that the log still holds
 PROMPT_SINCE = (1, 1)  # the protocol version whose `start` knows `prompt_ms`
@@ -51,7 +52,7 @@ class Op(IntEnum):
 
 
 class Result(IntEnum):
-    """How a request went. A newer sensor may know others."""
+    """Results of requests. A newer sensor may send others."""
 
     OK = 0
     UNKNOWN_OP = 1
@@ -65,7 +66,7 @@ class Result(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """Who the sensor is. Of one with another major version only the first three are sure."""
+    """What a sensor says of itself. With another major version, only the first three are set."""
 
     protocol: tuple[int, int]
     firmware: str
@@ -76,27 +77,27 @@ class Hello:
     board: str = "unknown"
     encoder: str = "unknown"
     counts: int = 0  # of one turn
-    referenced_by: str | None = None  # rest, index; None: nothing, or the sensor does not say
+    referenced_by: str | None = None  # rest, index; None: by nothing, or unknown
     rate_hz: float = 0.0
     frame_ms: int = 0
     first: int = 0  # oldest index in the log
     next: int = 0  # index of the next sample to be taken
     time_us: int = 0  # the sensor's clock
-    timer: str = "unknown"  # "hard" where sampling keeps its period whatever happens, else "soft"
+    timer: str = "unknown"  # "hard": a hardware timer keeps the sampling period; else "soft"
     micropython: str = "unknown"  # version
-    key_id: str | None = None  # None: it has no key, or does not know of keys
+    key_id: str | None = None  # None: no key, or a firmware without keys
     calibration: tuple[int, int] | None = None  # wire angles at legs straight and fully flexed
-    direction: int = 0  # in which the lever moves from one to the other; 0 is the short way
+    direction: int = 0  # of the lever from one to the other; 0: the shorter way
 
     @property
     def speaks_ours(self) -> bool:
-        """Whether this host may talk on: the majors agree."""
+        """Whether this host speaks the sensor's major version."""
         return LOWEST_MAJOR <= self.protocol[0] <= HIGHEST_MAJOR
 
 
 @dataclass(frozen=True, slots=True)
 class StreamStart:
-    """The answer to start: of which boot, what comes first, what is taken next."""
+    """The answer to start: the boot, the first index that is sent, the next that is sampled."""
 
     boot_id: int
     first: int
@@ -112,15 +113,15 @@ class Pong:
 
 
 def hello_request(request_id: int) -> bytes:
-    """Ask who is there, saying which protocol versions this host speaks."""
+    """Ask a sensor for its Hello, with the protocol versions that this host speaks."""
     return encode_request(request_id, Op.HELLO, bytes((LOWEST_MAJOR, HIGHEST_MAJOR)))
 
 
 def start_request(request_id: int, boot_id: int, from_index: int, prompt_ms: int = 0) -> bytes:
-    """Ask for the stream from an index on; boot_id ANY_BOOT does not care which log it is.
+    """Ask for the stream from an index on; ANY_BOOT accepts the log of any boot.
 
-    With `prompt_ms` new samples wait no longer than that for their frame to fill. Only a sensor of
-    PROMPT_SINCE or later takes it.
+    With `prompt_ms` the sensor sends a frame that is not full after that time. Sensors accept it
+    since protocol PROMPT_SINCE.
     """
     payload = boot_id.to_bytes(4, "little") + from_index.to_bytes(8, "little")
     if prompt_ms:
@@ -134,7 +135,7 @@ def ping_request(request_id: int, token: int) -> bytes:
 
 
 def refusal(answer: Answer) -> RequestRefusedError | None:
-    """The error that an answer amounts to, or None if the request was granted."""
+    """The error of an answer that is not ok; None if it is ok."""
     if answer.result == Result.OK:
         return None
     op = _name_of(Op, answer.op)
@@ -146,7 +147,7 @@ def refusal(answer: Answer) -> RequestRefusedError | None:
 
 
 def read_hello(answer: Answer) -> Hello:
-    """Read who the sensor is; fields that this host does not know are ignored."""
+    """Read a hello; unknown fields are ignored, invalid optional ones get their defaults."""
     fields = read_json(answer)
     if not isinstance(fields, dict):
         raise FrameError("The sensor's hello is no JSON object.")
@@ -194,7 +195,7 @@ def read_hello(answer: Answer) -> Hello:
 
 
 def read_start(answer: Answer) -> StreamStart:
-    """Read where the stream begins."""
+    """Read an answer to start."""
     payload = answer.payload
     if len(payload) != 20:
         raise FrameError(f"The answer to start has 20 bytes, not {len(payload)}.")
@@ -209,7 +210,7 @@ def read_start(answer: Answer) -> StreamStart:
 
 
 def read_ping(answer: Answer) -> Pong:
-    """Read the token and the sensor's clock."""
+    """Read an answer to ping."""
     payload = answer.payload
     if len(payload) != 16:
         raise FrameError(f"The answer to ping has 16 bytes, not {len(payload)}.")
@@ -219,11 +220,34 @@ def read_ping(answer: Answer) -> Pong:
 
 
 def read_json(answer: Answer) -> Any:
-    """Read the payload of an answer that is JSON (hello, statistics, settings, calibration)."""
+    """Read a payload of JSON (hello, statistics, settings, calibration).
+
+    NaN, infinity and integers that `float` cannot hold become None, lone surrogates a question
+    mark: later code can neither calculate with them nor encode them.
+    """
     try:
-        return json.loads(answer.payload)
+        value = _loads(answer.payload)
+        if b"\\u" in answer.payload:  # only an escape can hold a lone surrogate
+            text = json.dumps(value, ensure_ascii=False)
+            value = _loads(text.encode(errors="replace"))
     except (ValueError, RecursionError) as error:
         raise FrameError(f"The sensor's answer is no JSON: {error}.") from error
+    return value
+
+
+def _loads(payload: bytes) -> Any:
+    return json.loads(
+        payload, parse_int=_integer, parse_float=_finite, parse_constant=lambda _: None
+    )
+
+
+def _integer(text: str) -> int | None:
+    return int(text) if len(text) <= INTEGER_DIGITS_MAX else None
+
+
+def _finite(text: str) -> float | None:
+    value = float(text)
+    return value if math.isfinite(value) else None
 
 
 _T = TypeVar("_T")
@@ -242,7 +266,7 @@ def _may(fields: dict[str, Any], name: str, kind: type[_T], default: _T) -> _T:
 
 
 def _whole(fields: dict[str, Any], name: str) -> int:
-    """A count or time that fits 64 bits, else 0."""
+    """A count or time of at most 64 bits, else 0."""
     value = fields.get(name)
     return value if type(value) is int and 0 <= value < 1 << 64 else 0
 

@@ -187,6 +187,30 @@ def test_invalid_json_is_a_frame_error():
         read_json(answer(5, b"{"))
 
 
+@pytest.mark.parametrize(
+    ("payload", "read"),
+    [
+        (b"9" * 400, None),
+        (b"-" + b"9" * 5000, None),
+        (b"[NaN, -Infinity, 1e999, 1.5]", [None, None, None, 1.5]),
+        (b'{"name": "x\\ud800"}', {"name": "x?"}),
+    ],
+)
+def test_values_that_later_code_cannot_use_are_cleaned(payload: bytes, read: object):
+    assert read_json(answer(Op.STATISTICS, payload)) == read
+
+
+@pytest.mark.parametrize("payload", [b"[" * 10_000 + b"]" * 10_000, b"\xff", b""])
+def test_an_answer_that_is_no_json_is_refused(payload: bytes):
+    with pytest.raises(FrameError, match="no JSON"):
+        read_json(answer(Op.STATISTICS, payload))
+
+
+def test_json_keeps_64_bits_and_pairs_of_surrogates():
+    read = read_json(answer(Op.STATISTICS, b'[18446744073709551615, "\\ud83d\\ude00"]'))
+    assert read == [2**64 - 1, "\U0001f600"]
+
+
 def test_a_refusal_names_the_request_and_the_reason():
     assert refusal(answer(Op.SETTINGS_PUT, b"", 0)) is None
     error = refusal(answer(Op.SETTINGS_PUT, b"rate_hz: 20 to 400", 2))
