@@ -21,6 +21,7 @@ import click
 from legcurl.cli.shared.options import LogOptions, log_options, store_option
 from legcurl.cli.shared.output import Picture, PlainLines, can_draw, write_line
 from legcurl.cli.shared.signals import ENDS_WITHIN_S, run_until_ended
+from legcurl.store.service_lock import ServiceLock
 
 if TYPE_CHECKING:
     import socket
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from legcurl.gym.machine import Machine
     from legcurl.service.service import Service
     from legcurl.service.systemd import Notifier
-    from legcurl.store.service_lock import Claim
     from legcurl.web.live_page import LivePage
 
 
@@ -127,7 +127,11 @@ def _serve_all(wanted: Wanted, config: Config, around: _Around) -> None:
         ) from error
     access, publishing = access_of(config), publishing_of(config)
     place = place or own_store()
-    mine = claim(place, "legcurl serve", gym_id=config.gym.id) if config.machines else nullcontext()
+    mine = (
+        service_lock(place, "legcurl serve", gym_id=config.gym.id)
+        if config.machines
+        else nullcontext()
+    )
     with (
         mine as held,  # before it is opened, because opening may upgrade it
         open_store(place, publishing=publishing is not None) as store,
@@ -179,7 +183,7 @@ async def _serve(
 
 
 def _keeping_house(
-    service: Service, held: Claim | None, config: Config
+    service: Service, held: ServiceLock | None, config: Config
 ) -> list[Coroutine[Any, Any, None]]:
     """What the store needs of its service; who only shows it does nothing to it."""
     from legcurl.service.maintenance import keep_house

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from legcurl.store import Store
-    from legcurl.store.maintenance.erase_client import Forgotten
+    from legcurl.store.maintenance.erase_client import ErasedClient
 
 SCHEMA = 1
 KILO = 1000.0
@@ -143,15 +143,14 @@ def forget(client: str, yes: bool, dry_run: bool, url: str | None, as_json: bool
     What is erased is overwritten, and the database written anew. Backups still have it: remove
     them, or forget the person again after restoring one. docs/privacy.md tells what is kept.
     """
-    from legcurl.store.maintenance.erase_client import belongings
-    from legcurl.store.maintenance.erase_client import forget as erase
+    from legcurl.store.maintenance.erase_client import erase_client, find_client
 
     with opened_store(url) as opened:
-        found = belongings(opened, client)
+        found = find_client(opened, client)
         if not dry_run:
             if not yes:
                 _ask(found)
-            found = erase(opened, client)
+            found = erase_client(opened, client)
     if as_json:
         write_json({"schema": SCHEMA, "dry_run": dry_run, **asdict(found)})
         return
@@ -217,7 +216,7 @@ def need_packages() -> None:
         ) from error
 
 
-def _ask(found: Forgotten) -> None:
+def _ask(found: ErasedClient) -> None:
     """Have the erasing confirmed; a program says --yes."""
     if not sys.stdin.isatty():
         raise click.UsageError("Nobody can be asked here: say --yes to erase.")

@@ -1,13 +1,13 @@
-"""From the broker into a store of many gyms, so that killing it anywhere loses nothing.
+"""Stores the messages of many gyms from a broker; killing it at any point loses nothing.
 
-A collector is one of any number on a shared subscription, which gives each message to one of them.
-It acknowledges a message when the database has committed it, and not before; the broker keeps a
-session for it (SESSION_S), so what it had not acknowledged when it died comes again when it is
-back. Coming again is harmless: store/central.py keeps the higher revision. So nothing is lost and
-nothing is there twice, without a transaction between broker and database.
+Any number of collectors share a subscription; the broker gives each message to one of them. A
+collector acknowledges a message after the database has committed it. The broker keeps a session
+(SESSION_S), so a collector that restarts gets the messages again that it had not acknowledged. A
+repeated message changes nothing: store/replication/merge.py keeps the higher revision. So each set
+is stored once, without a transaction across broker and database.
 
-A message that cannot be read (no JSON, another schema, a field that cannot be, ten megabytes) is
-counted, said, kept in the table `dead_letters`, and acknowledged: it would be no better next time.
+Invalid messages (no JSON, another schema, an invalid field, too large, anything that raises) are
+counted, logged, kept in the table `dead_letters` and acknowledged: a retry cannot help.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from legcurl.concurrency import Backoff
 from legcurl.config.model import MqttConfig
 from legcurl.errors import BrokerError, BrokerRefusedError, InputError, LegCurlError, StoreError
 from legcurl.mqtt.connection import TAKEN_OVER, Connection, Received, Session
-from legcurl.mqtt.duplicate_client import Rivals
+from legcurl.mqtt.duplicate_client import DuplicateClient
 from legcurl.mqtt.messages import ROOT
 from legcurl.store.replication import merge
 from legcurl.store.replication.merge import DeadLetter, Document, Merged
@@ -42,33 +42,33 @@ SHARE = "collectors"
 SESSION_S = 30 * 24 * 3600  # how long the broker keeps what comes while a collector is away
 BATCH_MAX = 256  # messages in a transaction, and sent ahead by the broker
 BATCH_BYTES = 8 * 1024 * 1024
-MESSAGE_MAX = 8 * 1024 * 1024  # a set of half an hour, traces and all, has half a megabyte
+MESSAGE_MAX = 8 * 1024 * 1024  # a set of half an hour with its trace has half a megabyte
 PAUSE_MAX_S = 30.0
-QUIET_S = 2.0  # after which a collector that leaves has had what was meant for it
+QUIET_S = 2.0  # without a message, after which a collector that leaves has had all of its own
 
 
 @dataclass(frozen=True, slots=True)
 class CollectorFigures:
-    """What a collector has done since it started."""
+    """Counts of a collector since it started."""
 
     stored: int = 0  # sets, or newer versions of sets
-    known: int = 0  # messages that said nothing new
-    erased: int = 0  # people who were, and sets that came too late for it
-    dead: int = 0  # messages that could not be read
+    known: int = 0  # messages of revisions that are stored already
+    erased: int = 0  # clients, and sets that came after their client was erased
+    dead: int = 0  # dead-lettered messages
     connected: bool = False
     trouble: str = ""
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What came, read: documents to merge and letters that nobody can read."""
+    """Messages that were read: documents to merge, and dead letters."""
 
     documents: list[Document] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
 
 
 class Collector:
-    """Collects until it is cancelled, or another takes its name."""
+    """Collects until it is cancelled, or another client connects with its name."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Collector:
         self._name = name
         self._topics = [f"$share/{share}/{ROOT}/+/+/set", f"$share/{share}/{ROOT}/+/forget"]
         self._counted = counted
-        self._rivals = Rivals(name)
+        self._duplicate = DuplicateClient(name)
         self._backoff = Backoff(name, PAUSE_MAX_S)
         self._thread = ThreadPoolExecutor(1, "collector")
         self._last_reason = ""
@@ -93,7 +93,7 @@ class Collector:
     async def run(self) -> None:
         """Collect for ever. BrokerRefusedError if the broker refuses at once, or the name is taken.
 
-        Whatever else is wrong is said, counted as trouble, and tried again.
+        Other errors are logged, set as `trouble`, and tried again.
         """
         try:
             met = False
@@ -106,7 +106,7 @@ class Collector:
                         self._change(connected=True)
                         await self._collect(connection)
                     except BrokerError as error:
-                        raise self._rivals.judged(connection, error) from error
+                        raise self._duplicate.explained(connection, error) from error
                     finally:
                         self._change(connected=False)
                         await connection.close()
@@ -127,7 +127,7 @@ class Collector:
             self._thread.shutdown(wait=True)
 
     async def leave(self) -> None:
-        """Take in what the broker still holds for this collector, and end its session for good."""
+        """Store what the broker still holds for this collector, and delete its session."""
         try:
             connection = await self._connect()
             self._change(connected=True)
@@ -147,7 +147,7 @@ class Collector:
         return await Connection.open(self._broker, self._name, session=session)
 
     async def _collect(self, connection: Connection) -> None:
-        """Take in what comes, until the connection is over."""
+        """Store what arrives until the connection is lost."""
         lost = asyncio.create_task(connection.lost.wait())
         coming: asyncio.Task[Received] | None = None
         try:
@@ -164,7 +164,7 @@ class Collector:
             raise connection.trouble
 
     async def _take(self, connection: Connection, first: Received) -> None:
-        """Store a batch, and acknowledge it when it is stored."""
+        """Store a batch, then acknowledge it."""
         messages = [first]
         size = len(first.payload)
         while len(messages) < BATCH_MAX and size < BATCH_BYTES and connection.received.qsize():
@@ -212,7 +212,7 @@ class Collector:
         except Exception as error:  # noqa: BLE001 - drivers raise many kinds for a bad value
             letter = _unexpected(messages[0], error)
         if len(messages) == 1:
-            self._store.within(lambda c: merge.bury(c, [letter]))
+            self._store.within(lambda c: merge.keep_dead_letters(c, [letter]))
             return Merged(), [letter]
         # The database cannot hold one of them: store each alone, and dead-letter that one.
         merged, letters = Merged(), []
@@ -222,7 +222,7 @@ class Collector:
         return merged, letters
 
     def _say(self, letters: Sequence[DeadLetter]) -> None:
-        """Log what could not be read: each reason, not each message."""
+        """Log the reason of dead letters, once for the same reason in a row."""
         for letter in letters:
             if letter.reason != self._last_reason:
                 log.warning(
@@ -243,7 +243,7 @@ class Collector:
 
 
 def _read(message: Received) -> Document:
-    """The document in a message. InputError says why there is none."""
+    """The document in a message. InputError if it is invalid."""
     if len(message.payload) > MESSAGE_MAX:
         raise InputError(
             f"It has {len(message.payload)} bytes; no set has more than {MESSAGE_MAX}."
@@ -258,7 +258,7 @@ def _read(message: Received) -> Document:
         read.gym_id,
         *([read.machine_id] if not isinstance(read, merge.ForgetDocument) else []),
     ]
-    if levels[1:-1] != named:  # who may publish there may say that, and nothing of others
+    if levels[1:-1] != named:  # the broker's rules allow a gym its own topics only
         raise InputError(f"It is of {'/'.join(named)}, on a topic of {'/'.join(levels[1:-1])}.")
     return read
 
@@ -271,5 +271,5 @@ def _unexpected(message: Received, error: Exception) -> DeadLetter:
 
 def _put(connection: StoreConnection, batch: _Batch) -> Merged:
     merged = merge.merge(connection, batch.documents)
-    merge.bury(connection, batch.letters)
+    merge.keep_dead_letters(connection, batch.letters)
     return merged

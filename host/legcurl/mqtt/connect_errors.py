@@ -1,4 +1,4 @@
-"""Why a broker cannot be used, in words that say what to do; and TLS, whose troubles they are."""
+"""Errors of connecting to a broker, with their remedies, and the TLS context they come from."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _WHY = {
 
 
 def refusal(what: str, reason: ReasonCode) -> BrokerRefusedError:
-    """What a broker's reason code means, after what it refused."""
+    """The error of a broker's reason code; `what` says what it refused."""
     return BrokerRefusedError(
         f"{what}. {_WHY.get(reason.value, f'It says: {reason}.')}", reason.value
     )
 
 
 def tls_context(broker: MqttConfig) -> ssl.SSLContext:
-    """How the broker's certificate is checked. ConfigError for a CA file that is none."""
+    """The context that checks the broker's certificate. ConfigError for an invalid CA file."""
     try:
         context = ssl.create_default_context(cafile=broker.ca_file and str(broker.ca_file))
     except (OSError, ssl.SSLError) as error:
@@ -49,7 +49,7 @@ def tls_context(broker: MqttConfig) -> ssl.SSLContext:
 
 
 class _TidySocket(ssl.SSLSocket):
-    """A socket that does not stay open when nobody can have it: paho forgets it then."""
+    """A socket that closes if its handshake fails: paho loses it without closing it."""
 
     def do_handshake(self, block: bool = False) -> None:
         try:
@@ -60,7 +60,7 @@ class _TidySocket(ssl.SSLSocket):
 
 
 def why_no_connection(broker: MqttConfig, error: Exception) -> str:
-    """What went wrong on the way to a broker."""
+    """The message of an error that `connect` raised."""
     where = broker.where
     match error:
         case ssl.SSLCertVerificationError():
@@ -84,10 +84,10 @@ def why_no_connection(broker: MqttConfig, error: Exception) -> str:
 
 
 def tls_hint(broker: MqttConfig) -> str:
-    """To somebody who may have forgotten about TLS."""
+    """A hint for an address without TLS."""
     return "" if broker.tls else " If it wants TLS, write mqtts://."
 
 
 def in_words(code: Any) -> str:
-    """What a result of paho's calls means."""
+    """The message of a result code of paho."""
     return paho.error_string(code).rstrip(".").lower()

@@ -1,13 +1,12 @@
-"""One connection to a broker, in the event loop: MQTT 5 by paho-mqtt, driven through its calls for
-other people's loops.
+"""One connection to a broker: MQTT 5 by paho-mqtt, in the event loop.
 
-paho itself, not a layer above it, because three things decide whether anything is lost: the reason
-in a PUBACK (a topic that the broker's rules forbid is acknowledged too, with "not authorized"),
-acknowledging a message only when it is in the database, and telling apart why a broker cannot be
-used. A connection is used once; whoever wants another opens another.
+This uses paho directly, because wrappers of it hide what decides whether a message is lost: the
+reason in a PUBACK (brokers also acknowledge a topic that their rules forbid, with "not
+authorized"), acknowledgement after the database has committed, and the cause of a failed
+connection. A connection is used once.
 
-`Connection.open` raises BrokerError with a message that says what to do, and never takes longer
-than CONNECT_S + ANSWER_S. After it, `lost` is set when the connection is over.
+`Connection.open` raises BrokerError with a remedy after at most CONNECT_S + ANSWER_S. `lost` is set
+when the connection is over.
 """
 
 from __future__ import annotations
@@ -38,12 +37,12 @@ from legcurl.mqtt.connect_errors import (
     why_no_connection,
 )
 
-ANSWER_S = 10.0  # for whatever a broker must answer
+ANSWER_S = 10.0  # for each answer of a broker
 KEEPALIVE_S = 20  # a broker publishes the last will after one and a half of these
 MISC_S = KEEPALIVE_S / 4
-CLOSING_S = 2.0
-STEADY_S = 5.0  # a connection that stood so long is no rival's victim
-PACKET_MAX = 16 * 1024 * 1024  # of what is sent to us: a broker drops what is larger
+CLOSE_S = 2.0
+STEADY_S = 5.0  # after which another client with our name is not the cause of a break
+PACKET_MAX = 16 * 1024 * 1024  # of a received packet; the broker drops larger ones
 
 TAKEN_OVER = 0x8E
 PACKET_TOO_LARGE = 0x95
@@ -54,7 +53,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Will:
-    """What the broker shall publish, retained, when this client vanishes."""
+    """The retained message that the broker publishes when this client vanishes."""
 
     topic: str
     payload: bytes
@@ -62,7 +61,7 @@ class Will:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What the broker shall keep while this client is away, and how much it may send ahead."""
+    """How long the broker keeps messages for an absent client, and how many it sends ahead."""
 
     expires_s: int
     receive_max: int
@@ -70,7 +69,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that waits to be acknowledged."""
+    """A received message that is not acknowledged yet."""
 
     topic: str
     payload: bytes
@@ -137,7 +136,7 @@ class Connection:
         will: Will | None = None,
         session: Session | None = None,
     ) -> Connection:
-        """Connect and be let in. Without a `session` nothing is kept from before or for later."""
+        """Connect and sign in. Without a `session` the broker keeps no messages."""
         connection = cls(broker, client_id, will=will, session=session)
         try:
             await connection._open()
@@ -148,14 +147,14 @@ class Connection:
 
     @property
     def steady(self) -> bool:
-        """Whether it has stood for a while."""
+        """Whether it has lasted STEADY_S."""
         return self._loop.time() - self._opened_s >= STEADY_S
 
     def send(self, topic: str, payload: bytes, *, retain: bool = False) -> asyncio.Future[int]:
         """Publish with QoS 1; messages leave in the order of the calls.
 
-        The future gives the broker's reason (NO_SUBSCRIBERS, or 0), or raises BrokerRefusedError if
-        it refuses this message, and BrokerError if the connection is lost before it said anything.
+        The future gives the broker's reason (NO_SUBSCRIBERS, or 0). It raises BrokerRefusedError if
+        the broker refuses the message, and BrokerError if the connection is lost before the answer.
         """
         told: asyncio.Future[int] = self._loop.create_future()
         if self.lost.is_set():
@@ -172,11 +171,11 @@ class Connection:
         return told
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> int:
-        """Publish with QoS 1 and wait for the broker's word; raises as `send` does."""
+        """Publish with QoS 1 and wait for the broker's answer; raises as `send` does."""
         return await self._answer_to(self.send(topic, payload, retain=retain))
 
     async def all_told(self, sent: Sequence[asyncio.Future[int]]) -> None:
-        """Wait until the broker has said something to each, or for ANSWER_S to none at all."""
+        """Wait until the broker has answered each, or ANSWER_S pass without an answer."""
         silent = set(sent)
         while silent:
             told, silent = await asyncio.wait(
@@ -198,16 +197,16 @@ class Connection:
                 raise refusal(f"{self._broker.where} lets nobody subscribe to {topic}", reason)
 
     async def unsubscribe(self, *topics: str) -> None:
-        """Want no more of these; what the broker holds for us already still comes."""
+        """Unsubscribe; messages that the broker already holds for us still come."""
         self._client.unsubscribe(list(topics))
 
     def acknowledge(self, message: Received) -> None:
-        """Tell the broker that a message need not be sent again."""
+        """Acknowledge a message, so that the broker does not send it again."""
         if not self.lost.is_set():
             self._client.ack(message.packet_id, message.qos)
 
     async def close(self, *, forget_session: bool = False) -> None:
-        """End the connection in good order: no last will is published."""
+        """Disconnect, so that the broker publishes no last will."""
         if self.lost.is_set():
             return
         self._closing = True
@@ -217,13 +216,13 @@ class Connection:
             properties.SessionExpiryInterval = 0
         self._client.disconnect(properties=properties)
         try:
-            async with asyncio.timeout(CLOSING_S):
+            async with asyncio.timeout(CLOSE_S):
                 await self.lost.wait()
         except TimeoutError:
             self._fail(f"{self._broker.where} took no farewell.")
 
     def drop(self) -> None:
-        """End the connection at once, without a word: the broker publishes the last will."""
+        """Close the socket at once: the broker publishes the last will."""
         self._fail(f"The connection to {self._broker.where} was dropped.")
 
     async def _open(self) -> None:
@@ -255,7 +254,7 @@ class Connection:
         if stream is None:
             raise BrokerError(f"{where} closed the connection at once.{tls_hint(self._broker)}")
         if isinstance(stream, socket.socket):  # as with TLS too
-            # Messages are small and their answers waited for: the system must not gather them.
+            # Without it Nagle's algorithm delays small messages whose answers we wait for.
             stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._watched = stream.fileno()
         self._loop.add_reader(self._watched, self._read)
@@ -293,7 +292,7 @@ class Connection:
             self._fail(f"The connection to {self._broker.where} broke: {error}.")
 
     def _look_after(self) -> None:
-        """Have paho send its pings, and notice that none is answered."""
+        """Let paho send its pings and detect missing answers."""
         self._misc = self._loop.call_later(MISC_S, self._look_after)
         self._client.loop_misc()
 
@@ -388,7 +387,7 @@ class Connection:
         self._end(BrokerError(why))
 
     def _end(self, trouble: BrokerError) -> None:
-        """Note why the connection is over, and tell everybody who waits for the broker."""
+        """Set why the connection is over, and fail the futures that wait for the broker."""
         if self.lost.is_set():
             return
         self.trouble = trouble
@@ -396,13 +395,13 @@ class Connection:
         for waiting in (self._answered, *self._unacked.values(), *self._subscribing.values()):
             if not waiting.done():
                 waiting.set_exception(trouble)
-                waiting.exception()  # whoever still wants to know is told; nobody has to
+                waiting.exception()  # else asyncio logs an error that no task retrieves
         self._unacked.clear()
         self._subscribing.clear()
         self._close_socket()
 
     def _close_socket(self) -> None:
-        """Close the socket, whatever paho thinks of it; paho has no call for that."""
+        """Close the socket; paho has no call for it without a DISCONNECT."""
         self._unwatch()
         stream = self._client.socket()
         if stream is not None:
@@ -422,9 +421,9 @@ class Connection:
 
 
 async def _in_a_thread(work: Callable[[], None]) -> None:
-    """Run what may block on a name server or a far host.
+    """Run a call that may block on a name server or a host that does not answer.
 
-    In a thread of its own that nobody waits for: a service that is told to stop does so at once.
+    It runs in a daemon thread, so that a service can stop at once meanwhile.
     """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[None] = loop.create_future()
@@ -467,4 +466,4 @@ def _pass_on(
         told.set_exception(refusal(f"{where} refuses what is sent to {topic}", done.result()))
     else:
         told.set_result(done.result().value)
-    told.exception()  # whoever still wants to know is told; nobody has to
+    told.exception()  # else asyncio logs an error that no task retrieves

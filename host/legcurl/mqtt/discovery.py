@@ -1,7 +1,7 @@
 """Home Assistant's discovery: retained messages that tell it what a machine's topics hold.
 
-Published on request (`home_assistant = true`), again with every connection, because they are
-retained and small. https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery describes them.
+Published if `home_assistant = true`, with every connection.
+https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery describes them.
 """
 
 from __future__ import annotations
@@ -106,5 +106,5 @@ def discovery(gym: GymName, machine: Machine) -> Iterator[tuple[str, bytes]]:
 
 
 def _plain(own: str) -> str:
-    """An id as it may be in a discovery topic, and still nobody else's."""
+    """An id for a discovery topic, with other characters escaped, so it stays unique."""
     return re.sub(r"[^A-Za-z0-9-]", lambda odd: f"_{ord(odd[0]):02x}", own)

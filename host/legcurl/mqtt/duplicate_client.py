@@ -1,4 +1,4 @@
-"""Whether a connection breaks because somebody else is at the broker under the same name."""
+"""Finds out whether another client with the same name causes a connection to break."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 BRIEF_MAX = 3  # connections in a row that broke before they were steady
 
 
-class Rivals:
-    """Notices that somebody else may be at the broker under our name.
+class DuplicateClient:
+    """Suspects another client with our name after BRIEF_MAX brief connections in a row.
 
-    The broker then throws each out for the other, and older ones (Mosquitto 2.0.11) do not say why:
-    all there is to see is connections that break as soon as they stand.
+    The broker disconnects each client when the other connects. Older brokers (Mosquitto 2.0.11)
+    give no reason for it.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._brief = 0
 
-    def judged(self, connection: Connection, error: BrokerError) -> BrokerError:
-        """Why a connection is over, with that doubt where there is reason for it."""
+    def explained(self, connection: Connection, error: BrokerError) -> BrokerError:
+        """The error of a lost connection, with the suspicion if there is one."""
         self._brief = 0 if connection.steady else self._brief + 1
         if self._brief < BRIEF_MAX or isinstance(error, BrokerRefusedError):
             return error

@@ -1,12 +1,12 @@
-"""One machine at the broker: its own connection, its status with a last will, its events in order.
+"""Publishes one machine: its status with a last will, and its events in order.
 
-A connection a machine, because a connection has one last will, and because MQTT keeps the order
-within a connection. Events are sent WINDOW at a time, and the next batch is read from the outbox
-when the broker has said something to each, so memory holds a batch, however much waits. After a
-break what was not acknowledged is sent again, in order, under the same ids.
+Each machine has a connection of its own, because a connection has one last will and MQTT keeps the
+order within a connection. The client reads a batch of at most WINDOW events from the outbox, sends
+it, and reads the next when the broker has answered each, so memory holds one batch. After a break
+it sends what was not acknowledged again, in order, with the same ids.
 
-A sender without a machine (one that is no longer configured, or the gym itself) has no status; it
-ends when nothing waits.
+A client without a machine (one that is no longer configured, or the gym itself) publishes no
+status; it ends when no events wait.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from legcurl.mqtt.connection import (
     Will,
 )
 from legcurl.mqtt.discovery import discovery
-from legcurl.mqtt.duplicate_client import Rivals
+from legcurl.mqtt.duplicate_client import DuplicateClient
 from legcurl.mqtt.messages import (
     GymName,
     client_id,
@@ -47,34 +47,34 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-WINDOW = 16  # events in flight: a broker takes 20 without more ado
-BATCH_BYTES = 256 * 1024  # of events in memory at once, and a little: one is taken, however large
+WINDOW = 16  # events in flight; brokers accept 20 by default
+BATCH_BYTES = 256 * 1024  # of a batch; a larger event is a batch of its own
 HEADER_MAX = 1024  # of a packet, beside its payload: topic, ids
 PAUSE_MAX_S = 30.0
 STORE_PAUSE_S = 2.0
-FAREWELL_S = 1.5
-BREAKS_MAX = 3  # at one event: after that it goes without its trace
+CLOSE_S = 1.5
+BREAKS_MAX = 3  # at one event; then it is sent without its trace
 
 
-class Books(Protocol):
-    """What all senders of a gym share."""
+class Acknowledgements(Protocol):
+    """What the clients of a gym report to: the publisher."""
 
     @property
     def unmarked(self) -> set[int]:
-        """Rows that the broker has, and that are not marked in the outbox yet."""
+        """Ids of rows that the broker acknowledged and the outbox has not marked yet."""
         ...
 
     def acknowledged(self, ids: Sequence[int], *, unheard: int) -> None:
-        """The broker has these rows; `unheard` of them it had nobody to give to."""
+        """The broker has acknowledged these rows; `unheard` of them had no subscriber."""
         ...
 
     def changed(self) -> None:
-        """There is a trouble, or another, or none any more."""
+        """A client's `trouble` has changed."""
         ...
 
 
-class Sender:
-    """Keeps one machine at the broker until it is cancelled."""
+class MachineClient:
+    """Keeps one machine connected until it is cancelled."""
 
     def __init__(
         self,
@@ -84,9 +84,9 @@ class Sender:
         *,
         machine: Machine | None,
         ask: Ask,
-        books: Books,
-        door: asyncio.Semaphore,
-        room: asyncio.Semaphore,
+        acknowledgements: Acknowledgements,
+        connecting: asyncio.Semaphore,
+        sending: asyncio.Semaphore,
     ) -> None:
         self.machine = machine
         self.connected = False
@@ -95,11 +95,11 @@ class Sender:
         self._gym = gym
         self._machine_id = machine_id
         self._ask = ask
-        self._books = books
-        self._door = door  # few connect at once: each attempt may hang
-        self._room = room  # few hold a batch at once
+        self._acknowledgements = acknowledgements
+        self._connecting = connecting  # bounds attempts, each of which may hang
+        self._sending = sending  # bounds batches in memory
         self._woken = asyncio.Event()
-        self._rows_wait = True  # perhaps: the outbox was not looked at since it was said
+        self._rows_wait = True  # perhaps; set to read the outbox
         self._drained = False
         self._without_trace: set[str] = set()  # events that were refused for their size
         self._broke_at = ""  # the event at which the connection broke last,
@@ -109,28 +109,28 @@ class Sender:
         self._name = machine.name if machine is not None else machine_id
 
     def wake(self) -> None:
-        """Something waits in the outbox; the machine's status may have changed as well."""
+        """Events wait in the outbox; read it, and publish the status if it changed."""
         self._rows_wait = True
         self._woken.set()
 
     def look(self) -> None:
-        """The machine's status may have changed. Many times a rep: the outbox is not read."""
+        """Publish the status if it changed. Called many times a rep, so the outbox is not read."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Be at the broker, again and again; ends by itself only without a machine."""
+        """Connect and publish, again after each break; returns only without a machine."""
         name = client_id(self._gym.id, self._machine_id)
-        backoff, rivals = Backoff(name, PAUSE_MAX_S), Rivals(name)
+        backoff, duplicate = Backoff(name, PAUSE_MAX_S), DuplicateClient(name)
         while not self._drained:
             taken_over = False
             try:
-                async with self._door:
+                async with self._connecting:
                     connection = await self._connect()
                 try:
                     self.connected = True
                     await self._talk(connection, backoff.reset)
                 except BrokerError as error:
-                    raise rivals.judged(connection, error) from error
+                    raise duplicate.explained(connection, error) from error
                 finally:
                     self.connected = False
                     await self._leave(connection)
@@ -140,7 +140,7 @@ class Sender:
             except LegCurlError as error:
                 self._note(error)
             except Exception as error:
-                # One machine's trouble, even a fault of ours, must not end the others.
+                # A programming error in one client must not end the others.
                 log.exception("publishing for %s failed", self._machine_id or "the gym")
                 self._say(repr(error))
             if not self._drained:
@@ -155,7 +155,7 @@ class Sender:
         return await Connection.open(self._broker, name, will=will)
 
     async def _talk(self, connection: Connection, works: Callable[[], None]) -> None:
-        """Tell what there is to tell until the connection is over, or nothing is left to tell."""
+        """Publish until the connection is lost, or (without a machine) no events wait."""
         self._told = None
         self._described = None
         self._rows_wait = True
@@ -197,9 +197,9 @@ class Sender:
             self._told = status
 
     async def _send_batch(self, connection: Connection) -> None:
-        """Send what waits next, in order."""
-        async with self._room:
-            self._rows_wait = False  # what comes while the outbox is read says so again
+        """Send the next batch."""
+        async with self._sending:
+            self._rows_wait = False  # an event that comes while the outbox is read sets it again
             batch = await self._next_batch()
             sent = [
                 connection.send(self._topic(row.kind), self._message(connection, row))
@@ -219,7 +219,7 @@ class Sender:
                 refused = refused or error
                 if isinstance(error, BrokerRefusedError) and error.code == PACKET_TOO_LARGE:
                     self._without_trace.add(row.event_id)
-        self._books.acknowledged(taken, unheard=unheard)
+        self._acknowledgements.acknowledged(taken, unheard=unheard)
         if len(batch) == WINDOW or sum(row.size for row in batch) >= BATCH_BYTES:
             self._rows_wait = True  # the batch ended at its limit, not with the outbox
         if refused is not None:
@@ -228,14 +228,14 @@ class Sender:
             raise refused
 
     def _suspect(self, row: Waiting) -> None:
-        """Some brokers say nothing of a message that is too large for them: they hang up."""
+        """Count breaks at one event: some brokers disconnect on a message that is too large."""
         self._breaks = self._breaks + 1 if row.event_id == self._broke_at else 1
         self._broke_at = row.event_id
         if self._breaks >= BREAKS_MAX:
             self._without_trace.add(row.event_id)
 
     async def _next_batch(self) -> list[Waiting]:
-        """Read on in the outbox, as soon as the store can be read."""
+        """Read the next batch from the outbox, as soon as the store can be read."""
         next_rows = partial(
             outbox.waiting,
             machine_id=self._machine_id,
@@ -244,7 +244,7 @@ class Sender:
             traces=self._broker.traces,
         )
         while True:
-            besides = frozenset(self._books.unmarked)
+            besides = frozenset(self._acknowledgements.unmarked)
             try:
                 return await self._ask(
                     lambda store, besides=besides: store.within(partial(next_rows, besides=besides))
@@ -254,7 +254,7 @@ class Sender:
             await asyncio.sleep(STORE_PAUSE_S)
 
     def _message(self, connection: Connection, row: Waiting) -> bytes:
-        """The message, without its trace if the broker would not take it whole."""
+        """The message of a row, without its trace if the broker would refuse the size."""
         message = event_message(self._gym, row)
         too_large = len(message) + HEADER_MAX > connection.packet_max
         if row.trace is not None and (too_large or row.event_id in self._without_trace):
@@ -268,18 +268,18 @@ class Sender:
         return message
 
     async def _leave(self, connection: Connection) -> None:
-        """Say that nobody knows any more how the machine stands, and go."""
+        """Publish that the machine is offline, and disconnect."""
         if connection.lost.is_set():
             return
         try:
-            async with asyncio.timeout(FAREWELL_S):
+            async with asyncio.timeout(CLOSE_S):
                 if self.machine is not None:
                     gone = offline(self._machine_id, self._name, "stopped")
                     message = status_message(self._gym, gone)
                     await connection.publish(self._topic("status"), message, retain=True)
                 await connection.close()
         except (BrokerError, TimeoutError):
-            connection.drop()  # then the last will says it
+            connection.drop()  # then the broker publishes the last will
 
     def _note(self, error: LegCurlError) -> None:
         self._say(str(error))
@@ -287,7 +287,7 @@ class Sender:
     def _say(self, trouble: str) -> None:
         if trouble != self.trouble:
             self.trouble = trouble
-            self._books.changed()
+            self._acknowledgements.changed()
 
     def _topic(self, kind: str) -> str:
         return topic(self._gym.id, self._machine_id, kind)

@@ -1,8 +1,7 @@
-"""What is published where: topics and the documents that go there. docs/mqtt.md is their contract,
-schema.json its letter.
+"""The topics and messages that a gym publishes: docs/mqtt.md, and schema.json.
 
-Everything published is one JSON object with `schema`, `kind`, `gym` and `machine`; what comes from
-the outbox also has an `id` that no other event has.
+Each message is one JSON object with `schema`, `kind`, `gym` and `machine`. Events, which come from
+the outbox, also have a unique `id`.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ class GymName:
 
 
 def topic(gym_id: str, machine_id: str, kind: str) -> str:
-    """Where a kind of message goes; what concerns no machine has an empty machine id."""
+    """The topic of a kind of message; `machine_id` is empty for the whole gym."""
     return "/".join(part for part in (ROOT, gym_id, machine_id, kind) if part)
 
 
 def client_id(gym_id: str, machine_id: str) -> str:
-    """The name under which a machine is at the broker. No id has a colon, so it is unambiguous."""
+    """The MQTT client id of a machine. No id has a colon, so it is unambiguous."""
     return f"{ROOT}-{gym_id}:{machine_id}" if machine_id else f"{ROOT}-{gym_id}"
 
 
@@ -61,10 +60,10 @@ def rep_body(
     completed_reps: int,
     reason: str | None,
 ) -> dict[str, Any]:
-    """What to tell of a rep that ended, or (with a reason) of one that was corrected.
+    """The body of a rep that ended, or (with a reason) that was corrected.
 
-    Moments are left to the set's message: here they would differ from one start of the service to
-    the next, and the same rep must be told in the same words.
+    It has no times: they would differ after a restart of the service, and the same rep must give
+    the same body. The message of the set has them.
     """
     told = None
     if rep is not None:
@@ -84,7 +83,7 @@ _MOMENTS = ("start_s", "hold_start_s", "hold_end_s", "end_s", "known_s", "fail_s
 
 
 def online(machine: Machine) -> dict[str, Any]:
-    """How a machine stands: what changes a few times a set, not what moves."""
+    """The status of a machine: what changes a few times a set."""
     state = machine.state
     sensor = state.sensor
     return {
@@ -108,7 +107,7 @@ def online(machine: Machine) -> dict[str, Any]:
 
 
 def offline(machine_id: str, name: str, reason: str) -> dict[str, Any]:
-    """That nobody knows how a machine stands: the service `stopped`, or `vanished`."""
+    """The status of a machine whose service `stopped` or `vanished`."""
     return {
         "machine": {"id": machine_id, "name": name},
         "state": "offline",
@@ -122,7 +121,7 @@ def offline(machine_id: str, name: str, reason: str) -> dict[str, Any]:
 
 
 def status_message(gym: GymName, status: Mapping[str, Any]) -> bytes:
-    """The message of a status, said now."""
+    """The message of a status, with the time of now."""
     document = _envelope(gym, "status") | dict(status)
     document |= {"service": __version__, "at": datetime.now(UTC).isoformat(timespec="milliseconds")}
     return as_text(document).encode()

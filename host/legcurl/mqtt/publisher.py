@@ -1,9 +1,9 @@
-"""A gym's events to its broker: one `Sender` a machine, and the books that they share.
+"""A gym's events to its broker: one `MachineClient` per machine, and the outbox that they share.
 
-The publisher follows the gym's machines (reps as they end, statuses as they change) and the outbox
-(sets, written with their changes: store/outbox.py). Whatever is wrong with the broker, nothing
-else is held up: events wait in the outbox, `figures` says how many and why, and it is tried again
-for ever, at most half a minute apart.
+The publisher follows the gym's machines (reps when they end, statuses when they change) and the
+outbox (sets and their changes: store/replication/outbox.py). A failing broker stops nothing else:
+events wait in the outbox, `figures` says how many and why, and the publisher tries again for ever,
+at most half a minute apart.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from legcurl.config.model import Config, MqttConfig
 from legcurl.errors import StoreError
 from legcurl.events import Event, Progress
 from legcurl.gym.measures import Measure
-from legcurl.mqtt.machine_client import Sender
+from legcurl.mqtt.machine_client import MachineClient
 from legcurl.mqtt.messages import GymName
-from legcurl.mqtt.rep_publisher import Ask, RepAnnouncer
+from legcurl.mqtt.rep_publisher import Ask, RepPublisher
 from legcurl.store.replication import outbox
 
 if TYPE_CHECKING:
@@ -35,46 +35,46 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONNECT_AT_ONCE = 2
-BATCHES_AT_ONCE = 8  # so a gym of any size that catches up has some 2 MB of events in memory
-BOOKS_PAUSE_S = 0.2  # rows that were sent are marked together
-LOOK_S = 10.0  # another process may have announced something
+BATCHES_AT_ONCE = 8  # which bounds the events in memory to about 2 MB
+MARK_PAUSE_S = 0.2  # rows that were sent are marked together
+LOOK_S = 10.0  # between two reads of the outbox: other processes write to it as well
 PRUNE_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class PublisherFigures:
-    """How it goes, for health and metrics."""
+    """Counts for health and metrics."""
 
-    machines: int  # that should be at the broker
+    machines: int  # that publish
     connected: int
     waiting: int  # events in the outbox
     sent: int  # since the start
-    unheard: int  # of these, to nobody: no program subscribes to them
-    dropped: int  # reps, while the store took none: their sets have them
+    unheard: int  # of these, without a subscriber
+    dropped: int  # reps that the store did not take in time; their sets hold them
     trouble: str  # why events wait, if they do
 
 
 @dataclass(frozen=True, slots=True)
 class Publishing:
-    """To whom a gym publishes, and as whom."""
+    """The broker that a gym publishes to, and its name there."""
 
     broker: MqttConfig
     gym: GymName
 
     def publisher(self, store: Store, ask: Ask) -> Publisher:
-        """What does it, for a store and its thread."""
+        """The publisher of a store; `ask` runs work in the store's thread."""
         return Publisher(self.broker, self.gym, store, ask)
 
 
 def publishing_of(config: Config) -> Publishing | None:
-    """What a configuration says of it; None without a broker."""
+    """The `Publishing` of a configuration; None without a broker."""
     if config.mqtt is None:
         return None
     return Publishing(config.mqtt, GymName(config.gym.id, config.gym.name or config.gym.id))
 
 
 class Publisher:
-    """Follows a gym and publishes; an async context manager inside the set writer."""
+    """Follows a gym and publishes. An async context manager; its store must be open meanwhile."""
 
     def __init__(self, broker: MqttConfig, gym: GymName, store: Store, ask: Ask) -> None:
         self.unmarked: set[int] = set()
@@ -82,13 +82,13 @@ class Publisher:
         self._gym = gym
         self._store = store
         self._ask = ask
-        self._reps = RepAnnouncer(ask, self._announced)
-        self._senders: dict[str, Sender] = {}
+        self._reps = RepPublisher(ask, self._announced)
+        self._clients: dict[str, MachineClient] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._door = asyncio.Semaphore(CONNECT_AT_ONCE)
-        self._room = asyncio.Semaphore(BATCHES_AT_ONCE)
+        self._connecting = asyncio.Semaphore(CONNECT_AT_ONCE)
+        self._sending = asyncio.Semaphore(BATCHES_AT_ONCE)
         self._news = asyncio.Event()
-        self._books: asyncio.Task[None] | None = None
+        self._outbox_task: asyncio.Task[None] | None = None
         self._waiting = 0
         self._sent = 0
         self._unheard = 0
@@ -99,14 +99,17 @@ class Publisher:
     async def __aenter__(self) -> Publisher:
         loop = asyncio.get_running_loop()
         self._store.announced = lambda: loop.call_soon_threadsafe(self._news.set)
-        self._books = asyncio.create_task(self._keep_books(), name="outbox")
+        self._outbox_task = asyncio.create_task(self._mark_and_wake(), name="outbox")
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Take leave of the broker; what waits is sent at the next start."""
+        """Disconnect; events that wait are sent at the next start."""
         self._store.announced = lambda: None
         await self._reps.settle()
-        tasks = [*self._tasks.values(), *((self._books,) if self._books is not None else ())]
+        tasks = [
+            *self._tasks.values(),
+            *((self._outbox_task,) if self._outbox_task is not None else ()),
+        ]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -118,11 +121,11 @@ class Publisher:
 
     @property
     def figures(self) -> PublisherFigures:
-        """How it goes."""
-        machines = [sender for sender in self._senders.values() if sender.machine is not None]
+        """The counts of now."""
+        machines = [client for client in self._clients.values() if client.machine is not None]
         return PublisherFigures(
             machines=len(machines),
-            connected=sum(sender.connected for sender in machines),
+            connected=sum(client.connected for client in machines),
             waiting=max(0, self._waiting - len(self.unmarked)),
             sent=self._sent,
             unheard=self._unheard,
@@ -131,12 +134,12 @@ class Publisher:
         )
 
     def trouble(self) -> str:
-        """Why events wait, or nothing while they do not (health.Trouble)."""
-        troubles = [sender.trouble for sender in self._senders.values() if sender.trouble]
+        """Why events wait; empty if they do not (health.Trouble)."""
+        troubles = [client.trouble for client in self._clients.values() if client.trouble]
         return self._store_trouble or (troubles[0] if troubles else "")
 
     def measures(self) -> Iterable[Measure]:
-        """Figures for /metrics (metrics.MeasureSource)."""
+        """Measures for /metrics (metrics.MeasureSource)."""
         now = self.figures
         yield Measure("legcurl_mqtt_connected", "Machines at the broker.", now.connected)
         yield Measure("legcurl_mqtt_waiting", "Events in the outbox.", now.waiting)
@@ -149,33 +152,33 @@ class Publisher:
         )
 
     def follow(self, gym: Gym) -> None:
-        """Be at the broker for each of a gym's machines, also before anything happens there."""
+        """Connect a client for each of a gym's machines."""
         for machine in gym.machines.values():
-            self._sender(machine.setup.id, machine).wake()
+            self._client_of(machine.setup.id, machine).wake()
 
     async def retire(self, machine_id: str) -> None:
-        """A machine is no longer there: say so, and leave what waits to be sent without it."""
-        sender, task = self._senders.pop(machine_id, None), self._tasks.pop(machine_id, None)
-        if sender is not None and task is not None:
+        """Publish that a machine is gone; the events that wait are still sent."""
+        client, task = self._clients.pop(machine_id, None), self._tasks.pop(machine_id, None)
+        if client is not None and task is not None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             self._news.set()
 
     def happened(self, machine: Machine, event: Event) -> None:
-        """Follow a machine; called in the event loop (gym.Follower)."""
+        """Take an event of a machine, in the event loop (gym.Follower)."""
         if isinstance(event, Progress):
             return
         self._reps.happened(machine, event)
-        self._sender(machine.setup.id, machine).look()
+        self._client_of(machine.setup.id, machine).look()
 
     def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
-        """Samples are not published: a set's message has them (gym.Follower)."""
+        """Ignored: the message of a set has its samples (gym.Follower)."""
 
     def needs_from_s(self, machine: Machine) -> None:
-        """A rep is told at once, and its set tells it again: nothing (gym.Follower)."""
+        """None: reps are published at once, and again with their set (gym.Follower)."""
 
     def acknowledged(self, ids: Sequence[int], *, unheard: int) -> None:
-        """Note rows that the broker has (sender.Books)."""
+        """See `Acknowledgements`."""
         if not ids:
             return
         self.unmarked.update(ids)
@@ -184,55 +187,55 @@ class Publisher:
         self._news.set()
 
     def changed(self) -> None:
-        """Look at the books soon: there is something to say (sender.Books)."""
+        """See `Acknowledgements`."""
         self._news.set()
 
     def _announced(self, machine_ids: set[str]) -> None:
         for machine_id in machine_ids:
-            self._sender(machine_id, None).wake()
+            self._client_of(machine_id, None).wake()
 
-    def _sender(self, machine_id: str, machine: Machine | None) -> Sender:
-        """The sender of a machine, started if it is new, or anew if it had no machine before."""
-        sender = self._senders.get(machine_id)
-        if sender is not None and (machine is None or sender.machine is machine):
-            return sender
-        if sender is not None:
+    def _client_of(self, machine_id: str, machine: Machine | None) -> MachineClient:
+        """The client of a machine; started if there is none, or if it had no machine before."""
+        client = self._clients.get(machine_id)
+        if client is not None and (machine is None or client.machine is machine):
+            return client
+        if client is not None:
             self._tasks[machine_id].cancel()
-        sender = Sender(
+        client = MachineClient(
             self._broker,
             self._gym,
             machine_id,
             machine=machine,
             ask=self._ask,
-            books=self,
-            door=self._door,
-            room=self._room,
+            acknowledgements=self,
+            connecting=self._connecting,
+            sending=self._sending,
         )
-        task = asyncio.create_task(sender.run(), name=f"publishing for {machine_id or 'the gym'}")
+        task = asyncio.create_task(client.run(), name=f"publishing for {machine_id or 'the gym'}")
         task.add_done_callback(partial(self._ended, machine_id))
-        self._senders[machine_id], self._tasks[machine_id] = sender, task
-        return sender
+        self._clients[machine_id], self._tasks[machine_id] = client, task
+        return client
 
     def _ended(self, machine_id: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(machine_id) is task:
-            del self._tasks[machine_id], self._senders[machine_id]
+            del self._tasks[machine_id], self._clients[machine_id]
 
-    async def _keep_books(self) -> None:
-        """Mark what was sent, and wake whoever has something to send."""
+    async def _mark_and_wake(self) -> None:
+        """Mark what was sent, and wake the clients that have events to send."""
         while True:
             try:
                 for machine_id in await self._update():
-                    self._sender(machine_id, None).wake()
+                    self._client_of(machine_id, None).wake()
                 self._store_trouble = ""
             except StoreError as error:
                 self._store_trouble = str(error)
             except Exception as error:
-                # Even a fault of ours must not end the books: then all would wait, unsaid.
+                # A programming error must not end this task: all events would wait unnoticed.
                 log.exception("the outbox cannot be read")
                 self._store_trouble = repr(error)
             self._reps.flush()
-            self._say()
-            await asyncio.sleep(BOOKS_PAUSE_S)
+            self._log_trouble()
+            await asyncio.sleep(MARK_PAUSE_S)
             try:
                 async with asyncio.timeout(LOOK_S):
                     await self._news.wait()
@@ -241,7 +244,7 @@ class Publisher:
             self._news.clear()
 
     async def _update(self) -> dict[str, int]:
-        """Bring the outbox up to date; gives how many events wait, by machine."""
+        """Mark and prune sent events; gives how many wait, by machine."""
         sent = tuple(self.unmarked)
         prune = time.monotonic() - self._pruned_s > PRUNE_S
 
@@ -258,8 +261,8 @@ class Publisher:
         self._waiting = sum(counts.values())
         return counts
 
-    def _say(self) -> None:
-        """Log what is wrong when it begins and when it changes, and that it is over."""
+    def _log_trouble(self) -> None:
+        """Log a trouble when it begins, changes and ends."""
         trouble = self.trouble()
         if trouble == self._said:
             return

@@ -1,10 +1,9 @@
-"""Reps as they end, live, into the outbox.
+"""Writes reps into the outbox when they end, for live displays and automations.
 
-A set is told by the store when it is stored; its reps are told before, one by one, for a screen in
-the room or an automation. They go through the store's thread like sets do, so a machine's reps are
-in the outbox before the set that they belong to; whatever gathers while the disk is busy becomes
-one transaction. What waits is bounded: beyond REPS_WAITING the oldest are dropped and counted,
-since the set's message has them all again.
+The store announces a set when it stores it; its reps are announced before, one by one. Both go
+through the store's thread, so the reps of a set are in the outbox before the set. Reps that gather
+while the disk is busy become one transaction. Beyond REPS_WAITING the oldest are dropped and
+counted; the message of the set has them again.
 """
 
 from __future__ import annotations
@@ -34,21 +33,21 @@ _T = TypeVar("_T")
 
 
 class Ask(Protocol):
-    """The store's thread: set_writer.SetWriter.ask."""
+    """Runs work in the store's thread: set_writer.SetWriter.ask."""
 
     def __call__(self, work: Callable[[Store], _T]) -> Awaitable[_T]:
-        """Have it do something with the store."""
+        """Run `work`; gives its result or raises its error."""
         ...
 
 
-class RepAnnouncer:
-    """Announces the reps of all machines; `announced` is told of which machines there are some."""
+class RepPublisher:
+    """Announces the reps of all machines; calls `announced` with the ids of their machines."""
 
     def __init__(self, ask: Ask, announced: Callable[[set[str]], None]) -> None:
         self.dropped = 0
         self._ask = ask
         self._announced = announced
-        self._began_s: dict[str, float] = {}  # of the set that is going on
+        self._began_s: dict[str, float] = {}  # of the current set, by machine
         self._waiting: deque[Announcement] = deque()
         self._scheduled = False
         self._flushing: set[asyncio.Task[None]] = set()
@@ -68,7 +67,7 @@ class RepAnnouncer:
             self._began_s.pop(name, None)
 
     def flush(self) -> None:
-        """Have what waits written, unless that is about to be done."""
+        """Schedule the writing of what waits."""
         if self._waiting and not self._scheduled:
             self._scheduled = True
             task = asyncio.create_task(self._flush(), name="reps to the outbox")
@@ -76,7 +75,7 @@ class RepAnnouncer:
             task.add_done_callback(self._flushing.discard)
 
     async def settle(self) -> None:
-        """Write what waits, once more."""
+        """Write what waits, and wait for it."""
         self.flush()
         await asyncio.gather(*self._flushing, return_exceptions=True)
 
@@ -113,10 +112,10 @@ class RepAnnouncer:
             self._announced(machine_ids)
 
     def _write(self, store: Store) -> set[str]:
-        """Write all that waits, in the store's thread; gives of which machines.
+        """Write all that waits, in the store's thread; gives the ids of its machines.
 
-        From here on, a rep that ends is written by the next call: a set that ends after it comes
-        after that call. What the store does not take waits on.
+        A rep that ends after this began is written by the next call, which still comes before its
+        set is stored. If the store fails, all of it waits.
         """
         self._scheduled = False
         batch: list[Announcement] = []
@@ -131,5 +130,5 @@ class RepAnnouncer:
 
 
 def _unnamed(body: dict[str, Any]) -> dict[str, Any]:
-    """What makes a rep's message the same as before: a machine that was renamed does not."""
+    """The part of a body that its event id depends on: a new name of the machine changes no id."""
     return {name: value for name, value in body.items() if name != "machine"}

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from legcurl.errors import StoreError
 from legcurl.store.maintenance.retention import Pruned, Retention, prune
+from legcurl.store.service_lock import ServiceLock
 
 if TYPE_CHECKING:
     from legcurl.store import Store
-    from legcurl.store.service_lock import Claim
+    from legcurl.store.service_lock import ServiceLock
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ async def keep_house(ask: Ask, claim: Claim, retention: Retention) -> None:
         log.exception("Maintenance of the store has ended: restart the service soon.")
 
 
-async def _keep_claim(claim: Claim) -> None:
+async def _keep_claim(claim: ServiceLock) -> None:
     trouble = ""
     while True:
         await asyncio.sleep(CLAIM_S)

@@ -1,12 +1,11 @@
 """The store: machines, clients, sets, reps, corrections and raw traces, kept for years.
 
-`open_store("sqlite:///path")` gives a `Store`, and so does `open_store("postgresql://...")`. What a
-set was measured as never changes; what a coach says about it afterwards (it was deleted, the count
-was another) is a correction beside it, with who and when, and whoever reads sees the corrected set
-and can see the original.
+`open_store("sqlite:///path")` and `open_store("postgresql://...")` give a `Store`. A stored
+measurement never changes. A coach's correction (deleted, another count) is stored beside it with
+name and time; readers get the corrected set and the original.
 
-Everything here is synchronous and used by one thread at a time (service/set_writer.py has one for
-it): a database on a full or slow disk never holds up a station.
+All calls are synchronous, from one thread at a time. The service has a thread for them
+(service/set_writer.py), so a slow or full disk never blocks a station.
 """
 
 from legcurl.store.records import (

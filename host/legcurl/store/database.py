@@ -1,13 +1,13 @@
-"""The database under a store: how it is reached, what a transaction is, what its refusals mean.
+"""The database of a store: connections, transactions and errors.
 
-In: a store's URL as an operator writes it. Out: an engine whose transactions are the same on SQLite
-and PostgreSQL, all or nothing and tables included, and whose every error is a `StoreError` that
-says what to do. Passwords never get into a message: only `shown` makes a text of a URL.
+From the URL that an operator writes, this makes an engine whose transactions are the same on SQLite
+and PostgreSQL: all or nothing, changes of tables included. Each database error becomes a
+`StoreError` with a remedy. Messages never hold a password: only `shown` formats a URL.
 
-SQLite is told where a transaction begins, because Python's driver would begin one only before the
-first change of a row: a table that is made would be there at once, and an upgrade that broke off
-would leave half of it. Whoever may write says so at the beginning (`BEGIN IMMEDIATE`); two that
-began by reading could wait for each other, and one would be refused without having waited.
+Transactions on SQLite begin explicitly. Python's driver begins one only before the first change of
+a row, so a new table would be committed at once, and an interrupted upgrade would leave half of it.
+Transactions that may write begin with `BEGIN IMMEDIATE`: if two began by reading, SQLite would
+refuse one of them without waiting.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _UNREACHABLE = (
 
 
 def url_of(text: str) -> URL:
-    """The URL of a store. StoreError if it can be none; the message holds no password."""
+    """The URL of a store. StoreError if it is invalid; the message holds no password."""
     scheme = text.partition(":")[0]
     remedy = "Write sqlite:///FILE or postgresql://USER@HOST/DATABASE"
     if "://" not in text:
@@ -61,7 +61,7 @@ def url_of(text: str) -> URL:
     try:
         url = sa.make_url(text)
     except (ArgumentError, ValueError) as error:
-        # What the parser says may quote a part of the password.
+        # The parser's message may quote a part of the password.
         raise StoreError(
             f"{scheme}://…: no such store. {remedy}; in a password, write %40 for @, %2F for / "
             "and %3A for a colon."
@@ -80,14 +80,14 @@ def file_of(url: URL) -> Path | None:
 
 
 def shown(url: URL) -> str:
-    """A store's URL for people: without its password, and without what could hold one."""
+    """A store's URL for messages, without its password and query."""
     if url.get_backend_name() == "sqlite":
         return url.database or "in memory"
     return url.set(drivername=url.get_backend_name(), query={}).render_as_string(hide_password=True)
 
 
 def engine_for(url: URL) -> Engine:
-    """The engine of a store. Nothing is opened yet."""
+    """The engine of a store. It connects on first use."""
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(url)
         event.listen(engine, "connect", _prepare_sqlite)
@@ -106,9 +106,9 @@ def engine_for(url: URL) -> Engine:
 
 @contextmanager
 def transaction(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
-    """One transaction, all or nothing; what the database says against it becomes a StoreError.
+    """One transaction, all or nothing; database errors become StoreError.
 
-    With `reading`, nothing may be changed, and another process that writes is no hindrance.
+    With `reading`, it may not write, and it does not wait for other writers.
     """
     options = _READING if reading else {}
     try:
@@ -120,7 +120,7 @@ def transaction(engine: Engine, *, reading: bool = False) -> Iterator[Connection
 
 @contextmanager
 def outside_transactions(engine: Engine) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
-    """For what no transaction may hold (VACUUM): a function that runs a statement by itself."""
+    """Gives a function that runs statements outside of transactions, such as VACUUM."""
     raw = None
     try:
         raw = engine.raw_connection()
@@ -142,11 +142,11 @@ def outside_transactions(engine: Engine) -> Iterator[Callable[[str], list[tuple[
         raise refusal(engine.url, error) from error
     finally:
         if raw is not None:
-            raw.invalidate()  # it is not as the pool's others are
+            raw.invalidate()  # its settings differ from those of the pool
 
 
 def refusal(url: URL, error: Exception) -> StoreError:
-    """What a database has against something, and what to do about it."""
+    """The StoreError of a database error, with its remedy."""
     said = getattr(error, "orig", None) or error
     if isinstance(error, IntegrityError):
         return StoreError(f"The database refused a change: {said}")
@@ -156,7 +156,7 @@ def refusal(url: URL, error: Exception) -> StoreError:
 
 
 def unreachable(error: StoreError) -> bool:
-    """Whether a refusal is of a database that could not be looked at, and says nothing of it."""
+    """Whether an error means that the database could not be opened, not that it is damaged."""
     cause = error.__cause__
     said = getattr(cause, "orig", None) or cause
     if isinstance(said, sqlite3.Error):
@@ -213,8 +213,8 @@ def _remedy_of_postgresql(said: object) -> str:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    """Make SQLite durable, patient and strict about references."""
-    connection.isolation_level = None  # transactions begin where we say: see _begin_sqlite
+    """Set SQLite to sync each commit, wait for locks and check references."""
+    connection.isolation_level = None  # _begin_sqlite begins transactions
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout={round(BUSY_S * 1000)}")
     cursor.execute("PRAGMA journal_mode=WAL")

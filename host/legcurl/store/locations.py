@@ -1,4 +1,4 @@
-"""Where stores are: the user's own, and what must be there before a command looks into it."""
+"""The location of the user's own store, and of a store that a command expects to exist."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ OWN_FILE = "legcurl.db"
 
 
 def own_folder() -> Path:
-    """Where the user's own store and what belongs to it are."""
+    """The folder of the user's own store, journal and keys."""
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "legcurl"
 
 
 def own_store() -> str:
-    """The URL of the user's own store; its folder is made."""
+    """The URL of the user's own store; makes its folder."""
     own_folder().mkdir(parents=True, exist_ok=True)
     return f"sqlite:///{own_folder() / OWN_FILE}"
 
 
 def needed_store(url: str | None) -> str:
-    """The URL of a store that is there: the one asked for, else the user's own.
+    """The URL of an existing store: `url`, else the user's own.
 
-    StoreError if it is a file and there is none: to look is no reason to make one.
+    StoreError if its file does not exist: a command that reads makes no store.
     """
     asked = url or f"sqlite:///{own_folder() / OWN_FILE}"
     file = file_of(url_of(asked))
@@ -38,9 +38,9 @@ def needed_store(url: str | None) -> str:
 
 
 def open_needed(url: str | None) -> Store:
-    """Open a store that is there already: see `needed_store`.
+    """Open an existing store: see `needed_store`.
 
-    It publishes if its service does, which the outbox knows: what is changed here is told too.
+    If the outbox has rows, the store's service publishes, so changes made here are announced too.
     """
     store = open_store(needed_store(url))
     store.publishing = store.within(outbox.in_use)

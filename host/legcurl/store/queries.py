@@ -1,4 +1,4 @@
-"""Rows of the tables to records, and the queries that choose them."""
+"""The queries of the store, and the records of their rows."""
 
 from __future__ import annotations
 
@@ -20,24 +20,26 @@ from legcurl.store.validation import storable
 
 SET_FIELDS = [field.name for field in fields(SetResult) if field.name != "reps"]
 REP_FIELDS = [field.name for field in fields(RepResult)]
-_NEXT = re.compile(r"(-?[0-9]{1,17})~(.+)", re.DOTALL)  # of a page: where the next one begins
+_NEXT = re.compile(
+    r"(-?[0-9]{1,17})~(.+)", re.DOTALL
+)  # of a page: start time and id of its last set
 _Chosen = sa.Select[Any, *tuple[Any, ...]]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def as_client(row: RowMapping) -> Client:
-    """A client of a complete row."""
+    """The client of a row."""
     return Client(row["id"], row["name"], as_moment(row["since_us"]))
 
 
 def as_machine(row: RowMapping) -> Machine:
-    """A machine of a complete row."""
+    """The machine of a row."""
     return Machine(row["id"], row["name"], row["gym_id"])
 
 
 def all_sets() -> sa.Select[Any]:
-    """All sets, with what `stored_sets` needs of their machines, clients and traces."""
+    """All sets, with the columns that `stored_sets` needs."""
     return (
         sa.select(
             tables.sets,
@@ -54,7 +56,7 @@ def all_sets() -> sa.Select[Any]:
 
 
 def same_set(new: NewSet) -> sa.Select[Any]:
-    """The ids of sets that are this one, measured before."""
+    """The ids of stored sets that are the same set as `new`, measured before."""
     column = tables.sets.c
     same = column.id == new.id
     if new.log:
@@ -64,7 +66,7 @@ def same_set(new: NewSet) -> sa.Select[Any]:
 
 
 def one_set(set_id: str) -> sa.Select[Any]:
-    """The set of an id; none for an id that no database takes."""
+    """The set of an id; none for an id with characters that no database stores."""
     return all_sets().where(tables.sets.c.id == set_id if storable(set_id) else sa.false())
 
 
@@ -75,12 +77,11 @@ def these_sets(ids: Sequence[str]) -> sa.Select[Any]:
 
 
 def found_ids(connection: Connection, query: SetQuery, limit: int) -> _Chosen:
-    """The ids of the newest sets of a query, read from one index alone.
+    """The ids of the newest sets of a query, read from one index.
 
-    The rest is fetched for those that are shown, however many years there are and whatever the
-    database thinks of its tables. A gym's sets are the newest of the newest of its machines: each
-    machine has an index to look at, and a gym that closed years ago is found as quickly as one
-    that is full of people.
+    Other columns are read for the sets of the page only, so the time does not grow with the years.
+    For a gym, the newest sets of each of its machines are merged, because each has an index: a
+    gym that closed years ago is found as quickly as a busy one.
     """
     for name in (query.machine_id, query.client_id, query.gym_id, query.before):
         if name is not None and not storable(name):
@@ -110,13 +111,13 @@ def found_ids(connection: Connection, query: SetQuery, limit: int) -> _Chosen:
 
 
 def _newest(query: SetQuery, limit: int) -> sa.Select[Any, Any]:
-    """The id and time of the newest sets of a query, but for its gym."""
+    """The id and time of the newest sets of a query, its gym not regarded."""
     column = tables.sets.c
     chosen = (
         sa.select(column.id, column.started_us)
         .order_by(column.started_us.desc(), column.id.desc())
         .limit(limit)
-        .where(*_meant(query))
+        .where(*_conditions(query))
     )
     if query.before is not None:
         place = _NEXT.fullmatch(query.before)
@@ -128,27 +129,27 @@ def _newest(query: SetQuery, limit: int) -> sa.Select[Any, Any]:
 
 
 def how_many(query: SetQuery) -> sa.Select[Any]:
-    """How many sets a query means on all its pages, but for its gym."""
-    return sa.select(sa.func.count()).select_from(tables.sets).where(*_meant(query))
+    """The count of a query's sets on all pages, its gym not regarded."""
+    return sa.select(sa.func.count()).select_from(tables.sets).where(*_conditions(query))
 
 
-def _meant(query: SetQuery) -> list[sa.ColumnElement[bool]]:
-    """What a set must be for a query, but for its gym."""
+def _conditions(query: SetQuery) -> list[sa.ColumnElement[bool]]:
+    """The conditions of a query, without its gym."""
     column = tables.sets.c
-    meant = []
+    conditions = []
     if query.machine_id is not None:
-        meant.append(column.machine_id == query.machine_id)
+        conditions.append(column.machine_id == query.machine_id)
     if query.client_id is not None:
-        meant.append(column.client_id == query.client_id)
+        conditions.append(column.client_id == query.client_id)
     if query.since is not None:
-        meant.append(column.started_us >= as_us(query.since))
+        conditions.append(column.started_us >= as_us(query.since))
     if query.until is not None:
-        meant.append(column.started_us < as_us(query.until))
-    return meant
+        conditions.append(column.started_us < as_us(query.until))
+    return conditions
 
 
 def stored_sets(connection: Connection, rows: Sequence[RowMapping]) -> list[StoredSet]:
-    """Complete rows of sets with their reps and corrections, two queries for all of them."""
+    """The sets of `all_sets` rows; two queries read all their reps and corrections."""
     ids = [row["id"] for row in rows]
     reps: dict[str, list[RepResult]] = {set_id: [] for set_id in ids}
     corrections: dict[str, list[Correction]] = {set_id: [] for set_id in ids}
@@ -158,7 +159,9 @@ def stored_sets(connection: Connection, rows: Sequence[RowMapping]) -> list[Stor
         .where(of_reps.set_id.in_(ids))
         .order_by(of_reps.number)
     )
-    for set_id, *measures in connection.execute(by_number):  # hundreds: no names looked up
+    for set_id, *measures in connection.execute(
+        by_number
+    ):  # hundreds of rows: positional access is faster
         reps[set_id].append(RepResult(*measures))
     by_id = (
         sa.select(tables.corrections)
@@ -199,10 +202,10 @@ def _stored_set(
 
 
 def as_us(moment: datetime) -> int:
-    """A moment as the tables have it."""
+    """Microseconds since 1970, as the tables store times."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
 def as_moment(us: int) -> datetime:
-    """A moment of the tables."""
+    """The time of a table's microseconds."""
     return _EPOCH + us * _MICROSECOND

@@ -1,4 +1,4 @@
-"""What goes into the store and comes out of it: frozen values, no SQL."""
+"""The records of the store: frozen values, no SQL."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A person who lifts: a pseudonym, and a name only if they wanted one kept."""
+    """A person who trains: a pseudonym, and a name if they agreed to store it."""
 
     id: str
     name: str | None
@@ -41,7 +41,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the coach has entered for the next set on a machine, and when."""
+    """The coach's entry for the next set on a machine, and when it was made."""
 
     client_id: str | None = None
     load_kg: float | None = None
@@ -89,7 +89,7 @@ class NewSet:
 
 @dataclass(frozen=True, slots=True)
 class LogSpan:
-    """Where a stored set lies in a sensor's log, in µs of that boot's clock."""
+    """The span of a stored set in a sensor's log, in µs of that boot's clock."""
 
     log: str
     start_us: int
@@ -106,7 +106,7 @@ class LogSpan:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What somebody has said about a set: `value` is a count, an outcome, or None."""
+    """A coach's correction of a set: `value` is a count, an outcome, or None."""
 
     kind: CorrectionKind
     value: int | str | None
@@ -117,7 +117,7 @@ class Correction:
 
 @dataclass(frozen=True, slots=True)
 class StoredSet:
-    """A set as it stands: measured, corrected, and with what the coach added."""
+    """A stored set: its measurement, corrections, and the coach's entries."""
 
     id: str
     machine: Machine
@@ -132,7 +132,7 @@ class StoredSet:
 
     @property
     def deleted(self) -> bool:
-        """Whether the last word on it is that it does not count."""
+        """Whether the last delete or restore was a delete."""
         for correction in reversed(self.corrections):
             if correction.kind in ("delete", "restore"):
                 return correction.kind == "delete"
@@ -140,7 +140,7 @@ class StoredSet:
 
     @property
     def result(self) -> SetResult:
-        """The set with its corrections: the last of each kind holds."""
+        """The measurement with the last correction of each kind applied."""
         result = self.original
         for correction in self.corrections:
             if correction.kind == "count" and isinstance(correction.value, int):
@@ -151,31 +151,31 @@ class StoredSet:
 
     @property
     def corrected(self) -> bool:
-        """Whether anything of it is not as it was measured."""
+        """Whether a correction changes the measurement."""
         return self.deleted or self.result != self.original
 
 
 @dataclass(frozen=True, slots=True)
 class SetQuery:
-    """Which sets: every condition that is given, newest first."""
+    """A query of sets, newest first; a set fulfils every condition that is given."""
 
     machine_id: str | None = None
     client_id: str | None = None
     gym_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    before: str | None = None  # a page's `next`
+    before: str | None = None  # the `next` of the page before
     limit: int = 50
 
 
 @dataclass(frozen=True, slots=True)
 class SetPage:
-    """Some sets, newest first, and what to ask for the next page (None: there is none)."""
+    """A page of sets, newest first; `next` is the `before` of the next page, None at the end."""
 
     sets: tuple[StoredSet, ...]
     next: str | None
 
 
 def entered(before: Expected, **fields: object) -> Expected:
-    """An entry of now: what was entered before, with some fields anew."""
+    """The entry `before` with some fields changed, as of now."""
     return replace(before, **fields, since=datetime.now(UTC))

@@ -1,13 +1,12 @@
-"""One service at a time on a store; the second is told which process the first is.
+"""Allows one service at a time on a store, and tells the second which process has it.
 
-    with claim(url, "legcurl serve"):
+    with service_lock(url, "legcurl serve"):
         with open_store(url) as store: ...
 
-The claim comes before the store is opened: opening may upgrade it, and an older service that still
-runs would not know its tables any more. On SQLite it is a locked file beside the database, on
-PostgreSQL an advisory lock of a connection of its own, one a gym: both go with the process, however
-that ends, so nothing has to be cleaned up after a crash. Only who writes sets makes a claim;
-reports, backups and other readers may be many.
+Take the lock before opening the store: opening may upgrade the tables, and an older service that
+still runs could not read them. On SQLite the lock is a locked file beside the database, on
+PostgreSQL an advisory lock of its own connection, one per gym. Both end with the process, so a
+crash leaves nothing to clean up. Only services that write sets take it, not reports or backups.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ from legcurl.store.database import engine_for, file_of, refusal, shown, url_of
 
 log = logging.getLogger(__name__)
 
-LOCK_END = ".lock"  # behind the database's name
-CLAIM_LOCKS = 0x6C656763  # the first half of our keys among PostgreSQL's advisory locks
-NAME_BYTES = 63  # PostgreSQL keeps so much of an application's name
+LOCK_END = ".lock"  # appended to the database's file name
+LOCK_NAMESPACE = 0x6C656763  # the first half of our keys among PostgreSQL's advisory locks
+NAME_BYTES = 63  # of an application's name in PostgreSQL
 
 _HOLDER = sa.text(
     "SELECT a.application_name, a.client_addr FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
@@ -43,49 +42,49 @@ _HOLDER = sa.text(
 _TRY = sa.text("SELECT pg_try_advisory_lock(:locks, :gym)")
 
 
-class Claim(Protocol):
-    """A claim on a store, until it is released."""
+class ServiceLock(Protocol):
+    """A lock on a store, until it is released."""
 
     def keep(self) -> None:
-        """Be sure that it still holds; StoreError if another has it now. Ask now and then."""
+        """Check the lock, and take it again if it was lost; StoreError if another has it."""
         ...
 
     def release(self) -> None:
-        """Let another have the store."""
+        """Unlock the store."""
         ...
 
 
 @contextmanager
-def claim(url: str, owner: str, *, gym_id: str = "") -> Iterator[Claim]:
-    """Have a store for this process while the block runs. StoreError names who has it already.
+def service_lock(url: str, owner: str, *, gym_id: str = "") -> Iterator[ServiceLock]:
+    """Lock a store while the block runs. StoreError names the process that has it already.
 
-    `owner` is what that other process is told, such as "legcurl serve"; `gym_id` is whose sets are
-    written, where a store is that of many gyms.
+    `owner` names this process to others, such as "legcurl serve". In a store of many gyms, `gym_id`
+    is the gym whose sets are written.
     """
     place = url_of(url)
     if place.get_backend_name() == "sqlite":
         file = file_of(place)
-        held: Claim = _Nothing() if file is None else _FileClaim(file, owner)
+        held: ServiceLock = _NoLock() if file is None else _FileLock(file, owner)
     else:
-        held = _ServerClaim(place, owner, gym_id)
+        held = _ServerLock(place, owner, gym_id)
     try:
         yield held
     finally:
         held.release()
 
 
-class _Nothing:
-    """The claim on a store in memory: nobody else can have it."""
+class _NoLock:
+    """For a store in memory, which no other process can open."""
 
     def keep(self) -> None:
-        """It does."""
+        """Do nothing."""
 
     def release(self) -> None:
-        """Nothing to let go of."""
+        """Do nothing."""
 
 
-class _FileClaim:
-    """A locked file beside the database, in which the holder says who it is."""
+class _FileLock:
+    """A locked file beside the database, which names its holder."""
 
     def __init__(self, database: Path, owner: str) -> None:
         lock = database.with_name(f"{database.name}{LOCK_END}")
@@ -109,21 +108,21 @@ class _FileClaim:
             log.warning("%s does not say who holds it: %s", lock, error.strerror)
 
     def keep(self) -> None:
-        """A locked file stays locked."""
+        """Do nothing: a locked file stays locked."""
 
     def release(self) -> None:
         """Unlock the file."""
         self._lock.release()
 
 
-class _ServerClaim:
-    """An advisory lock of a PostgreSQL server, held by a connection that does nothing else."""
+class _ServerLock:
+    """An advisory lock of a PostgreSQL server, held by its own connection."""
 
     def __init__(self, url: URL, owner: str, gym_id: str) -> None:
         self._url = url
         named = url.update_query_dict({"application_name": _described(owner)[:NAME_BYTES]})
         self._engine = engine_for(named).execution_options(isolation_level="AUTOCOMMIT")
-        self._key = {"locks": CLAIM_LOCKS, "gym": zlib.crc32(gym_id.encode()) >> 1}
+        self._key = {"locks": LOCK_NAMESPACE, "gym": zlib.crc32(gym_id.encode()) >> 1}
         self._connection: Connection | None = None
         try:
             self._take()
@@ -132,7 +131,7 @@ class _ServerClaim:
             raise
 
     def keep(self) -> None:
-        """A server that was restarted has forgotten us: take it again."""
+        """Take the lock again if its connection broke, as when the server restarted."""
         if self._connection is not None:
             try:
                 self._connection.execute(sa.text("SELECT 1"))
@@ -143,7 +142,7 @@ class _ServerClaim:
         self._take()
 
     def release(self) -> None:
-        """Close the connection, and with it goes the lock."""
+        """Close the connection, which ends the lock."""
         self._drop()
         self._engine.dispose()
 

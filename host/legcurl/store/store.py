@@ -1,8 +1,7 @@
 """The store itself, on SQLAlchemy: the same code for SQLite and PostgreSQL.
 
-SQLite runs in WAL mode with full synchronisation: what `add_set` has returned from is on the
-disk, whatever happens to the power. A set is one transaction, and adding the same set again
-changes nothing.
+SQLite runs in WAL mode with full synchronisation: a power cut loses no set that `add_set` has
+returned from. A set is one transaction, and adding the same set again changes nothing.
 """
 
 from __future__ import annotations
@@ -91,46 +90,37 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections to the database."""
         self.engine.dispose()
 
     @property
     def file(self) -> Path | None:
-        """The database's file, where it is one."""
+        """The database's file; None on a server or in memory."""
         return file_of(self.engine.url)
 
     def probe(self) -> None:
-        """Find out whether a change would be taken, without one. StoreError says why not."""
+        """Check that the store can be written, without a change. StoreError if it cannot."""
         nothing = sa.update(tables.machines).where(sa.false()).values(name=tables.machines.c.name)
         with self.transaction() as connection:
             connection.execute(nothing)
 
     def transaction(self) -> AbstractContextManager[Connection]:
-        """One transaction that may change something: all of it or nothing."""
+        """A transaction that may write, all or nothing."""
         return transaction(self.engine)
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """One transaction that only looks: others may write meanwhile, and are not seen."""
+        """A transaction that reads one state of the store while others may write."""
         return transaction(self.engine, reading=True)
 
     def within(self, work: Callable[[Connection], _T]) -> _T:
-        """Do something in one transaction, for the modules beside this one."""
+        """Run `work` in one transaction."""
         with self.transaction() as connection:
             return work(connection)
 
     # Gyms, machines and clients
 
-    def put_gym(self, gym: Gym) -> None:
-        """Know a gym of a store of many gyms, or its new name."""
-        column = tables.gyms.c
-        with self.transaction() as connection:
-            known = sa.update(tables.gyms).where(column.id == gym.id).values(name=gym.name)
-            if not connection.execute(known).rowcount:
-                row = {"id": gym.id, "name": gym.name}
-                connection.execute(sa.insert(tables.gyms).values(row))
-
     def gyms(self) -> list[Gym]:
-        """All gyms of a store of many, by name; none in a gym's own store."""
+        """The gyms of a store of many gyms, by name; none in a gym's own store."""
         query = sa.select(tables.gyms).order_by(tables.gyms.c.name, tables.gyms.c.id)
         with self.reading() as connection:
             return [Gym(row["id"], row["name"]) for row in connection.execute(query).mappings()]
@@ -150,7 +140,7 @@ class Store:
             return [as_machine(row) for row in connection.execute(query).mappings()]
 
     def add_client(self, name: str | None) -> Client:
-        """A new client, with an id that says nothing about them."""
+        """Add a client with a random id."""
         name = clean(name, NAME_MAX, "A client's name")
         client = Client(token_hex(CLIENT_ID_BYTES), name or None, datetime.now(UTC))
         with self.transaction() as connection:
@@ -176,7 +166,7 @@ class Store:
         return found
 
     def expect(self, machine_id: str, expected: Expected) -> None:
-        """Remember who lifts next on a machine, and what."""
+        """Store the client and load of the next set on a machine."""
         check_load(expected.load_kg)
         with self.transaction() as connection:
             if expected.client_id is not None:
@@ -190,7 +180,7 @@ class Store:
                 raise NoSuchRecordError(f"There is no machine {machine_id!r}.")
 
     def expected(self, machine_id: str) -> Expected:
-        """Who lifts next on a machine, as far as anybody said."""
+        """The client and load that were entered for the next set on a machine."""
         query = sa.select(tables.machines).where(tables.machines.c.id == machine_id)
         with self.reading() as connection:
             row = connection.execute(query).mappings().first()
@@ -201,10 +191,10 @@ class Store:
     # Sets
 
     def add_set(self, new: NewSet) -> str:
-        """Store a set, all of it or nothing; gives the id under which it is stored.
+        """Store a set, all or nothing; gives its id in the store.
 
-        That is another than its own if the same set was stored before. What was entered for it is
-        used up. A client who is gone meanwhile is left out: the set is not.
+        That is another id if the same set was stored before. The machine's entry for the next set
+        is cleared. If the client was erased meanwhile, the set is stored without a client.
         """
         row = {name: getattr(new.result, name) for name in SET_FIELDS}
         row |= {
@@ -250,7 +240,7 @@ class Store:
         return found[0]
 
     def find_sets(self, query: SetQuery) -> SetPage:
-        """The sets that a query means, newest first, a page at a time."""
+        """A page of the sets of a query, newest first."""
         limit = max(1, min(query.limit, PAGE_MAX))
         with self.reading() as connection:
             ids = connection.execute(found_ids(connection, query, limit + 1)).scalars().all()
@@ -260,12 +250,12 @@ class Store:
         return SetPage(tuple(found), more)
 
     def count_sets(self, query: SetQuery) -> int:
-        """How many sets a query means, on all its pages; of any gym."""
+        """The count of a query's sets on all pages, of any gym."""
         with self.reading() as connection:
             return connection.execute(how_many(query)).scalar_one()
 
     def newest_spans(self, limit: int) -> tuple[LogSpan, ...]:
-        """Where in their sensors' logs the newest sets lie, as far as that is known."""
+        """The spans of the newest sets in their sensors' logs, where known."""
         column = tables.sets.c
         query = (
             sa.select(column.log, column.log_start_us, column.log_end_us)
@@ -277,14 +267,14 @@ class Store:
             return tuple(LogSpan(*row) for row in connection.execute(query))
 
     def trace(self, set_id: str) -> Trace | None:
-        """The raw angles of a set, if they were kept."""
+        """The raw angles of a set; None if they were not kept."""
         query = sa.select(tables.traces.c.samples).where(tables.traces.c.set_id == set_id)
         with self.reading() as connection:
             packed = connection.execute(query).scalar()
         return None if packed is None else traces.unpack(packed)
 
     def change_set(self, set_id: str, changes: dict[str, Any]) -> None:
-        """Set what the coach adds: `client_id`, `load_kg`, `note`; all of it or nothing."""
+        """Change `client_id`, `load_kg` or `note`, all or nothing. InputError if invalid."""
         unknown = changes.keys() - {"client_id", "load_kg", "note"}
         if unknown:
             raise InputError(f"A set has no field {min(unknown)!r} to change.")
@@ -306,7 +296,7 @@ class Store:
     def correct(
         self, set_id: str, kind: CorrectionKind, value: object, *, who: str, reason: str = ""
     ) -> Correction:
-        """Say what is wrong with a set as it was measured. InputError for what cannot be meant."""
+        """Add a correction to a set. InputError for an invalid one."""
         correction = Correction(
             kind,
             correct_value(kind, value),
@@ -332,13 +322,13 @@ class Store:
         return correction
 
     def announce(self, connection: Connection, set_id: str) -> None:
-        """Have others told of a set as it is in this transaction; then call `announced`."""
+        """Put a set into the outbox, in its transaction; call `announced` after the commit."""
         if self.publishing:
             outbox.announce_set(connection, set_id)
 
 
 def _next_revision(set_id: str) -> sa.Update:
-    """Count a change of a set; those of another gym's sets (`gym:id`) are counted there."""
+    """Count a change of a set. Sets of other gyms (`gym:id`) are counted in their gym."""
     column = tables.sets.c
     step = 0 if ":" in set_id else 1
     return sa.update(tables.sets).where(column.id == set_id).values(revision=column.revision + step)
@@ -353,7 +343,7 @@ def _put_machine(connection: Connection, machine: Machine) -> None:
 
 
 def _use_up(connection: Connection, machine_id: str, expected: Expected) -> None:
-    """Forget what was entered for a set, unless something else was entered since."""
+    """Clear the entry for the next set, unless it was changed since."""
     column = tables.machines.c
     connection.execute(
         sa.update(tables.machines)
@@ -373,7 +363,7 @@ def _next_row(expected: Expected) -> dict[str, Any]:
 
 
 def _need_client(connection: Connection, client_id: object) -> None:
-    """Refuse a client who is only named."""
+    """InputError if there is no such client."""
     if _find_client(connection, client_id) is None:
         raise InputError(f"There is no client {client_id!r}.")
 

@@ -1,7 +1,7 @@
-"""The tables as this version of legcurl expects them. How a database gets there: migrations/.
+"""The tables of this version of legcurl; migrations/ upgrades older databases.
 
-Times are microseconds of wall time since 1970 in UTC where they say when something was, and
-seconds of the sensor's clock (`_s`) where they belong to a set's own measures.
+Columns `_us` are wall time in microseconds since 1970 UTC; columns `_s` are seconds of the sensor's
+clock.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ sets = Table(
     Column("velocity_loss", Float),
     Column("rom_loss", Float),
     Column("incomplete", Boolean, nullable=False),
-    # Counts what is told of the set to others: as measured, and each change after that.
+    # Counts versions of the set: 1 as measured, and each change.
     Column("revision", Integer, nullable=False, server_default="1"),
     Index("sets_by_machine", "machine_id", "started_us", "id"),
     Index("sets_by_client", "client_id", "started_us", "id"),
@@ -135,8 +135,8 @@ traces = Table(
     Column("samples", LargeBinary, nullable=False),  # see traces.py
 )
 
-# What others shall be told and whether they have been. Sent rows stay for a while: an event that
-# happens again, because a journal was read again after a crash, is then known by its id.
+# Events to publish. Sent rows stay for a while: after a crash a journal is replayed, and an event
+# that happens again is then known by its id.
 outbox = Table(
     "outbox",
     metadata,
@@ -150,18 +150,18 @@ outbox = Table(
     Index("outbox_waiting", "machine_id", "sent_us", "id"),
 )
 
-# What a set was measured as before its trace was analysed again by newer rules.
+# Earlier measurements of sets that were analysed again by a newer detection.
 analyses = Table(
     "analyses",
     metadata,
     Column("set_id", ForeignKey("sets.id", ondelete="CASCADE"), primary_key=True),
-    Column("detection", String(32), primary_key=True),  # the rules that measured it so
+    Column("detection", String(32), primary_key=True),  # the version of the rules
     Column("replaced_us", BigInteger, nullable=False),
     Column("result", Text, nullable=False),  # JSON
 )
 
-# Of a store of many gyms: the ids of clients and sets that were erased. Nothing else is known of
-# them; a message about one that was still on its way must not bring it back.
+# Of a store of many gyms: the ids of erased clients and sets, so that a message that arrives later
+# does not store them again.
 forgotten = Table(
     "forgotten",
     metadata,
@@ -169,7 +169,7 @@ forgotten = Table(
     Column("at_us", BigInteger, nullable=False),
 )
 
-# Messages that a collector could not read, for whoever wants to know why; the newest few.
+# The newest messages that a collector could not store, with the reason.
 dead_letters = Table(
     "dead_letters",
     metadata,

@@ -4,7 +4,7 @@ Angles go in as the wire's sixteen-bit fractions of a turn, so nothing is lost, 
 measured again by better rules years later. A minute at 100 Hz takes 3 to 6 kB.
 
 Layout before deflate: version u8, then uvarints: count, the count of blind samples and their
-places (differences), the first time, its zigzag second differences, the first angle, its zigzag
+indexes (differences), the first time, its zigzag second differences, the first angle, its zigzag
 differences (the short way round).
 """
 
@@ -20,11 +20,11 @@ from legcurl.store.records import Trace
 VERSION = 1
 TURN = 65536  # the wire's angles: see docs/protocol.md
 LEVEL = 6  # zlib's usual: 9 takes twice as long for 1 % less
-LONGEST = 24 * 3600 * 400  # samples: a damaged count must not ask for all memory
+LONGEST = 24 * 3600 * 400  # samples; bounds the memory that a damaged count asks for
 
 
 def pack(trace: Trace) -> bytes:
-    """The bytes of a trace."""
+    """Pack a trace."""
     raw: list[int] = []
     blind: list[int] = []
     last = 0
@@ -49,7 +49,7 @@ def pack(trace: Trace) -> bytes:
 
 
 def unpack(packed: bytes) -> Trace:
-    """The trace again. StoreError if these bytes are none."""
+    """Unpack a trace. StoreError if it is damaged."""
     try:
         content = zlib.decompress(packed)
         numbers = _numbers(content[1:])
@@ -59,7 +59,7 @@ def unpack(packed: bytes) -> Trace:
             )
         count = next(numbers)
         if count > LONGEST:
-            raise StoreError("A stored trace is damaged: its length cannot be.")
+            raise StoreError("A stored trace is damaged: its length is invalid.")
         blind: set[int] = set()
         place = 0
         for _ in range(next(numbers)):

@@ -1,4 +1,4 @@
-"""Brings a database of any past version to this one, in one transaction; refuses a newer one."""
+"""Upgrades a database of any older version in one transaction; refuses a newer one."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from legcurl.errors import StoreError
 from legcurl.store.database import transaction
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-UPGRADE_LOCK = 0x6C656763  # of PostgreSQL: services that start together upgrade one by one
+UPGRADE_LOCK = 0x6C656763  # of PostgreSQL: services that start together upgrade in turn
 
 
 def upgrade(engine: Engine) -> None:
-    """Bring the database to this version. StoreError if it is newer: it is left as it is."""
+    """Upgrade the database. StoreError, and no change, if it is newer."""
     config = _config()
     known = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]
     newest = known[0]
@@ -40,7 +40,7 @@ def upgrade(engine: Engine) -> None:
 
 
 def version(engine: Engine) -> str:
-    """The version of the database, as the steps are numbered."""
+    """The number of the last migration of the database."""
     with transaction(engine, reading=True) as connection:
         return MigrationContext.configure(connection).get_current_revision() or ""
 

@@ -1,4 +1,4 @@
-"""What may go into the store from outside; InputError says what may not, and what would do."""
+"""Checks of values from outside; InputError says what is valid."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LOAD_MAX_KG = 500.0
 
 
 def correct_value(kind: str, value: object) -> int | str | None:
-    """The value of a correction, if it can be one of that kind."""
+    """The value of a correction of a kind. InputError if it is invalid."""
     if kind not in CORRECTION_KINDS:
         raise InputError(f"A correction is one of {', '.join(CORRECTION_KINDS)}, not {kind!r}.")
     if kind == "count":
@@ -25,7 +25,7 @@ def correct_value(kind: str, value: object) -> int | str | None:
 
 
 def check_load(load_kg: object) -> None:
-    """Refuse what no machine's stack weighs."""
+    """InputError for a load that no machine has."""
     if load_kg is None:
         return
     if type(load_kg) not in (int, float) or not 0 <= load_kg <= LOAD_MAX_KG:  # type: ignore[operator]
@@ -33,7 +33,7 @@ def check_load(load_kg: object) -> None:
 
 
 def clean(text: object, longest: int, what: str) -> str | None:
-    """A text without blanks around it, or None as it was given."""
+    """A text without surrounding blanks; None stays None."""
     if text is None:
         return None
     if not isinstance(text, str) or len(text) > longest or not storable(text):
@@ -42,5 +42,5 @@ def clean(text: object, longest: int, what: str) -> str | None:
 
 
 def storable(text: str) -> bool:
-    """Whether every database takes it: no NUL, and no halves of characters."""
+    """Whether every database stores it: no NUL and no surrogates."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -216,7 +216,7 @@ def test_dead_letters_are_no_more_than_the_newest(center: Store, monkeypatch) ->
     monkeypatch.setattr(merge, "DEAD_LETTERS_KEPT", 5)
     for first in range(0, 12, 4):
         letters = [merge.DeadLetter("t", f"reason {n}", b"") for n in range(first, first + 4)]
-        center.within(partial(merge.bury, letters=letters))
+        center.within(partial(merge.keep_dead_letters, letters=letters))
     kept = center.within(
         lambda c: c.execute(sa.select(tables.dead_letters.c.reason)).scalars().all()
     )

@@ -255,7 +255,7 @@ async def test_a_removed_machine_still_sends_its_waiting_messages(
     async with gym(tmp_path, mosquitto.config) as here:
         await here.until_sent()
         await ear.until(lambda: "legcurl/north/old-machine/set" in ear.topics())
-        await until(lambda: "old-machine" not in here.publisher._senders)
+        await until(lambda: "old-machine" not in here.publisher._clients)
     assert "legcurl/north/old-machine/status" not in ear.topics()
 
 

@@ -16,7 +16,7 @@ from legcurl.store import Expected, SetQuery, Store, open_store, tables
 from legcurl.store.database import engine_for, url_of
 from legcurl.store.locations import open_needed
 from legcurl.store.maintenance.backup import back_up
-from legcurl.store.maintenance.erase_client import belongings, forget
+from legcurl.store.maintenance.erase_client import erase_client
 from legcurl.store.maintenance.retention import Retention, prune, vacuum
 from legcurl.store.maintenance.verify import measure, verify
 from made_sets import FIRST, MACHINE, new_set
@@ -248,10 +248,10 @@ def somebody(store):
     return client
 
 
-def test_erasing_a_client_removes_all_of_theirs_and_no_others(store, somebody):
+def test_a_person_goes_with_all_that_is_theirs_and_nobody_elses(store, somebody):
     expected = belongings(store, somebody.id)
     assert len(ids(store)) == 6
-    gone = forget(store, somebody.id)
+    gone = erase_client(store, somebody.id)
     assert gone == expected
     assert (gone.sets, gone.traces, gone.machines) == (3, 3, 1)
     assert gone.named_in == ("sets.note of gone-2",)
@@ -260,7 +260,7 @@ def test_erasing_a_client_removes_all_of_theirs_and_no_others(store, somebody):
     assert store.expected(MACHINE.id) == Expected()
     assert [client.name for client in store.clients()] == ["Somebody Else"]
     with pytest.raises(NoSuchRecordError):
-        forget(store, somebody.id)
+        erase_client(store, somebody.id)
 
 
 def test_no_byte_of_a_person_is_left_in_the_files(sqlite_url, tmp_path):
@@ -277,7 +277,7 @@ def test_no_byte_of_a_person_is_left_in_the_files(sqlite_url, tmp_path):
         assert trace is not None
         secrets = {b"Wilhelmina", client.id.encode(), b"gone-1", b"gone-3", trace[100:140]}
         assert {secret for secret in secrets if secret in everything(tmp_path)} == secrets
-        forget(store, client.id)
+        erase_client(store, client.id)
         assert {secret for secret in secrets if secret in everything(tmp_path)} == set()
     assert {secret for secret in secrets if secret in everything(tmp_path)} == set()
 
@@ -289,7 +289,7 @@ def everything(folder: Path) -> bytes:
 def test_an_unknown_client_is_not_erased(store):
     for name in ("nobody", "", "a\0b", "half \ud83d"):
         with pytest.raises(NoSuchRecordError, match="no client"):
-            forget(store, name)
+            erase_client(store, name)
 
 
 def test_erasing_a_name_like_a_pattern_takes_no_other_events(store):
@@ -297,13 +297,13 @@ def test_erasing_a_name_like_a_pattern_takes_no_other_events(store):
         row = {"id": "%_\\", "name": None, "since_us": 1}
         connection.execute(sa.insert(tables.clients), [row])
     of_events(store, ("another", None), payload='{"client": "abcd"}')
-    assert forget(store, "%_\\").events == 0
+    assert erase_client(store, "%_\\").events == 0
 
 
 def test_a_set_that_ends_after_its_client_was_forgotten_has_none(store):
     client = store.add_client("Wilhelmina Trout")
     entered = Expected(client.id, 40.0, FIRST)
-    forget(store, client.id)
+    erase_client(store, client.id)
     store.add_set(new_set(expected=entered))
     assert store.get_set("set-0000").client is None
 
@@ -348,7 +348,7 @@ def test_where_a_gym_publishes_its_central_store_is_told_whom_to_forget(url):
         store.add_set(new_set(0, expected=Expected(client.id, 40.0, FIRST)))
         store.add_set(new_set(1))
     with open_needed(url) as store:  # as the command does, beside the service
-        forget(store, client.id)
+        erase_client(store, client.id)
         told = kinds(store)
     assert [kind for kind, _ in told] == ["set", "forget"]
     assert "set-0000" not in told[0][1]
@@ -365,7 +365,7 @@ def test_in_a_central_store_an_erased_client_does_not_come_back(store):
         ]
         connection.execute(sa.insert(tables.dead_letters), letters)
     store.add_set(new_set(0, id="north:s1", expected=Expected("north:c1", 40.0, FIRST)))
-    forget(store, "north:c1")
+    erase_client(store, "north:c1")
     with store.reading() as connection:
         forgotten = connection.execute(sa.select(tables.forgotten.c.id)).scalars().all()
         left = connection.execute(sa.select(tables.dead_letters.c.payload)).scalars().all()

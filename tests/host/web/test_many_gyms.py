@@ -7,7 +7,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from legcurl.store import Expected, Gym, Machine, open_store
+import sqlalchemy as sa
+from legcurl.store import Expected, Gym, Machine, open_store, tables
 from made_sets import FIRST, new_set
 from postgres_server import postgres_server
 from room import room
@@ -20,7 +21,8 @@ GYMS = [Gym("north", "North Street"), Gym("south", "South Bank")]
 def fill(store) -> None:
     """Two gyms with two machines and four sets each, as a collector leaves them."""
     for gym in GYMS:
-        store.put_gym(gym)
+        row = {"id": gym.id, "name": gym.name}
+        store.within(lambda c, row=row: c.execute(sa.insert(tables.gyms).values(row)))
     number = 0
     for _ in range(2):
         for gym in GYMS:

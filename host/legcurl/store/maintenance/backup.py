@@ -1,8 +1,8 @@
-"""A copy of a store on SQLite while it is in use: whole, checked, and in place at once or not.
+"""Backs up a store on SQLite while it is in use.
 
-The copy is made in a read transaction, of the store as it was at one moment, however long that
-takes and whatever is stored meanwhile. It grows beside its place under another name, is checked,
-brought to the disk and only then given its name: a backup that has its name is a good one.
+The copy is made in a read transaction, so it shows the store at one moment whatever is written
+meanwhile. It is written under another name, checked, synced, and renamed last: a file with the
+backup's name is complete.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from legcurl.store.locations import file_of
 from legcurl.store.service_lock import LOCK_END
 
 PAGES_AT_ONCE = 1000  # 4 MB
-# What a store has beside its file: a backup in the place of the lock would let in a second service.
+# The files of a store: a backup in place of the lock would let a second service start.
 BESIDE_STORE = ("-wal", "-shm", "-journal", LOCK_END)
 
 
 def back_up(store_url: str, target: Path, report: Callable[[int, int], None]) -> int:
     """Copy a store into a file, which is replaced if there is one; gives the copy's bytes.
 
-    `report(done, total)` is called with pages. StoreError if there is anything wrong with the
-    store, the copy or the place: what was at `target` is then as it was.
+    `report(done, total)` is called with pages. StoreError if the store, the copy or the location
+    has a problem; `target` is then unchanged.
     """
     url = url_of(store_url)
     source = file_of(url)

@@ -1,21 +1,20 @@
-"""Erases a person from a store, so completely that it can be shown.
+"""Erases a client from a store, and proves it by a search.
 
-What goes: the client, every set that is theirs with its reps, corrections, older measures and raw
-trace, what others were to be told of those sets, and the entry that they lift next somewhere. The
-sets go too, and do not stay without a name: a person's figures of a year, with the hours at which
-they trained, name them as well as a name does.
+It deletes the client, their sets with reps, corrections, older measurements and raw traces, the
+events about those sets, and the client's entry for the next set of a machine. Sets do not stay
+without a name, because a year of training hours and figures identifies a person as well.
 
-Then the store is searched, every column of every table, for their ids. On SQLite what is erased is
-overwritten (`PRAGMA secure_delete`), the file written anew (VACUUM) and its log emptied, so no byte
-of it is left in the store's files. On PostgreSQL the rows are gone and VACUUM frees their room; the
-server's own log and backups go by the server's rules.
+Then it searches every text column of every table for their ids. On SQLite, deleted content is
+overwritten (`PRAGMA secure_delete`), the file rewritten (VACUUM) and its log emptied, so no byte
+stays in the store's files. On PostgreSQL the rows are deleted and VACUUM frees their space; the
+server's own log and backups follow the server's rules.
 
-Where the gym publishes, its pseudonyms (the client's id, the sets') stay in one message until the
-broker has it, which has the central store erase them too; and a central store remembers them, so
-that what was still on its way does not bring anything back.
+A gym that publishes keeps the pseudonyms (ids of the client and sets) in one event until the broker
+has it; the central store then erases them too. It keeps the erased ids, so that a message that
+arrives later does not store them again.
 
-A person's name in a note on somebody else's set, or a backup, is not this command's to change: the
-first is told, the second has to be known.
+The command changes neither backups nor notes on other clients' sets; it lists notes that hold the
+name.
 """
 
 from __future__ import annotations
@@ -40,27 +39,27 @@ _ESCAPE = "\\"
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
-    """What was erased of a person, and where their name still stands in what is others'."""
+class ErasedClient:
+    """Counts of what is erased of a client, and the notes on other sets that hold their name."""
 
     client_id: str
     sets: int
     traces: int
     events: int
-    machines: int  # at which they were entered as the next
+    machines: int  # with an entry of them for the next set
     named_in: tuple[str, ...]  # "sets.note of SET-ID"
 
 
-def belongings(store: Store, client_id: str) -> Forgotten:
-    """What `forget` would erase. NoSuchRecordError if there is no client of that id."""
+def find_client(store: Store, client_id: str) -> ErasedClient:
+    """What `erase_client` would erase. NoSuchRecordError if there is no such client."""
     with store.reading() as connection:
         return _found(connection, client_id)
 
 
-def forget(store: Store, client_id: str) -> Forgotten:
-    """Erase a person. NoSuchRecordError if there is no client of that id.
+def erase_client(store: Store, client_id: str) -> ErasedClient:
+    """Erase a client. NoSuchRecordError if there is no such client.
 
-    StoreError if anything of them could not be erased: the message says what, and again is safe.
+    StoreError, and no change, if the search still finds their ids; a second try is safe.
     """
     with store.transaction() as connection:
         found = _found(connection, client_id)
@@ -78,15 +77,17 @@ def forget(store: Store, client_id: str) -> Forgotten:
             .values(next_client_id=None, next_load_kg=None, next_since_us=None)
         )
         connection.execute(sa.delete(tables.clients).where(tables.clients.c.id == client_id))
-        _bury(connection, client_id)
+        _delete_dead_letters(connection, client_id)
         if ":" in client_id:
-            _remember(connection, client_id, ids)
+            _mark_forgotten(connection, client_id, ids)
         elif store.publishing:
             outbox.announce_forget(connection, client_id, ids)
-        left = [place for text in (client_id, *ids) for place in _places(connection, text)]
-        if left:
+        remaining = [
+            place for text in (client_id, *ids) for place in _columns_with(connection, text)
+        ]
+        if remaining:
             raise StoreError(
-                f"Client {client_id} is not erased: {', '.join(left[:5])} still tells of them. "
+                f"Client {client_id} is not erased: their id is in {', '.join(remaining[:5])}. "
                 "Nothing was changed."
             )
     store.announced()
@@ -94,8 +95,8 @@ def forget(store: Store, client_id: str) -> Forgotten:
     return found
 
 
-def _bury(connection: Connection, client_id: str) -> None:
-    """Messages that could not be read and may be about them."""
+def _delete_dead_letters(connection: Connection, client_id: str) -> None:
+    """Delete dead letters that may be about the client."""
     column = tables.dead_letters.c
     own = (client_id.partition(":")[2] or client_id).encode()
     for row_id, payload in connection.execute(sa.select(column.id, column.payload)).all():
@@ -103,15 +104,15 @@ def _bury(connection: Connection, client_id: str) -> None:
             connection.execute(sa.delete(tables.dead_letters).where(column.id == row_id))
 
 
-def _remember(connection: Connection, client_id: str, set_ids: Sequence[str]) -> None:
-    """In a store of many gyms: what is still on its way from theirs must not bring them back."""
+def _mark_forgotten(connection: Connection, client_id: str, set_ids: Sequence[str]) -> None:
+    """In a store of many gyms, keep messages that arrive later from storing them again."""
     now_us = time.time_ns() // 1000
     rows = [{"id": key, "at_us": now_us} for key in (client_id, *set_ids)]
     insert = outbox.insert_for(connection, tables.forgotten)
     connection.execute(insert.on_conflict_do_nothing(), rows)
 
 
-def _found(connection: Connection, client_id: str) -> Forgotten:
+def _found(connection: Connection, client_id: str) -> ErasedClient:
     of_clients = sa.select(tables.clients).where(tables.clients.c.id == client_id)
     row = connection.execute(of_clients).mappings().first() if storable(client_id) else None
     if row is None:
@@ -128,7 +129,7 @@ def _found(connection: Connection, client_id: str) -> Forgotten:
         ).scalars()
     }
     mine = set(ids)
-    return Forgotten(
+    return ErasedClient(
         client_id=client_id,
         sets=len(ids),
         traces=_count(connection, tables.traces, tables.traces.c.set_id.in_(of_sets)),
@@ -148,7 +149,7 @@ def _sets_of(connection: Connection, client_id: str) -> Sequence[str]:
 
 
 def _tells_of(id_: str) -> sa.ColumnElement[bool]:
-    """Whether an event's JSON, or its id, is about a client or set: it stands there as a whole."""
+    """Whether an event's id or JSON holds an id of a client or set as a whole."""
     quoted = (
         id_.replace(_ESCAPE, _ESCAPE * 2).replace("%", f"{_ESCAPE}%").replace("_", f"{_ESCAPE}_")
     )
@@ -161,7 +162,7 @@ def _tells_of(id_: str) -> sa.ColumnElement[bool]:
 
 
 def _named_in(connection: Connection, name: str, mine: set[str]) -> Iterator[str]:
-    """Notes and reasons on others' sets that hold a name."""
+    """Notes and reasons on other clients' sets that hold a name."""
     for table, column, key in (
         (tables.sets, tables.sets.c.note, tables.sets.c.id),
         (tables.corrections, tables.corrections.c.reason, tables.corrections.c.set_id),
@@ -172,8 +173,8 @@ def _named_in(connection: Connection, name: str, mine: set[str]) -> Iterator[str
                 yield f"{table.name}.{column.name} of {set_id}"
 
 
-def _places(connection: Connection, text: str) -> Iterator[str]:
-    """Columns of any table that hold an id, but for the one that says that it was erased."""
+def _columns_with(connection: Connection, text: str) -> Iterator[str]:
+    """Columns of any table that hold an id, except the table of erased ids."""
     for table in tables.metadata.sorted_tables:
         if table is tables.forgotten:
             continue

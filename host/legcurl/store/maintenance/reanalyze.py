@@ -1,20 +1,18 @@
 """Measures stored sets again, from their raw traces, by the detection of this version.
 
-Each set is one transaction: its old result goes into `analyses` beside the rules that measured it
-so, the new one takes its place, and `detection` says by which rules it stands now. That is also how
-the work goes on after it was broken off: what is of this detection is done. Corrections stay, on
-top of whatever was measured.
+Each set is one transaction: the old result goes into `analyses` with the version that measured it,
+the new one replaces it, and `detection` holds the new version. A run that was interrupted goes on
+with the sets of other versions. Corrections stay, and apply to the new result.
 
-**What of the old measurement is used.** The ends of the range, as the set's own result has them,
-are the calibration: a trace begins seconds before its set, and what was learnt earlier (an
-installer's calibration, the range of a lifter who had moved before) is in no other place. They are
-corrected by the same rules as a calibration is live. When a set was over is known from the time
-after it, of which a trace has only seconds; so where the outcome is as it was and not a failure,
-the moment at which it could be told stays too. What was incomplete stays so: samples that are
-missing before the trace begins cannot be seen to be missing.
+**What is taken from the old measurement.** The ends of the range serve as the calibration: a trace
+begins seconds before its set, and nothing else holds what was learnt earlier (an installer's
+calibration, the range of a lifter who had moved before). They are corrected by the same rules as a
+live calibration. The end of a set is recognised from the time after it, of which a trace has only
+seconds; so if the outcome is the same and no failure, `outcome_known_s` stays. A set that was
+incomplete stays so, because a trace does not show samples that are missing before it.
 
-A set whose trace is gone, or whose trace now holds no set or several, keeps its result as it was,
-and is counted: it is measured again in the next run, by rules that may know better.
+A set without a trace, or whose trace now holds no set or several, keeps its result and is counted;
+the next version tries again.
 """
 
 from __future__ import annotations
@@ -46,7 +44,7 @@ Became = Literal["measured", "the same", "no trace", "damaged trace", "no set", 
 
 @dataclass(frozen=True, slots=True)
 class Remeasured:
-    """What became of one set, and its completed reps before and after."""
+    """The outcome of one set, and its completed reps before and after."""
 
     set_id: str
     became: Became
@@ -55,7 +53,7 @@ class Remeasured:
 
 
 def waiting(store: Store) -> int:
-    """How many sets are of another detection than this."""
+    """The count of sets that another version measured."""
     column = tables.sets.c
     counted = sa.select(sa.func.count()).where(column.detection != DETECTION)
     with store.reading() as connection:
@@ -63,9 +61,9 @@ def waiting(store: Store) -> int:
 
 
 def reanalyze(store: Store, now: Callable[[], datetime]) -> Iterator[Remeasured]:
-    """Measure every set of another detection again; each is done when it is told.
+    """Measure every set of another version again; each is committed before it is yielded.
 
-    It may be broken off at any moment, and begun anew.
+    The run may be interrupted at any moment and started again.
     """
     column, last = tables.sets.c, ""
     while True:
@@ -147,7 +145,7 @@ def _mark(connection: Connection, set_id: str) -> None:
 
 
 def _keep_old(connection: Connection, row: RowMapping, stored: StoredSet, now: datetime) -> None:
-    """Keep what it was measured as; what the same rules said first is what they said live."""
+    """Keep the old measurement; of one version, the first, which is the live one."""
     column = tables.analyses.c
     key = (column.set_id == stored.id) & (column.detection == row["detection"])
     if connection.execute(sa.select(column.set_id).where(key)).first() is None:

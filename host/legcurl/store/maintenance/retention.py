@@ -1,9 +1,8 @@
-"""Lets go of what a store no longer has to keep, by rule: old traces, old sets, told events.
+"""Deletes old traces, old sets and sent events from a store.
 
-Raw traces are nine tenths of a store and are wanted only to measure a set again; sets are a
-person's history. How long each is kept is the operator's to say, and nothing is let go of unless
-they said so, but for events that the broker has got. It goes in small transactions: a set that ends
-meanwhile waits milliseconds.
+Raw traces are nine tenths of a store and serve only to measure a set again; sets are a person's
+history. The operator says how long each is kept, by default for ever; sent events are deleted
+always. Deletion uses small transactions, so a set that ends meanwhile waits milliseconds.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from legcurl.store.queries import as_us
 from legcurl.store.store import Store
 
 ROWS_AT_ONCE = 200
-SENT_DAYS = 30  # an event is known by its id for so long if it should happen again
+SENT_DAYS = 30  # in which an event that happens again is known by its id
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,7 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """How many of each were let go of, or would be."""
+    """Counts of what was deleted, or would be."""
 
     traces: int
     sets: int
@@ -56,7 +55,7 @@ def prune(
     dry_run: bool = False,
     report: Callable[[int, int], None] = lambda done, total: None,
 ) -> Pruned:
-    """Let go of what is older than a rule says. A set goes with all that belongs to it."""
+    """Delete what is older than `retention` allows; a set with its reps, trace and corrections."""
     old_sets, old_traces, old_events = _rules(retention, now)
     with store.reading() as connection:
         found = [
@@ -77,7 +76,7 @@ def prune(
 
 
 def vacuum(store: Store) -> None:
-    """Give the room of what was let go of back to the disk. It needs as much as the store has."""
+    """Return free space to the disk. It needs as much space as the store has."""
     with outside_transactions(store.engine) as run:
         if store.engine.dialect.name == "postgresql":
             run("VACUUM (ANALYZE)")
@@ -90,7 +89,7 @@ def vacuum(store: Store) -> None:
 def _rules(
     retention: Retention, now: datetime
 ) -> tuple[sa.Select[Any], sa.Select[Any], sa.Select[Any]]:
-    """The sets, the sets whose traces, and the events that are old."""
+    """Queries of the ids of old sets, of sets with old traces, and of old events."""
 
     def before(days: int | None) -> int | None:
         return None if days is None else as_us(now - timedelta(days=days))

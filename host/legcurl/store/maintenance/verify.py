@@ -1,7 +1,7 @@
-"""What is in a store, and whether it is whole: sizes, counts, and everything that is wrong.
+"""Sizes and counts of a store, and a check for damage.
 
-`measure` is quick. `verify` reads all of it: the database's own check of its pages and references,
-then every trace, and whether each set's count is that of its reps.
+`measure` is quick. `verify` reads everything: it runs the database's own check of pages and
+references, unpacks every trace, and compares each set's count with its reps.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ COUNTED = ("gyms", "machines", "clients", "sets", "reps", "corrections", "traces
 
 @dataclass(frozen=True, slots=True)
 class StoreSize:
-    """What a store holds."""
+    """Sizes and counts of a store."""
 
     place: str
     version: str
     size_bytes: int
     counts: dict[str, int]
-    events_waiting: int  # that the broker has not got yet
+    events_waiting: int  # not sent to the broker yet
     first: str | None  # when the oldest and the newest set began, ISO 8601
     last: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a check has found: nothing in `problems`, and the store is whole."""
+class VerifyResult:
+    """The result of a check; without `problems` the store is undamaged."""
 
     sets: int
     traces: int
@@ -69,7 +69,7 @@ def measure(store: Store) -> StoreSize:
 
 
 def size_of(store: Store) -> int:
-    """Bytes on the disk: a file with those beside it, or what a server says of its database."""
+    """Bytes on the disk: of a file with its log, or what a server reports."""
     file = file_of(store.engine.url)
     if file is not None:
         parts = (file, *(file.with_name(f"{file.name}{end}") for end in ("-wal", "-shm")))
@@ -82,7 +82,7 @@ def size_of(store: Store) -> int:
         ).scalar_one()
 
 
-def verify(store: Store, report: Callable[[int, int], None]) -> Verdict:
+def verify(store: Store, report: Callable[[int, int], None]) -> VerifyResult:
     """Read all of a store; `report(done, total)` is called with traces."""
     problems: list[str] = []
     sets = total = read = 0
@@ -100,7 +100,7 @@ def verify(store: Store, report: Callable[[int, int], None]) -> Verdict:
         if unreachable(error):
             raise
         problems.append(str(error))
-    return Verdict(sets, read, tuple(problems))
+    return VerifyResult(sets, read, tuple(problems))
 
 
 def _of_pages(store: Store) -> list[str]:
@@ -128,7 +128,7 @@ def _of_counts(connection: Connection) -> list[str]:
 
 
 def _of_traces(store: Store) -> Iterator[str | None]:
-    """What is wrong with each trace, None for nothing; a while for each few of them."""
+    """The problem of each trace, or None, read TRACES_AT_ONCE at a time."""
     column, last = tables.traces.c, ""
     while True:
         some = (

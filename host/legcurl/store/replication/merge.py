@@ -1,12 +1,12 @@
-"""Sets of many gyms into one store: documents in, rows out, whatever order they come in.
+"""Merges the sets of many gyms into one store, in whatever order their documents arrive.
 
-Ids are `gym:id` there, so gyms need not agree on any. A document is a whole set, so merging is
-"keep the higher revision": the same message twice, an older one after a newer one, or two
-collectors with the same message come to the same rows. What a gym has erased is remembered by its
-id alone, so a message that was still on its way does not bring it back.
+Ids there are `gym:id`, so ids of different gyms never collide. A document is a whole set, and
+merging keeps the higher revision: a repeated message, an older one after a newer one, or two
+collectors with the same message give the same rows. The ids of erased clients and sets are kept, so
+that a message that arrives later does not store them again.
 
-A batch is one transaction. Several collectors may merge at once: rows are locked in one order
-(gyms, machines, clients, sets, each by id), and erasing takes its gym's row for itself.
+A batch is one transaction. Several collectors may merge at once: each locks rows in the same order
+(gyms, machines, clients, sets, each by id), and erasing locks its gym's row exclusively.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _OF_SET = ("reps", "corrections")
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What became of a batch: sets new or newer, sets known already, and what was erased."""
+    """Counts of a batch."""
 
-    stored: int = 0
-    known: int = 0
-    erased: int = 0  # clients who were, and sets that came too late for it
+    stored: int = 0  # new sets or revisions
+    known: int = 0  # sets whose revision was stored already
+    erased: int = 0  # clients, and sets that came after their client was erased
 
     def __add__(self, other: Merged) -> Merged:
         return Merged(
@@ -48,7 +48,7 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A message that cannot be read, and why."""
+    """An invalid message, and why."""
 
     topic: str
     reason: str
@@ -56,26 +56,26 @@ class DeadLetter:
 
 
 def merge(connection: Connection, documents: Iterable[Document]) -> Merged:
-    """Take a batch in; it is in the store when the transaction is committed."""
+    """Store a batch, in the transaction of `connection`."""
     batch = list(documents)
     sets = _newest(document for document in batch if isinstance(document, SetDocument))
     forgets = [document for document in batch if isinstance(document, ForgetDocument)]
     if not batch:
         return Merged()
-    _know_gyms(connection, batch, {document.gym_id for document in forgets})
+    _put_gyms(connection, batch, {document.gym_id for document in forgets})
     for document in forgets:
-        _forget(connection, document)
-    wanted = _not_forgotten(connection, sets)
-    _know_machines(connection, wanted)
-    _know_clients(connection, wanted)
+        _erase(connection, document)
+    wanted = _without_erased(connection, sets)
+    _put_machines(connection, wanted)
+    _put_clients(connection, wanted)
     stored = _put_sets(connection, wanted)
     handed = sum(isinstance(document, SetDocument) for document in batch)
     late = len(sets) - len(wanted)
     return Merged(stored, handed - stored - late, len(forgets) + late)
 
 
-def bury(connection: Connection, letters: Sequence[DeadLetter]) -> None:
-    """Keep messages that cannot be read, and no more than the newest DEAD_LETTERS_KEPT."""
+def keep_dead_letters(connection: Connection, letters: Sequence[DeadLetter]) -> None:
+    """Store dead letters, and delete all but the newest DEAD_LETTERS_KEPT."""
     if not letters:
         return
     now_us = time.time_ns() // 1000
@@ -98,7 +98,7 @@ def bury(connection: Connection, letters: Sequence[DeadLetter]) -> None:
 
 
 def _newest(documents: Iterable[SetDocument]) -> list[SetDocument]:
-    """One document a set, in the order of their ids."""
+    """The newest document of each set, in the order of their ids."""
     newest: dict[str, SetDocument] = {}
     for document in documents:
         key = _id(document.gym_id, document.set_id)
@@ -107,10 +107,10 @@ def _newest(documents: Iterable[SetDocument]) -> list[SetDocument]:
     return [newest[key] for key in sorted(newest)]
 
 
-def _know_gyms(connection: Connection, batch: Sequence[Document], erasing: set[str]) -> None:
-    """Know the batch's gyms, and lock their rows: against erasing, or for it."""
+def _put_gyms(connection: Connection, batch: Sequence[Document], erasing: set[str]) -> None:
+    """Store the batch's gyms and lock their rows, exclusively where clients are erased."""
     column = tables.gyms.c
-    # SQLite has one writer: it must be us before we look, or somebody may change what we saw.
+    # On SQLite, become the writer before reading, or another may change what was read.
     connection.execute(sa.update(tables.gyms).where(sa.false()).values(name=""))
     named = {document.gym_id: document.gym_name for document in batch}
     _put_named(connection, tables.gyms, [{"id": key, "name": named[key]} for key in sorted(named)])
@@ -120,7 +120,7 @@ def _know_gyms(connection: Connection, batch: Sequence[Document], erasing: set[s
 
 
 def _put_named(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    """Have these rows, with these names; rows that are so already are not touched."""
+    """Insert or rename rows; unchanged rows are not touched."""
     ids = [row["id"] for row in rows]
     found = connection.execute(sa.select(table.c.id, table.c.name).where(table.c.id.in_(ids)))
     known = {row.id: row.name for row in found}
@@ -135,7 +135,7 @@ def _put_named(connection: Connection, table: sa.Table, rows: list[dict[str, Any
         )
 
 
-def _know_machines(connection: Connection, sets: Sequence[SetDocument]) -> None:
+def _put_machines(connection: Connection, sets: Sequence[SetDocument]) -> None:
     rows = {
         _id(document.gym_id, document.machine_id): {
             "name": document.machine_name,
@@ -146,7 +146,7 @@ def _know_machines(connection: Connection, sets: Sequence[SetDocument]) -> None:
     _put_named(connection, tables.machines, [{"id": key, **rows[key]} for key in sorted(rows)])
 
 
-def _know_clients(connection: Connection, sets: Sequence[SetDocument]) -> None:
+def _put_clients(connection: Connection, sets: Sequence[SetDocument]) -> None:
     since: dict[str, int] = {}
     for document in sets:
         if document.client_id is not None:
@@ -162,7 +162,7 @@ def _know_clients(connection: Connection, sets: Sequence[SetDocument]) -> None:
 
 
 def _put_sets(connection: Connection, sets: Sequence[SetDocument]) -> int:
-    """Put those in that are newer than what is there; gives how many."""
+    """Store sets that are newer than the stored revision; gives their count."""
     if not sets:
         return 0
     insert = insert_for(connection, tables.sets).values([_row(document) for document in sets])
@@ -203,7 +203,7 @@ def _put_sets(connection: Connection, sets: Sequence[SetDocument]) -> int:
 
 
 def _put_traces(connection: Connection, sets: Sequence[SetDocument]) -> None:
-    """Keep the traces that came; a version without one takes none away."""
+    """Store the traces that came; a document without one deletes none."""
     rows = [
         {"set_id": _id(document.gym_id, document.set_id), "samples": document.trace}
         for document in sets
@@ -237,7 +237,7 @@ def _row(document: SetDocument) -> dict[str, Any]:
     }
 
 
-def _not_forgotten(connection: Connection, sets: Sequence[SetDocument]) -> list[SetDocument]:
+def _without_erased(connection: Connection, sets: Sequence[SetDocument]) -> list[SetDocument]:
     asked = {_id(document.gym_id, document.set_id) for document in sets}
     asked |= {_id(document.gym_id, document.client_id or "") for document in sets}
     column = tables.forgotten.c
@@ -250,8 +250,8 @@ def _not_forgotten(connection: Connection, sets: Sequence[SetDocument]) -> list[
     ]
 
 
-def _forget(connection: Connection, document: ForgetDocument) -> None:
-    """Erase a person and their sets, those that the gym named and those that only we know."""
+def _erase(connection: Connection, document: ForgetDocument) -> None:
+    """Erase a client with the sets that the gym names and those that are stored here."""
     client_id = _id(document.gym_id, document.client_id)
     column = tables.sets.c
     theirs = connection.execute(sa.select(column.id).where(column.client_id == client_id)).scalars()
@@ -274,5 +274,5 @@ def _storable(text: str) -> str:
 
 
 def _id(gym_id: str, own: str) -> str:
-    """An id as the store of many gyms has it."""
+    """An id in the store of many gyms."""
     return f"{gym_id}:{own}"

@@ -1,13 +1,12 @@
-"""What others shall be told: rows that are written with what they tell of, and leave in order.
+"""The outbox: events to publish, written in the transaction of the change that they announce.
 
-Whoever changes a set announces it in the same transaction, so neither can be there without the
-other. A row holds the message but for what the sender adds (schema, id, gym, and the raw trace,
-which would double the database). Rows leave in the order of their ids, machine by machine, and are
-marked only when the broker has said that it has them: a crash in between sends a message twice,
-under the same id, and never loses one.
+So there is no change without its event, and no event without its change. A row holds the message
+without what the publisher adds (schema, id, gym, and the raw trace, which would double the
+database). Rows are sent in the order of their ids, machine by machine, and marked when the broker
+acknowledges them: a crash in between sends a message twice, with the same id, and loses none.
 
-Rows that were sent stay for KEEP_SENT_S, without their content: when a journal is read again after
-a crash, the same events happen again and are known by their ids.
+Sent rows stay for KEEP_SENT_S without their content: when a journal is replayed after a crash, the
+same events happen again and are known by their ids.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from legcurl.store.queries import all_sets, as_us, one_set, stored_sets
 from legcurl.store.replication.set_document import as_text, body_of
 
 Kind = Literal["rep", "set", "forget"]
-WHOLE_GYM = ""  # the machine of what concerns none
+WHOLE_GYM = ""  # the machine id of events about no machine
 KEEP_SENT_S = 2 * 24 * 3600.0
 RESENT_AT_ONCE = 200
 
@@ -40,7 +39,7 @@ _column = tables.outbox.c
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """Something to tell; `body` is the message without what its sender adds."""
+    """An event; `body` is the message without what the publisher adds."""
 
     event_id: str
     machine_id: str
@@ -50,7 +49,7 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A row that was not sent yet. `trace` is packed and in base64, if its set has one."""
+    """A row that is not sent yet. `trace` is packed and in base64; None if there is none."""
 
     id: int
     event_id: str
@@ -60,12 +59,12 @@ class Waiting:
 
     @property
     def size(self) -> int:
-        """Characters, nearly all of which are a byte each."""
+        """Characters, nearly all of one byte."""
         return len(self.payload) + len(self.trace or "")
 
 
 def announce(connection: Connection, announcements: Iterable[Announcement]) -> None:
-    """Tell these, in this order; what was announced before under the same id is not repeated."""
+    """Write events in this order; ids that are there already are skipped."""
     now_us = time.time_ns() // 1000
     rows = [
         {
@@ -83,14 +82,14 @@ def announce(connection: Connection, announcements: Iterable[Announcement]) -> N
 
 
 def announce_set(connection: Connection, set_id: str) -> None:
-    """Tell a set as it stands now, in the transaction that made it so."""
+    """Write the event of a set, in the transaction that changed it."""
     announce(connection, _told(connection, one_set(set_id)))
 
 
 def announce_forget(connection: Connection, client_id: str, set_ids: Sequence[str]) -> None:
-    """Tell that a person and these sets of theirs were erased, and tell nothing else of them.
+    """Write the event that a client and their sets are erased, and delete their other events.
 
-    To be called in the transaction that erases them, before or after.
+    Call it in the transaction that erases them.
     """
     for set_id in set_ids:
         of_set = _column.event_id.startswith(f"{set_id}-", autoescape=True)
@@ -100,15 +99,16 @@ def announce_forget(connection: Connection, client_id: str, set_ids: Sequence[st
 
 
 def count_since(connection: Connection, since: datetime) -> int:
-    """How many sets `announce_again` tells."""
+    """The count of sets that `announce_again` announces."""
     counted = sa.select(sa.func.count()).where(tables.sets.c.started_us >= as_us(since))
     return connection.execute(counted).scalar() or 0
 
 
 def announce_again(connection: Connection, since: datetime, after: str) -> tuple[int, str]:
-    """Tell some sets since a moment once more: how many, and where to go on (empty: all done).
+    """Announce the next RESENT_AT_ONCE sets since a time again.
 
-    Begin with `after` empty. Whoever knows them already sees that by their revisions.
+    Gives their count and the `after` of the next call, empty when all are done; begin with it
+    empty. Stores that have them already know it by their revisions.
     """
     column = tables.sets.c
     chosen = (
@@ -123,7 +123,7 @@ def announce_again(connection: Connection, since: datetime, after: str) -> tuple
 
 
 def rep_event_id(set_id: str, number: int, body: Mapping[str, Any]) -> str:
-    """The id of what is told of a rep: the same whenever the same is told."""
+    """The event id of a rep's body: equal for equal bodies."""
     digest = hashlib.sha256(as_text(body).encode()).hexdigest()[:12]
     return f"{set_id}-rep-{number}-{digest}"
 
@@ -137,9 +137,9 @@ def waiting(
     traces: bool,
     besides: Collection[int] = (),
 ) -> list[Waiting]:
-    """The next to send of a machine, oldest first: at most so many, and about so many bytes.
+    """The next rows to send of a machine, oldest first: at most `rows`, about `size` bytes.
 
-    `besides` are rows that were sent and are not marked yet.
+    `besides` are the ids of rows that were sent and are not marked yet.
     """
     chosen = (
         sa.select(_rows)
@@ -162,7 +162,7 @@ def waiting(
 
 
 def waiting_by_machine(connection: Connection) -> dict[str, int]:
-    """How many rows wait, of each machine that has any."""
+    """The count of waiting rows by machine."""
     counted = (
         sa.select(_column.machine_id, sa.func.count().label("waiting"))
         .where(_column.sent_us.is_(None))
@@ -172,25 +172,25 @@ def waiting_by_machine(connection: Connection) -> dict[str, int]:
 
 
 def in_use(connection: Connection) -> bool:
-    """Whether anything was told lately, or waits: the store's service has a broker."""
+    """Whether the outbox has rows: the store's service publishes."""
     return connection.execute(sa.select(_column.id).limit(1)).first() is not None
 
 
 def mark_sent(connection: Connection, ids: Sequence[int]) -> None:
-    """The broker has these: keep only that they were told."""
+    """Mark rows as sent and drop their content."""
     if ids:
         sent = {"sent_us": time.time_ns() // 1000, "payload": ""}
         connection.execute(sa.update(_rows).where(_column.id.in_(ids)).values(sent))
 
 
 def prune(connection: Connection) -> int:
-    """Forget what was sent long ago; gives how many rows."""
+    """Delete rows sent more than KEEP_SENT_S ago; gives their count."""
     before_us = time.time_ns() // 1000 - round(KEEP_SENT_S * 1e6)
     return connection.execute(sa.delete(_rows).where(_column.sent_us < before_us)).rowcount
 
 
 def insert_for(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    """An insert that knows ON CONFLICT, which both databases have and SQLAlchemy has twice."""
+    """An insert with ON CONFLICT, which SQLAlchemy has separately for both databases."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
