@@ -1,8 +1,7 @@
-"""What the operator wants: one TOML file, the environment over it, and secrets from elsewhere.
+"""The operator's configuration: a TOML file, overridden by the environment, and files of secrets.
 
-`read_config` is pure: a text and variables in, a `Config` out, or all that is wrong with them, each
-with its line and what to write instead. `ConfigSource` does the reading of files, once at the start
-and again whenever the service is told to.
+`read_config` is pure: it takes a text and variables and gives a `Config`, or raises all problems,
+each with its line and remedy. `ConfigSource` reads the files, at the start and at each reload.
 """
 
 from legcurl.config.model import (

@@ -1,4 +1,4 @@
-"""A broker from a URL, for who has no configuration file: `--broker mqtts://USER@HOST:PORT`."""
+"""A broker from a URL, without a configuration file: `--broker mqtts://USER@HOST:PORT`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def broker_of(
 ) -> MqttConfig:
     """The broker at a URL; `password` is used where the URL has none.
 
-    Raises ConfigError for an invalid URL, without its password. A password in a URL is seen in
-    lists of processes: `ConfigSource.broker_password` takes one from the environment instead.
+    Raises ConfigError for an invalid URL; the message holds no password. Lists of processes show a
+    password in a URL: `ConfigSource.broker_password` takes one from the environment instead.
     """
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise ConfigError(f"The broker's URL has no port that can be meant. {_HOW}") from error
+        raise ConfigError(f"The broker's URL has an invalid port. {_HOW}") from error
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
         raise ConfigError(f"That is no URL of a broker. {_HOW}")
     if parts.path.strip("/") or parts.query or parts.fragment:

@@ -11,7 +11,7 @@ from legcurl.motion import Calibration
 
 PIN_MIN = 4
 PIN_MAX = 64
-TOKEN_MIN = 16  # of the metrics token: no number of tries finds it, so they need not be counted
+TOKEN_MIN = 16  # of the metrics token: too long to guess, so tries are not limited
 
 HIDDEN = "(set, not shown)"
 MQTT_PORT = 1883
@@ -20,7 +20,7 @@ MQTT_TLS_PORT = 8883
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Secret:
-    """A text that is shown nowhere: not in a message, not in a log, not in a traceback's repr."""
+    """A text that no message, log or repr shows."""
 
     value: str
 
@@ -33,7 +33,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class GymConfig:
-    """Which gym this is, for who sees many."""
+    """The gym's id and name, for a store of many gyms."""
 
     id: str = ""  # needed where there is a broker
     name: str = ""  # empty: the id
@@ -41,7 +41,7 @@ class GymConfig:
 
 @dataclass(frozen=True, slots=True)
 class MachineConfig:
-    """One machine and the way to its sensor."""
+    """A machine and the address of its sensor."""
 
     id: str
     address: str
@@ -51,7 +51,7 @@ class MachineConfig:
 
     @property
     def calibration(self) -> Calibration | None:
-        """The range as the operator says; None: the sensor's own, else it is learnt live."""
+        """The operator's range; None: the sensor's own, else it is learnt live."""
         if self.extended_deg is None or self.flexed_deg is None:
             return None
         return Calibration(self.extended_deg, self.flexed_deg)
@@ -59,7 +59,7 @@ class MachineConfig:
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
-    """Where sets are kept, and for how long."""
+    """Where sets are stored, and for how long."""
 
     url: str | None = field(default=None, repr=False)  # None: the user's own; may hold a password
     journal: Path | None = None  # None: beside the database
@@ -69,7 +69,7 @@ class StoreConfig:
 
 @dataclass(frozen=True, slots=True)
 class WebConfig:
-    """The coach's page, and who may see it."""
+    """The coach's page and its access."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -81,7 +81,7 @@ class WebConfig:
 
 @dataclass(frozen=True, slots=True)
 class MqttConfig:
-    """A broker, and what to tell it."""
+    """A broker, and what is published to it."""
 
     host: str
     port: int = MQTT_PORT
@@ -109,7 +109,7 @@ class LogConfig:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All of it. `warnings` are worth a word and stop nothing."""
+    """The whole configuration. `warnings` are shown and stop nothing."""
 
     gym: GymConfig = GymConfig()
     machines: tuple[MachineConfig, ...] = ()
@@ -121,13 +121,13 @@ class Config:
 
 
 def without_password(url: str) -> str:
-    """A URL with its password, if it has one, hidden: before the host, or among what follows."""
+    """A URL with its password hidden, before the host or in the query."""
     url = re.sub(r"(?<=://)([^:/]*):.*@", r"\1:***@", url, count=1)
     return re.sub(r"(?i)([?&](?:ssl)?password=)[^&]*", r"\1***", url)
 
 
 def shown(value: Any) -> Any:
-    """A configuration as JSON takes it, its secrets hidden."""
+    """A configuration as JSON values, with secrets hidden."""
     if isinstance(value, Secret | Path):
         return str(value)
     if isinstance(value, str):

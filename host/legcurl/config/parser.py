@@ -1,8 +1,8 @@
-"""A text and variables to a configuration, or to all that is wrong with them at once.
+"""Parses a TOML text and variables to a configuration, or to all of its problems at once.
 
-What may be written, and what each key must be, stands in schema.py. A variable LEGCURL_WEB_PORT
-stands over `port` in `[web]`, and so on for every key but those of the machines. Secrets are never
-in the text: a key that ends in `_file` names the file that holds one, or a variable holds it.
+schema.py has the keys and their checks. A variable LEGCURL_WEB_PORT overrides `port` in `[web]`,
+and so on for every key except those of machines. The text holds no secrets: a key that ends in
+`_file` names a file that holds one, or a variable holds it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ ONE_HOST = ("serial:", "ble:", "tcp:")  # a sensor streams to one at a time
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where, and what to do about it."""
+    """A problem: where it is, and its remedy."""
 
     where: str  # "gym.toml, line 7" or a variable
     text: str
@@ -59,7 +59,7 @@ class Problem:
 
 
 class InvalidConfigError(ConfigError):
-    """A configuration that cannot be meant; `problems` are all that is wrong with it."""
+    """An invalid configuration; `problems` lists everything that is wrong with it."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         more = len(problems) - 1
@@ -80,23 +80,21 @@ def read_config(
     read_secret: ReadSecret | None = None,
     find_file: FindFile | None = None,
 ) -> Config:
-    """The configuration that a TOML text and variables mean. Raises InvalidConfigError.
+    """The configuration of a TOML text and variables. Raises InvalidConfigError.
 
-    `name` is the file's, for messages; `read_secret` reads the files of secrets, and `find_file`
-    says where the others are that have to be there.
+    `name` names the file in messages; `read_secret` reads files of secrets, and `find_file` gives
+    the paths of other files that must exist.
     """
-    reading = _Reading(
-        text, name, variables or {}, read_secret or _no_files, find_file or _as_named
-    )
-    return reading.config()
+    parser = _Parser(text, name, variables or {}, read_secret or _no_files, find_file or _as_named)
+    return parser.config()
 
 
 def read_broker_password(
     variables: Mapping[str, str], read_secret: ReadSecret | None = None
 ) -> Secret | None:
-    """The password for a broker that no text names. Raises InvalidConfigError."""
-    reading = _Reading("", "", variables, read_secret or _no_files, _as_named)
-    return reading.broker_password()
+    """The password for a broker that is named elsewhere. Raises InvalidConfigError."""
+    parser = _Parser("", "", variables, read_secret or _no_files, _as_named)
+    return parser.broker_password()
 
 
 def _no_files(path: str) -> str:
@@ -107,8 +105,8 @@ def _as_named(path: Path) -> Path:
     return path
 
 
-class _Reading:
-    """One pass over a text: what is right is kept, what is wrong is listed."""
+class _Parser:
+    """One pass over a text that keeps valid values and lists problems."""
 
     def __init__(
         self,
@@ -131,12 +129,12 @@ class _Reading:
         except ValueError as error:
             if not isinstance(error, tomllib.TOMLDecodeError):  # a number of thousands of digits
                 error = ValueError("a number is too long")
-            self._say((), f"this is no TOML: {error}.")
+            self._add_problem((), f"this is no TOML: {error}.")
         except RecursionError:
-            self._say((), "this is no TOML that can be read: it is nested too deeply.")
+            self._add_problem((), "this is no TOML that can be read: it is nested too deeply.")
 
     def config(self) -> Config:
-        """The configuration, if nothing is wrong."""
+        """The configuration. Raises InvalidConfigError."""
         self._refuse_unknown((), self._tables, list(SECTIONS), "section")
         for variable, text in unknown_variables(self._variables):
             self._problems.append(Problem(variable, text))
@@ -164,7 +162,7 @@ class _Reading:
         return config
 
     def broker_password(self) -> Secret | None:
-        """The password alone, if nothing is wrong with it."""
+        """The broker's password alone. Raises InvalidConfigError."""
         password = self._secret("mqtt", "password_file")
         self._refuse()
         return password
@@ -174,15 +172,15 @@ class _Reading:
             raise InvalidConfigError(tuple(sorted(self._problems, key=_by_line)))
 
     def _section(self, section: str) -> dict[str, Any]:
-        """The keys of a section that are right, with the variables over them."""
+        """The valid keys of a section, overridden by its variables."""
         table = self._tables.get(section, {})
         if not isinstance(table, dict):
-            self._say((section,), f"[{section}] is a section: write [{section}] on a line.")
+            self._add_problem((section,), f"[{section}] is a section: write [{section}] on a line.")
             table = {}
         values = self._checked((section,), table, SECTIONS[section])
         for variable, check in variables_of(section).items():
             said = self._variables.get(variable)
-            if not said:  # what composes containers hands on an empty one for what is not set
+            if not said:  # container tools pass an empty variable for one that is not set
                 continue
             key = variable.removeprefix(f"{PREFIX}{section}_".upper()).lower()
             try:
@@ -201,18 +199,20 @@ class _Reading:
             try:
                 values[key] = check(table[key])
             except WrongValueError as error:
-                is_secret = (place[0], key) in SECRETS  # or what somebody took for one
+                is_secret = (place[0], key) in SECRETS  # or a secret in the wrong key
                 shown = "" if is_secret else f" = {_short(table[key])}"
-                self._say((*place, key), f"{key}{shown}: must be {error}.")
+                self._add_problem((*place, key), f"{key}{shown}: must be {error}.")
         return values
 
     def _machines(self) -> tuple[MachineConfig, ...]:
         tables = self._tables.get("machine", [])
         if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
-            self._say(("machine",), "write [[machine]], with two brackets, before each machine.")
+            self._add_problem(
+                ("machine",), "write [[machine]], with two brackets, before each machine."
+            )
             return ()
         if len(tables) > MACHINES_MAX:
-            self._say(("machine", MACHINES_MAX), f"more than {MACHINES_MAX} machines.")
+            self._add_problem(("machine", MACHINES_MAX), f"more than {MACHINES_MAX} machines.")
             return ()
         machines: list[MachineConfig] = []
         ids: dict[str, int] = {}
@@ -222,8 +222,8 @@ class _Reading:
             values = self._checked(place, table, SECTIONS["machine"])
             lacking = [key for key in ("id", "address") if key not in table]
             for key in lacking:
-                self._say(place, f"this machine has no {key}: add {key} = … to it.")
-            # A journal's folder has the machine's id, and some disks know no capitals.
+                self._add_problem(place, f"this machine has no {key}: add {key} = … to it.")
+            # The id names the journal's folder, and some file systems ignore case.
             self._refuse_twice(ids, number, "id", values.get("id", "").lower())
             if values.get("address", "").startswith(ONE_HOST):
                 self._refuse_twice(addresses, number, "address", values["address"])
@@ -236,7 +236,7 @@ class _Reading:
         known = seen.setdefault(value, number) if value else number
         if known != number:
             line = self._line(("machine", known, key))
-            self._say(
+            self._add_problem(
                 ("machine", number, key),
                 f"the machine on line {line} has this {key} already: give each its own.",
             )
@@ -244,12 +244,14 @@ class _Reading:
     def _note_range(self, place: Place, table: dict[str, Any], machine: MachineConfig) -> None:
         ends = [key for key in ("extended_deg", "flexed_deg") if key in table]
         if len(ends) == 1:
-            self._say((*place, ends[0]), "a range has two ends: extended_deg and flexed_deg.")
+            self._add_problem(
+                (*place, ends[0]), "a range has two ends: extended_deg and flexed_deg."
+            )
             return
         try:
             _ = machine.calibration
         except CalibrationError as error:
-            self._say((*place, "flexed_deg"), str(error))
+            self._add_problem((*place, "flexed_deg"), str(error))
 
     def _broker(
         self, values: dict[str, Any], gym: dict[str, Any], password: Secret | None
@@ -259,21 +261,25 @@ class _Reading:
             return None
         if "host" not in values:
             if "host" not in self._tables.get("mqtt", {}):
-                self._say(("mqtt",), "there is no host: add the broker's, or take [mqtt] out.")
+                self._add_problem(
+                    ("mqtt",), "there is no host: add the broker's, or take [mqtt] out."
+                )
             return None
         if not gym.get("id"):
-            self._say(("gym",), "a broker needs to know which gym this is: add id = … to [gym].")
+            self._add_problem(
+                ("gym",), "a broker needs to know which gym this is: add id = … to [gym]."
+            )
         if password is not None and "username" not in values:
-            self._say(("mqtt", "password_file"), "a password needs a username beside it.")
+            self._add_problem(("mqtt", "password_file"), "a password needs a username beside it.")
         if "ca_file" in values:
             variable = f"{PREFIX}MQTT_CA_FILE"
             where = variable if self._variables.get(variable) else None
             if not values.get("tls"):
-                self._say(("mqtt", "ca_file"), "a CA is for TLS: add tls = true.", where)
+                self._add_problem(("mqtt", "ca_file"), "a CA is for TLS: add tls = true.", where)
             try:
                 values["ca_file"] = self._find_file(values["ca_file"])
             except ConfigError as error:
-                self._say(("mqtt", "ca_file"), str(error), where)
+                self._add_problem(("mqtt", "ca_file"), str(error), where)
         values.setdefault("port", MQTT_TLS_PORT if values.get("tls") else MQTT_PORT)
         return MqttConfig(**values, password=password)
 
@@ -299,21 +305,21 @@ class _Reading:
         try:
             content = self._read_secret(path).strip()
         except ConfigError as error:
-            self._say((section, key), str(error), where)
+            self._add_problem((section, key), str(error), where)
             return None
         try:
             check_secret(variable, content)
         except WrongValueError as error:
-            self._say((section, key), f"{path} must hold {error}.", where)
+            self._add_problem((section, key), f"{path} must hold {error}.", where)
             return None
         return Secret(content)
 
     def _refuse_password(self) -> None:
-        """A store's password is as secret as any."""
+        """Refuse a store's URL with a password in the text."""
         store = self._tables.get("store")
         url = store.get("url") if isinstance(store, dict) else None
         if isinstance(url, str) and url != without_password(url):
-            self._say(
+            self._add_problem(
                 ("store", "url"),
                 "the password in this URL is a secret and does not belong into this file: put the "
                 "whole URL into the environment as LEGCURL_STORE_URL, or the password into "
@@ -322,10 +328,10 @@ class _Reading:
 
     def _refuse_same_pins(self, pin: Secret | None, view_pin: Secret | None) -> None:
         if pin is not None and pin == view_pin:
-            self._say(
+            self._add_problem(
                 ("web", "view_pin_file"),
-                "the two PINs are the same, so that whoever may look may change everything: give "
-                "viewers another.",
+                "the two PINs are the same, so the read-only PIN would allow changes: give viewers "
+                "another.",
             )
 
     def _refuse_unknown(
@@ -336,7 +342,7 @@ class _Reading:
                 continue
             if place and (place[0], f"{key}_file") in SECRETS:
                 variable = SECRETS[str(place[0]), f"{key}_file"]
-                self._say(
+                self._add_problem(
                     (*place, key),
                     f"{key} is a secret and does not belong into this file: put it into a file of "
                     f"its own and write {key}_file = …, or into the environment as {variable}.",
@@ -344,9 +350,9 @@ class _Reading:
                 continue
             near = get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}."
-            self._say((*place, key), f"there is no {kind} {key[:40]!r}: {hint}")
+            self._add_problem((*place, key), f"there is no {kind} {key[:40]!r}: {hint}")
 
-    def _say(self, place: Place, text: str, where: str | None = None) -> None:
+    def _add_problem(self, place: Place, text: str, where: str | None = None) -> None:
         self._problems.append(Problem(where or self._where(place), text))
 
     def _where(self, place: Place) -> str:
@@ -354,7 +360,7 @@ class _Reading:
         return self._name if line is None else f"{self._name}, line {line}"
 
     def _line(self, place: Place) -> int | None:
-        """The line of a place, or of what it stands in."""
+        """The line of a place, or of the innermost table around it that has one."""
         for length in range(len(place), 0, -1):
             if place[:length] in self._lines:
                 return self._lines[place[:length]]
@@ -362,13 +368,13 @@ class _Reading:
 
 
 def _by_line(problem: Problem) -> tuple[int, int]:
-    """As one reads a file; those of the file as a whole and of variables last."""
+    """The order of problems: by line; those without a line last."""
     line = re.search(r", line ([0-9]+)$", problem.where)
     return (0, int(line[1])) if line else (1, 0)
 
 
 def _short(value: Any) -> str:
-    """A value as a message shows it, without what may be a password in it."""
+    """A value for a message, with possible passwords hidden."""
     if isinstance(value, str):
         value = without_password(value)
         if "://" not in value:  # USER:PASSWORD@HOST, where a host alone belongs
@@ -377,6 +383,6 @@ def _short(value: Any) -> str:
         return str(value)
     try:
         text = repr(value) if not isinstance(value, bool) else str(value).lower()
-    except ValueError:  # in hexadecimal, there may be more than Python writes out
+    except ValueError:  # a hexadecimal number may have more digits than Python prints
         text = "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,7 +1,9 @@
-"""What may be written in a configuration: each key, and what its value must be.
+"""The keys of a configuration and the checks of their values.
 
-`SECTIONS` says it once: the check, the hints and the variables follow from it (parser.py). A check
-gives the value as the service uses it, or raises WrongValueError with what would be right.
+Checks, hints and variables all follow from `SECTIONS` (parser.py). A check gives the value as the
+service uses it, or raises WrongValueError with what is valid. These checks are written by hand,
+because a problem names its line and remedy, and all problems are listed at once; msgspec stops at
+the first, and its messages give types.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ MACHINES_MAX = 500
 DAYS_MAX = 100 * 366
 PORT_MAX = 65535
 SECRET_MAX = 1024
-NEAR = 0.75  # of variables, behind what all of them begin with: 1 is the same
+NEAR = 0.75  # similarity of variables without their prefix; 1 is equal
 HOST = re.compile(r"[^\s/@?#,\"'\[\]]{1,253}")
 SQLITE = ("sqlite", "sqlite+pysqlite")
 POSTGRESQL = ("postgres", "postgresql", "postgresql+psycopg")
@@ -40,15 +42,15 @@ SECRETS = {
 }
 
 
-# By the variable that somebody might think of: the one that there is.
-MEANT = {
+# Likely wrong names of variables, and the right ones.
+ALIASES = {
     f"{PREFIX}{section}_{key.removesuffix('_file')}".upper(): variable
     for (section, key), variable in SECRETS.items()
 }
 
 
 class WrongValueError(Exception):
-    """A value that its key cannot have; the message says what it can."""
+    """An invalid value; the message says what is valid."""
 
 
 Check = Callable[[Any], Any]
@@ -83,8 +85,8 @@ def _path(value: Any) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class _Whole:
-    """The check of a number that counts something."""
+class _Integer:
+    """Checks an integer's range."""
 
     lowest: int
     highest: int
@@ -101,7 +103,7 @@ def _degrees(value: Any) -> float:
     return float(value)
 
 
-def _yes(value: Any) -> bool:
+def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise WrongValueError("true or false, without quotes")
     return value
@@ -144,7 +146,7 @@ def _store(value: Any) -> str:
     text = _long_text(value)
     scheme, _, rest = text.partition("://")
     if scheme in SQLITE and rest[:1] == "/" != rest and "memory" not in re.split("[:?&=]", rest):
-        return text  # one in memory would be gone with the service, and each thread have another
+        return text  # a store in memory would end with the service
     server = re.split("[/?]", rest.rpartition("@")[2], maxsplit=1)[0]
     at_port = SERVER.fullmatch(server)
     if scheme in POSTGRESQL and at_port and int(at_port[2] or 1) <= PORT_MAX:
@@ -170,12 +172,12 @@ SECTIONS: dict[str, dict[str, Check]] = {
     "store": {
         "url": _store,
         "journal": _path,
-        "keep_traces_days": _Whole(1, DAYS_MAX),
-        "keep_sets_days": _Whole(1, DAYS_MAX),
+        "keep_traces_days": _Integer(1, DAYS_MAX),
+        "keep_sets_days": _Integer(1, DAYS_MAX),
     },
     "web": {
         "host": _host,
-        "port": _Whole(0, PORT_MAX),
+        "port": _Integer(0, PORT_MAX),
         "allow_hosts": _hosts,
         "pin_file": _secret_file,
         "view_pin_file": _secret_file,
@@ -183,13 +185,13 @@ SECTIONS: dict[str, dict[str, Check]] = {
     },
     "mqtt": {
         "host": _host,
-        "port": _Whole(1, PORT_MAX),
-        "tls": _yes,
+        "port": _Integer(1, PORT_MAX),
+        "tls": _boolean,
         "ca_file": _path,
         "username": _long_text,
         "password_file": _secret_file,
-        "home_assistant": _yes,
-        "traces": _yes,
+        "home_assistant": _boolean,
+        "traces": _boolean,
     },
     "log": {
         "format": _one_of("text", "json"),
@@ -199,20 +201,20 @@ SECTIONS: dict[str, dict[str, Check]] = {
 
 
 def as_toml(said: str, check: Check) -> Any:
-    """A variable's text as the value that a file would have."""
+    """The text of a variable as the TOML value that `check` expects."""
     if check is _hosts:
         return [name.strip() for name in said.split(",") if name.strip()]
-    if check is _yes:
+    if check is _boolean:
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
             said.lower(), said
         )
-    if isinstance(check, _Whole) and re.fullmatch(r"-?[0-9]{1,12}", said):
+    if isinstance(check, _Integer) and re.fullmatch(r"-?[0-9]{1,12}", said):
         return int(said)
     return said
 
 
 def check_secret(variable: str, content: str) -> None:
-    """Whether a secret can be what its variable is for. The WrongValueError does not quote it."""
+    """WrongValueError, which does not quote it, if a secret is invalid for its variable."""
     if not content or len(content) > SECRET_MAX or not content.isprintable():
         raise WrongValueError(f"one line of text, {SECRET_MAX} characters at most")
     if variable in PINS and not PIN_MIN <= len(content) <= PIN_MAX:
@@ -222,16 +224,16 @@ def check_secret(variable: str, content: str) -> None:
 
 
 def variables_of(section: str) -> dict[str, Check]:
-    """The variables that stand over a section's keys, with the checks of those."""
+    """The variables that override a section's keys, with their checks."""
     if section == "machine":
         return {}
     return {f"{PREFIX}{section}_{key}".upper(): check for key, check in SECTIONS[section].items()}
 
 
 def unknown_variables(names: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Variables that look like ours and are none, each with what to do about it.
+    """Variables that resemble known ones and are unknown, each with a remedy.
 
-    Others that begin as ours do (of the simulator, of tests) look like none of them.
+    Other variables with the prefix, of the simulator and of tests, are ignored.
     """
     known = {name for section in SECTIONS for name in variables_of(section)}
     known |= {*SECRETS.values(), *(f"{name}_FILE" for name in SECRETS.values())}
@@ -242,6 +244,6 @@ def unknown_variables(names: Iterable[str]) -> Iterator[tuple[str, str]]:
             yield name, "machines have no variables: name them in the file, or with --station."
             continue
         near = get_close_matches(name.removeprefix(PREFIX), tails, 1, NEAR)
-        if near or name in MEANT or name.startswith(starts):
-            meant = MEANT.get(name) or (f"{PREFIX}{near[0]}" if near else "")
+        if near or name in ALIASES or name.startswith(starts):
+            meant = ALIASES.get(name) or (f"{PREFIX}{near[0]}" if near else "")
             yield name, f"there is no such variable.{f' Did you mean {meant}?' if meant else ''}"

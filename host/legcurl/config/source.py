@@ -1,7 +1,7 @@
-"""Where a configuration comes from: a file, the environment, and the files of secrets.
+"""Reads a configuration from a file, the environment, and files of secrets.
 
-The environment is taken once, at the start, and what is secret in it is taken out of it, so that no
-process which we start gets to know it. The files are read again for each `read`.
+The environment is copied once, at the start, and its secrets are removed from it, so that child
+processes do not inherit them. Each `read` reads the files again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CREDENTIALS = "CREDENTIALS_DIRECTORY"  # systemd's LoadCredential= puts files th
 
 
 class ConfigSource:
-    """A file (None: none) and the environment, which loses its secrets to this."""
+    """A file, or None, and the environment, from which this removes the secrets."""
 
     def __init__(self, path: Path | None, environment: MutableMapping[str, str]) -> None:
         self.path = path
@@ -31,14 +31,14 @@ class ConfigSource:
         self._credentials = environment.get(CREDENTIALS)
         for variable in SECRETS.values():
             environment.pop(variable, None)
-            environment.pop(f"{variable}_FILE", None)  # and nobody else needs to know where it is
+            environment.pop(f"{variable}_FILE", None)
         store = environment.get(STORE_URL, "")
         if store != without_password(store):
             del environment[STORE_URL]
         self._open_to_others: list[str] = []
 
     def read(self) -> Config:
-        """The configuration as it stands now. Raises ConfigError; all problems at once."""
+        """The configuration of now. Raises ConfigError with all problems at once."""
         self._open_to_others = []
         text = "" if self.path is None else _text_of(self.path)
         name = "the environment" if self.path is None else str(self.path)
@@ -56,7 +56,7 @@ class ConfigSource:
         return replace(config, warnings=config.warnings + warnings)
 
     def broker_password(self) -> Secret | None:
-        """What the environment has for a broker that is named elsewhere. Raises ConfigError."""
+        """The environment's password for a broker that is named elsewhere. Raises ConfigError."""
         return read_broker_password(self._variables, self._read_secret)
 
     def _find_readable(self, named: Path) -> Path:
@@ -81,7 +81,7 @@ class ConfigSource:
             raise ConfigError(f"{path} is no text in UTF-8.") from error
 
     def _find(self, named: str) -> Path:
-        """A relative path is one of systemd's credentials, or beside the configuration."""
+        """A file's path; relative ones are systemd's credentials, or beside the configuration."""
         try:
             path = Path(named).expanduser()
         except RuntimeError as error:

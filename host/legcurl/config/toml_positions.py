@@ -1,8 +1,8 @@
-"""On which line of a TOML text each table and key stands, for messages.
+"""Finds the lines of the tables and keys of a TOML text, for messages.
 
-`tomllib` says what a text means and not where. This goes over the same text, which is known to be
-valid by then, and only finds where things begin: a head, a key, an element. Each character is
-looked at once or twice, whatever the text, so that no file can hold the check up.
+`tomllib` and tomlkit give no positions. This scans a text that `tomllib` has accepted, and only
+finds where heads, keys and elements begin. It reads each character once or twice, so no text makes
+it slow.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _SCALAR = re.compile(r"[^,\]}#\n]*")
 
 
 def lines_of(text: str) -> dict[Place, int]:
-    """Lines, counted from 1, by place, tables that are only implied included.
+    """Line numbers from 1 by place, implied tables included.
 
-    Elements of arrays have their numbers; the first of an array of tables tells where that begins.
+    Elements of arrays have their index; an array of tables has the line of its first table.
     """
     return _Scan(text.replace("\r\n", "\n")).statements()
 
 
 class _Scan:
-    """One way through a text, from its beginning to its end."""
+    """One scan of a text."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -51,7 +51,7 @@ class _Scan:
         return self._found
 
     def _head(self) -> Place:
-        """A table from here on. Of an array of tables that is passed on the way, its last."""
+        """A table's head; a name of an array of tables in it means the array's last table."""
         is_array = self._text.startswith("[[", self._at)
         line = self._line_here()
         self._at += 2 if is_array else 1
@@ -78,7 +78,7 @@ class _Scan:
         self._value(place)
 
     def _value(self, place: Place) -> None:
-        """A value; what stands in it has places too."""
+        """A value, and the values in it."""
         opened = self._peek_past_blank()
         if opened not in ("[", "{"):
             if not self._pass(_STRING):
