@@ -12,7 +12,7 @@ from functools import cache
 import pytest
 from legcurl.events import SamplesMissing
 from legcurl.gym.machine_state import MachineState
-from legcurl.recording.file import read_recording
+from legcurl.recording.file import Recording
 from legcurl.recording.replay import replay
 from runs import LINKS, Run, Watched, watch_broken, watch_whole
 from selection import first_short
@@ -58,7 +58,7 @@ async def test_a_broken_link_gives_the_set_of_a_whole_one(seed, link, tmp_path) 
     if run.hosts == 1:
         assert broken.outages == run.broken.outages, "each outage was noticed, and told"
     assert shown(broken) == shown(whole), "a screen that followed it shows the same at the end"
-    recorded = list(replay(read_recording(tmp_path / "last-host.legcurl")))
+    recorded = list(replay(Recording(tmp_path / "last-host.legcurl")))
     assert recorded == broken.events, "and the recording of it says the same once more"
 
 

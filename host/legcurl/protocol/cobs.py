@@ -1,7 +1,7 @@
 """Consistent Overhead Byte Stuffing (Cheshire and Baker, 1999): bytes without a zero among them.
 
-A zero can then end a packet, so a receiver that joins late or lost a byte is whole again at the
-next zero. It costs one byte, and one more for every 254.
+A zero then ends a packet, so a receiver that joins late or lost a byte recovers at the next zero.
+It costs one byte, and one more for every 254.
 """
 
 from __future__ import annotations

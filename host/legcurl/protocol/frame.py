@@ -1,16 +1,15 @@
 """Bytes from a sensor to frames, and requests to bytes: the host's half of docs/protocol.md.
 
-Bytes go in as they arrive, in pieces of any size; whole frames come out as frozen values.
-Whatever is not a frame is discarded, never raised, and counted by what was wrong with it:
-noise on a cable is an event of every day, and the log's indexes bring back what it cost.
-Memory is bounded by the longest packet that the protocol allows, whatever comes in.
+Bytes come in pieces of any size; whole frames come out as frozen values. Invalid bytes are
+discarded and counted by their fault, never raised: noise on a cable is normal, and the sensor sends
+lost samples again. The longest packet of the protocol bounds the memory.
 
-Three steps that can be used apart: `PacketSplitter` cuts at the zeros, `FrameDecoder.unwrap`
-takes off COBS and CRC, `parse_frame` reads the fields. A link that keeps frames apart by itself
-needs only the last two, and a recording (file.py) has frames of its own between them.
+Three steps can be used separately: `PacketSplitter` cuts at the zeros, `FrameDecoder.unwrap`
+removes COBS and checks the CRC, `parse_frame` reads the fields. A recording (recording/file.py) has
+frame types of its own between the last two.
 
-A frame keeps the bytes that it came from (`wire`), so that a recorder can store what was
-received rather than what was understood. It takes no part in comparisons.
+A frame keeps the bytes that it came from (`wire`), so that a recorder stores exactly what was
+received. Comparisons ignore it.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from legcurl.protocol.cobs import cobs_decode, cobs_encode
 
 FRAME_MIN_BYTES = 5  # type and CRC: "Frames" in docs/protocol.md
 FRAME_MAX_BYTES = 1024  # the same section
-PACKET_LIMIT_BYTES = 1032  # without a zero among them: this is no packet of ours
+PACKET_LIMIT_BYTES = 1032  # without a zero among them; longer ones are no packets
 CRC_BYTES = 4
 BODY_MAX_BYTES = FRAME_MAX_BYTES - CRC_BYTES - 1
 
@@ -65,12 +64,12 @@ class Status(IntFlag):
     NOT_REFERENCED = 0x10
 
 
-STATUS_BLIND = Status.NO_MAGNET | Status.BUS_ERROR | Status.NOT_REFERENCED  # angle means nothing
+STATUS_BLIND = Status.NO_MAGNET | Status.BUS_ERROR | Status.NOT_REFERENCED  # the angle is invalid
 STATUS_RESERVED = 0xE0
 
 
 class GapReason(IntEnum):
-    """Why samples will never come. A newer sensor may have reasons that are not listed here."""
+    """Why samples will never come. A newer sensor may send other reasons."""
 
     EVICTED = 1
     OVERRUN = 2
@@ -86,7 +85,7 @@ class Samples:
     period_us: int
     status: int
     angles: tuple[int, ...]
-    deviations_us: tuple[int, ...] | None = None  # read minus due; None where all were in time
+    deviations_us: tuple[int, ...] | None = None  # read minus due; None: all on time
     wire: bytes = field(default=b"", compare=False, repr=False)
 
 
@@ -96,7 +95,7 @@ class Gap:
 
     index: int
     count: int
-    reason: int  # a GapReason, or a number that is not known yet
+    reason: int  # a GapReason, or a number of a newer sensor
     wire: bytes = field(default=b"", compare=False, repr=False)
 
 
@@ -112,7 +111,7 @@ class Boot:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the sensor says to the request of the same `id` and `op` (see commands.py)."""
+    """The answer to the request of the same `id` and `op` (see requests.py)."""
 
     id: int
     op: int
@@ -126,26 +125,26 @@ Frame = Samples | Gap | Boot | Answer
 
 @dataclass(slots=True)
 class DecoderCounts:
-    """What became of the packets that came in. Each one is counted exactly once."""
+    """Counts of received packets. Each packet counts once."""
 
     frames: int = 0
-    bad_framing: int = 0  # COBS that does not add up, or too short or long for a frame
+    bad_framing: int = 0  # invalid COBS, or too short or long for a frame
     bad_crc: int = 0
-    malformed: int = 0  # the CRC is right, so the sender meant what breaks the rules
-    oversized: int = 0  # no zero for so long that collecting was given up
+    malformed: int = 0  # the CRC is correct, but the fields break the rules
+    oversized: int = 0  # no zero within PACKET_LIMIT_BYTES
     unknown_type: int = 0  # from a newer sensor, or our own requests echoed
 
     @property
     def dropped(self) -> int:
-        """Packets of which nothing came."""
+        """Packets that gave no frame."""
         return self.bad_framing + self.bad_crc + self.malformed + self.oversized + self.unknown_type
 
 
 class PacketSplitter:
     """Cuts a stream of bytes into the packets between its zeros; holds at most one packet.
 
-    An oversized packet is handed over once, cut to PACKET_LIMIT_BYTES, as soon as it is that
-    long; what follows up to the next zero is thrown away.
+    An oversized packet is given once, cut to PACKET_LIMIT_BYTES; the rest up to the next zero is
+    discarded.
     """
 
     def __init__(self) -> None:
@@ -154,11 +153,11 @@ class PacketSplitter:
 
     @property
     def pending(self) -> int:
-        """Bytes of a packet whose end has not come yet."""
+        """Bytes of the unfinished packet."""
         return len(self._partial)
 
     def push(self, chunk: bytes) -> list[bytes]:
-        """Take the bytes that came next; give the packets that they complete."""
+        """Take the next bytes; give the packets that they complete."""
         packets: list[bytes] = []
         pieces = chunk.split(b"\0")
         last = len(pieces) - 1
@@ -182,7 +181,7 @@ class PacketSplitter:
 
 
 class FrameDecoder:
-    """Bytes of a serial link in, frames out; what was dropped is in `counts`."""
+    """Decodes the bytes of a serial link to frames; `counts` has what was dropped."""
 
     def __init__(self) -> None:
         self.counts = DecoderCounts()
@@ -190,11 +189,11 @@ class FrameDecoder:
 
     @property
     def pending(self) -> int:
-        """Bytes of a frame whose end has not come yet."""
+        """Bytes of the unfinished frame."""
         return self._splitter.pending
 
     def push(self, chunk: bytes) -> list[Frame]:
-        """Take the bytes that came next; give the frames that they complete, in order."""
+        """Take the next bytes; give the frames that they complete, in order."""
         frames: list[Frame] = []
         for packet in self._splitter.push(chunk):
             raw = self.unwrap(packet)
@@ -204,7 +203,7 @@ class FrameDecoder:
         return frames
 
     def unwrap(self, packet: bytes) -> bytes | None:
-        """Take COBS off and check the CRC; None, counted, if it is no intact frame."""
+        """Remove COBS and check the CRC; None, counted, if the frame is not intact."""
         if len(packet) >= PACKET_LIMIT_BYTES:
             self.counts.oversized += 1
             return None
@@ -218,7 +217,7 @@ class FrameDecoder:
         return raw
 
     def parse(self, raw: bytes) -> Frame | None:
-        """Read the fields of an intact frame; None, counted, if it is not for us."""
+        """Read the fields of an intact frame; None, counted, if they are invalid or unknown."""
         try:
             frame = parse_frame(raw)
         except FrameError:
@@ -232,7 +231,7 @@ class FrameDecoder:
 
 
 def parse_frame(raw: bytes) -> Frame | None:
-    """Read type · body · CRC, the CRC already checked; None if the type is not for a host.
+    """Read type · body · CRC, with a checked CRC; None if the type is not for a host.
 
     Raises FrameError if the body breaks the rules of its type.
     """
@@ -304,7 +303,7 @@ def _delta_of(digits: str) -> int:
     return _unzigzag(value)
 
 
-# The deltas of up to three nibbles, which is all that a lever's motion ever needs.
+# The deltas of up to three nibbles; a lever's motion needs no longer ones.
 _CONTINUED = "89abcdef"
 _DELTAS = {
     digits: _delta_of(digits)
@@ -356,7 +355,7 @@ def _parse_samples(raw: bytes) -> Samples:
 def _read_deltas(body: bytes, at: int, count: int, *, exact: bool) -> tuple[list[int], int]:
     """Read `count` deltas from `at`; give them and where they end, the spare nibble checked.
 
-    `exact` says that nothing follows them, so a look at their end can be spared.
+    `exact` says that nothing follows them, which saves a check of their end.
     """
     if count == 0:
         return [], at

@@ -1,11 +1,10 @@
-"""Angle traces as CSV: the form in which others' data comes in and ours goes out.
+"""Angle traces as CSV, read and written.
 
 A trace is text with the header `t_s,angle_deg` (more columns, in any order, are allowed), plain
 or gzipped. `TraceReader` gives it in chunks of a few thousand samples, so that a file of any
-length passes through in bounded memory. What a trace may have and a tracker can live with
-(repeated times, unreadable last line, angles that are no number) is skipped or passed on as NaN,
-counted, and told by `warnings()`; what makes the file something else than a trace (no such
-columns, words, a clock that jumps back) is an InputError that names the line.
+length needs bounded memory. Small faults (repeated times, a cut last line, missing angles) are
+skipped or given as NaN, counted, and listed by `warnings()`. A file that is no trace (missing
+columns, text, a clock that jumps back) raises an InputError that names the line.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ ANGLE_COLUMN = "angle_deg"
 HEADER = f"{TIME_COLUMN},{ANGLE_COLUMN}"
 
 BLOCK_BYTES = 1 << 17  # read at a time: about 8000 rows, so a chunk of that many samples
-MAX_LINE_BYTES = 4096  # a row of two numbers needs 20; beyond this the file is no table
-MAX_STEP_BACK_S = 1.0  # what batching on a link can reorder; more is another recording's clock
-MAX_ANGLE_DEG = 36_000.0  # a hundred turns: an unwrapped lever never gets there
-RATE_HZ = (40.0, 1000.0)  # what detection was tried with
+MAX_LINE_BYTES = 4096  # a row of two numbers needs 20
+MAX_STEP_BACK_S = 1.0  # batching on a link can reorder so much; more is another recording
+MAX_ANGLE_DEG = 36_000.0  # a hundred turns, more than an unwrapped lever reaches
+RATE_HZ = (40.0, 1000.0)  # tested with the detection
 MIN_RATE_HZ = 5.0  # below it no rep can be timed; usually milliseconds taken for seconds
 MIN_ROWS_FOR_RATE = 20
 MIN_SAMPLES = 40  # a second at the lowest rate: no rep fits in less
@@ -52,9 +51,9 @@ class TraceChunk:
 
 
 class TraceReader:
-    """Iterate once over a trace's chunks; afterwards `samples` and `warnings()` tell the rest.
+    """Iterate once over a trace's chunks; `samples` and `warnings()` are complete afterwards.
 
-    `source` is a file's name, or a file that is open already (a pipe, for example).
+    `source` is a file's name, or an open file such as a pipe.
     """
 
     def __init__(self, source: str | Path | BufferedReader) -> None:
@@ -94,12 +93,12 @@ class TraceReader:
 
     @property
     def bytes_read(self) -> int:
-        """How much of the file, as it is on disk, has been read; 0 where nobody can tell."""
+        """Bytes of the file that were read, before unpacking; 0 for a pipe."""
         file = self._file
         return file.tell() if file and not file.closed and file.seekable() else 0
 
     def warnings(self) -> list[str]:
-        """What was skipped or is doubtful, one sentence each; complete after the last chunk."""
+        """What was skipped or is doubtful, a sentence each."""
         found = []
         if self.repeated_times:
             found.append(f"{_rows(self.repeated_times)} repeated a time: the first was kept")
@@ -140,7 +139,7 @@ class TraceReader:
     def _read(self, file: BufferedReader | gzip.GzipFile) -> bytes:
         try:
             return file.read(BLOCK_BYTES)
-        except EOFError:  # gzip data that ends too early: keep what came before
+        except EOFError:  # gzip data that is cut short: keep what came before
             self.cut_short = True
             return b""
 
@@ -201,7 +200,7 @@ class TraceReader:
         self._angle_column = names.index(ANGLE_COLUMN)
 
     def _unusual_row(self, line: bytes, number: int, unfinished: bool) -> tuple[int, float] | None:
-        """Read a row that is not two plain numbers: quoted, blank, without a time, or no row."""
+        """Read a row that is quoted, blank, incomplete or no row; None to skip it."""
         fields = [
             field.strip().strip('"').strip().lower()
             for field in line.decode("utf-8", "replace").split(",")
@@ -271,7 +270,7 @@ class TraceWriter:
             raise self._error(error) from error
 
     def write(self, t_s: float, angle_deg: float) -> None:
-        """Append one sample; NaN for an angle that the sensor could not tell."""
+        """Append one sample; NaN for an unknown angle."""
         try:
             self._file.write(f"{t_s:.6f},{angle_deg:.4f}\n")
         except OSError as error:

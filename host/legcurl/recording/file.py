@@ -1,8 +1,8 @@
-"""Recordings: a file of all that a session consumed, from which it says the same again.
+"""Recordings: files of the items that a session consumed; replaying one gives the same events.
 
 The file is what a serial link would carry: packets of COBS, each a frame with a CRC-32, each
 ending in a zero (docs/protocol.md). The first is a header, then come the sensor's frames as they
-were received, byte for byte, with notes of the link between them:
+were received, byte for byte, with annotations (notes) of link and clocks between them:
 
     0x70  header   JSON: format, legcurl, started, source, calibration, in_order
     0x71  note     JSON: {"note": "link", "state": …, "reason": …}
@@ -11,14 +11,13 @@ were received, byte for byte, with notes of the link between them:
                           "host_us": …, "host_boot": …}
                          {"note": "learnt", "direction": …, "blind": …}
 
-Who the sensor is stands in its answer to hello, which is kept as a frame, again after every
-reconnect; so the header repeats nothing that a frame says. Of the answers only those to hello
-and start are kept, for no other bears on events (session.HEEDED_OPS).
+The sensor's hello is kept as a frame, again after every reconnect, so the header does not repeat
+it. Of the answers only hello and start are kept, because no other changes events
+(session.HEEDED_OPS).
 
-The framing pays twice. A file that ends in the middle of a write loses the one packet that was
-being written, and a damaged place costs the packets that it touches: the reader goes on at the
-next zero and marks the place (DamageNote), so that the session takes what follows for a gap and
-not for the end. Of a file whose header is gone the frames are still worth having.
+The framing limits damage. A file that ends in the middle of a write loses one packet. A damaged
+place loses the packets that it touches: the reader goes on at the next zero and gives a DamageNote,
+which the session treats as a gap. A file without its header is still readable.
 """
 
 from __future__ import annotations
@@ -59,33 +58,33 @@ HEADER = 0x70
 NOTE = 0x71
 SUFFIX = ".legcurl"
 READ_BYTES = 1 << 16
-# How far a reader looks for an intact packet before it says that the file is something else. A
-# lost sector is 4 kB; a text or picture of this length has no CRC right by chance.
+# In which a reader must find an intact packet, or the file is no recording. A lost sector is 4 kB;
+# a text or picture of this length has no correct CRC by chance.
 SEARCH_BYTES = 1 << 16
 SOURCE_MAX_CHARS = 120  # a header must fit a frame of 1024 bytes, however it is escaped
-# Copying a damaged recording keeps the mark of the place: a packet whose COBS cannot add up.
+# Marks damage in the copy of a damaged recording: a packet with invalid COBS.
 DAMAGE_PACKET = b"\xff\0"
 _KINDS = {LinkNote: "link", RestartNote: "restart", ClockNote: "clock", LearntNote: "learnt"}
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingHeader:
-    """What a recording knows besides its items."""
+    """The header of a recording."""
 
     started: datetime | None = None  # wall time, with its zone, when the recorder began
     source: str = ""  # the address that was recorded
-    calibration: Calibration | None = None  # what the session was given, not the sensor's own
+    calibration: Calibration | None = None  # of the session, not the sensor's own
     legcurl: str = __version__
     format: int = FORMAT
-    # Frames that the session could not use were left out, so a jump is a hole. Recordings of before
-    # this field hold frames that were refused and came again later.
+    # The recorder left out frames that the session could not use, so a jump of the index is a hole.
+    # Recordings from before this field also hold refused frames that came again later.
     in_order: bool = False
 
 
 class RecordingWriter:
-    """Writes a recording. What `write` took is in the hands of the system when it returns.
+    """Writes a recording. `write` has handed its items to the operating system when it returns.
 
-    An existing file is not overwritten. Raises StoreError when the file cannot be made or kept.
+    An existing file is not overwritten. Raises StoreError if the file cannot be written.
     """
 
     def __init__(
@@ -109,7 +108,7 @@ class RecordingWriter:
             self._append(_header_packet(header or RecordingHeader()))
         except StoreError:
             if self._owned:
-                with suppress(OSError):  # it tries once more to write what did not fit
+                with suppress(OSError):  # close tries to flush again
                     self._file.close()
             raise
 
@@ -121,21 +120,21 @@ class RecordingWriter:
 
     @property
     def size(self) -> int:
-        """How many bytes were written."""
+        """Bytes written."""
         return self._size
 
     def fileno(self) -> int:
-        """The file's descriptor, for who brings it to the disk."""
+        """The file's descriptor, to sync it."""
         return self._file.fileno()
 
     def write(self, *items: Item) -> None:
-        """Append what the session consumed: a batch of items in its order, then flush."""
+        """Append items that the session consumed, in order, and flush."""
         packets = b"".join(_packet_of(item) for item in items if _matters(item))
         if packets:
             self._append(packets)
 
     def close(self) -> None:
-        """Close the file, if it was named; safe to repeat."""
+        """Sync and close the file, if this opened it; may be repeated."""
         if not self._owned or self._file.closed:
             return
         try:
@@ -158,12 +157,12 @@ class RecordingWriter:
 
 @dataclass(slots=True)
 class Damage:
-    """What could not be read; complete when the last item has been taken."""
+    """What could not be read; complete after the last item."""
 
     places: int = 0  # runs of packets that were not intact
-    cut_bytes: int = 0  # of an unfinished packet at the end: the recorder was stopped in it
+    cut_bytes: int = 0  # of an unfinished packet at the end
     no_header: bool = False
-    holes: int = 0  # places where whole frames are missing; known when a session has read it
+    holes: int = 0  # places with missing frames; set by a session that reads all items
 
     def __str__(self) -> str:
         told = []
@@ -182,7 +181,7 @@ class Damage:
 
 
 class Recording:
-    """A recording, to be read once from front to back; `header` is known at once.
+    """Reads a recording once, from front to back; `header` is read at once.
 
     Raises InputError for a file that cannot be read, is no recording, or is of a later format.
     """
@@ -191,7 +190,7 @@ class Recording:
         self.header = RecordingHeader()
         self.damage = Damage()
         self._decoder = FrameDecoder()
-        self._recognised = False  # a packet was intact, so the file is ours
+        self._recognised = False  # an intact packet was found
         self._in_damage = False
         self._owned = isinstance(source, str | Path)
         self.name = str(source) if self._owned else str(getattr(source, "name", "recording"))
@@ -225,16 +224,16 @@ class Recording:
 
     @property
     def counts(self) -> DecoderCounts:
-        """What became of the packets that were read."""
+        """Counts of the packets that were read."""
         return self._decoder.counts
 
     def close(self) -> None:
-        """Close the file, if it was named; safe to repeat."""
+        """Close the file, if this opened it; may be repeated."""
         if self._owned:
             self._file.close()
 
     def _begin(self) -> None:
-        """Read the header, or if that is lost, up to the first item that is not."""
+        """Read the header; if it is lost, up to the first intact item."""
         for item in self._items:
             if isinstance(item, RecordingHeader):
                 self.header = item
@@ -267,7 +266,7 @@ class Recording:
         self.close()
 
     def _item_of(self, packet: bytes) -> Item | RecordingHeader | None:
-        """Read a packet; None for what a later recorder wrote and this reader does not know."""
+        """Read a packet; None for an unknown kind from a later recorder."""
         raw = self._decoder.unwrap(packet)
         if raw is not None:
             self._recognised = True
@@ -288,18 +287,9 @@ class Recording:
 
 
 def begins_recording(head: bytes) -> bool:
-    """Tell from the first bytes of a file: a recording has an intact packet there.
-
-    Usually it is the header's. Should that be damaged, any other is as good a proof: nothing but
-    a frame has its CRC right.
-    """
+    """Whether the first bytes of a file hold an intact packet, usually the header."""
     decoder = FrameDecoder()
     return any(decoder.unwrap(packet) is not None for packet in PacketSplitter().push(head))
-
-
-def read_recording(source: str | Path | BinaryIO) -> Recording:
-    """Open a recording; iterate over it for its items."""
-    return Recording(source)
 
 
 def _matters(item: Item) -> bool:
@@ -356,11 +346,11 @@ def _header_of(body: bytes, name: str) -> RecordingHeader:
             in_order=record.get("in_order") is True,
         )
     except (TypeError, ValueError, CalibrationError) as error:
-        raise InputError(f"{name} has a header that cannot be meant: {error}") from error
+        raise InputError(f"{name} has an invalid header: {error}") from error
 
 
 def _note_of(body: bytes) -> Note | None:
-    """Read a note; None for one that a later recorder wrote, or that says nothing."""
+    """Read a note; None if it is invalid or unknown."""
     record = _json_of(body)
     kind = record.get("note")
     if kind == "clock":

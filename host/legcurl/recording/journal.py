@@ -1,24 +1,22 @@
-"""All that a station takes, on disk as it comes, so that a set outlives the program.
+"""Journals what a station receives, so that a set survives a crash of the program.
 
-A journal is a folder of segments, each an ordinary recording (file.py) of some minutes that
-`legcurl analyze` reads. What `write` took is in the hands of the system, so `kill -9` loses
-nothing; a thread brings it to the disk about once a second, so a power cut loses a second, which
-the sensor's own log still has. After a start a station takes `items` before it connects, and asks
-the sensor from the first index that they lack: the open set goes on as if nothing had happened.
+A journal is a folder of segments. Each is a recording (file.py) of some minutes that `legcurl
+analyze` reads. `write` hands frames to the operating system, so `kill -9` loses nothing; a thread
+syncs them to the disk about once a second, so a power cut loses a second, which the sensor's own
+log still has. After a start a station replays `items` before it connects, and asks the sensor for
+the samples after them: the open set continues.
 
-A segment begins with what it takes to stand alone: who the sensor is, from which index it streams,
-how the clocks lie, and what the session had learnt (the preamble; a reader that comes from the
-segment before passes over it). So old segments can be let go of once no set needs them, a machine
-that stood idle over the weekend is restored in no time, and its next set is what it would have
-been. A program that starts writes a segment of its own, never on one whose end may be torn.
+A segment begins with a preamble (hello, first index, clocks, what the session had learnt), so it
+can be read alone; a reader that comes from the segment before skips it. So old segments are deleted
+once no set needs them, and a machine that was idle over the weekend starts quickly. A program that
+starts begins a new segment, because the end of the last may be damaged.
 
-After a power cut the end of a segment may be missing or be somebody else's bytes, while a later
-write survived. So little behind a damaged place is not given (LOOSE_US): the sensor is asked for
-it. If there is more, the place is a gap, for who knows what the sensor still has.
+After a power cut the end of a segment may be missing or overwritten, while a later write survived.
+Up to UNRELIABLE_US of samples after a damaged place are dropped, and the sensor is asked for them.
+If there are more, the place becomes a gap, because the sensor's log may not reach back so far.
 
-The journal is a help, not a condition. Where it cannot be written (the disk is full, read-only or
-gone) the station goes on; `trouble` says so, `unwritten` counts what is not on it, and it is tried
-again.
+If the journal cannot be written (the disk is full, read-only or gone), the station goes on:
+`trouble` says why, `unwritten` counts the lost items, and the journal tries again.
 """
 
 from __future__ import annotations
@@ -47,65 +45,66 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SEGMENT_US = 300_000_000  # of session time in a segment: what is let go of at once
-SEGMENT_BYTES = 1 << 18  # or so much of it: at 400 Hz, with damage or chatter
-LOOK_EVERY_US = 500_000  # of the sensor's time, between two looks at anything but the samples
-CLOCK_EVERY_US = 10_000_000  # between two notes of the clocks: they part by 1 ms at 100 ppm
-CLOCK_MOVED_US = 20_000  # what is noted at once: a clock that was set, or a better comparison
-LOOSE_US = 10_000_000  # of samples: the power went within a second or two of the damaged place
-RETRY_S = 5.0  # until a journal that could not be written is tried again
-SYNC_EVERY_S = 1.0  # how much a power cut may take, where the disk keeps up
-FAREWELL_S = 2.0  # for the disk, at the end
+SEGMENT_US = 300_000_000  # of session time in a segment
+SEGMENT_BYTES = 1 << 18  # which ends a segment earlier: at 400 Hz, or with many annotations
+LOOK_EVERY_US = 500_000  # of the sensor's time, between two checks of clocks, session and size
+CLOCK_EVERY_US = 10_000_000  # between two annotations of the clocks: 100 ppm drift by 1 ms
+CLOCK_MOVED_US = 20_000  # which is written at once: a clock was set, or the estimate improved
+UNRELIABLE_US = 10_000_000  # of samples; a power cut damages the last second or two
+RETRY_S = 5.0  # after a failed write
+SYNC_EVERY_S = 1.0  # which a power cut may lose, if the disk keeps up
+END_WAIT_S = 2.0  # for the disk, at the end
 ASIDE = "unreadable"  # the folder for segments that a session could not take
 
 
 @dataclass(slots=True)
 class _Segment:
-    """A file of the journal, and from when on it has samples."""
+    """A file of the journal."""
 
     path: Path
-    start_us: int | None  # session time of its first sample; None where it cannot stand alone
+    start_us: int | None  # session time of its first sample; None without a preamble
 
 
 class Journal:
-    """One machine's journal. Belongs to one station at a time, and outlives it.
+    """The journal of one machine, for one station at a time.
 
-    `source` and `calibration` go into each segment's header. Raises nothing for what the disk does.
+    `source` and `calibration` go into each segment's header. Disk errors are not raised: see
+    `trouble`.
     """
 
     def __init__(
         self, folder: Path, *, source: str = "", calibration: Calibration | None = None
     ) -> None:
-        self.trouble = ""  # why nothing is written, if it is not
-        self.unwritten = 0  # items that are not on the journal
+        self.trouble = ""  # why writing fails; empty if it does not
+        self.unwritten = 0  # items that could not be written
         self.damaged = 0  # places that could not be read at the last start
-        self.clock: Callable[[], ClockNote | None] = lambda: None  # how the clocks lie now
-        self.learnt: Callable[[], LearntNote | None] = lambda: None  # what the session knows now
+        self.clock: Callable[[], ClockNote | None] = lambda: None  # the clocks of now
+        self.learnt: Callable[[], LearntNote | None] = lambda: None  # of the session now
         self.needed_from_us: Callable[[], int | None] = lambda: None  # None: all of it
         self._folder = folder
         self._source = source
         self._calibration = calibration
-        self._segments: list[_Segment] | None = None  # oldest first; None: not looked yet
+        self._segments: list[_Segment] | None = None  # oldest first; None: not listed yet
         self._writer: RecordingWriter | None = None
         self._hello: Answer | None = None  # the sensor's last
-        self._clock: ClockNote | None = None  # the last note of the clocks
-        self._learnt: LearntNote | None = None  # and of what the session knew
-        self._failed: OSError | StoreError | None = None  # why the file is not safe on the disk
-        self._looked_us = 0  # the sensor's time at the last look
+        self._clock: ClockNote | None = None  # the last one written
+        self._learnt: LearntNote | None = None  # the last one written
+        self._failed: OSError | StoreError | None = None  # the error of the last sync
+        self._looked_us = 0  # the sensor's time at the last check
         self._retry_at_s = 0.0
-        self._lock = threading.Lock()  # between the writing thread and the one that syncs
-        self._unsynced: list[RecordingWriter] = []  # with the last segments, until they are on disk
+        self._lock = threading.Lock()  # between the writing and the syncing thread
+        self._unsynced: list[RecordingWriter] = []  # of ended segments
         self._new_file = False
 
     def items(self) -> Iterator[Item]:
-        """What earlier stations took, in its order, as far as it can be read.
+        """The items of earlier stations in order, as far as they can be read.
 
-        Damage shows as a DamageNote only where something is really missing: what a torn end of a
-        segment lost, the sensor sent again.
+        A DamageNote stands only where samples are missing: the sensor has sent again what the
+        damaged end of a segment lost.
         """
         self.damaged = 0
         self._segments = []
-        sieve = _Sieve()
+        damage_filter = _DamageFilter()
         for path in self._files():
             segment = _Segment(path, None)
             self._segments.append(segment)
@@ -118,12 +117,12 @@ class Journal:
                 if isinstance(item, Answer) and item.op == Op.HELLO and item.result == Result.OK:
                     self._hello = item
                 in_preamble = in_preamble and isinstance(item, Answer | ClockNote | LearntNote)
-                if not (in_preamble and sieve.begun):
-                    yield from sieve.push(item)
-        yield from sieve.finish()
+                if not (in_preamble and damage_filter.begun):
+                    yield from damage_filter.push(item)
+        yield from damage_filter.finish()
 
     def write(self, *items: Item) -> None:
-        """Append what the session consumed, in its order."""
+        """Append items that the session consumed, in order."""
         if self._writer is None and self._retry_at_s > monotonic():
             self.unwritten += len(items)
             return
@@ -136,7 +135,7 @@ class Journal:
                 log.warning("The journal cannot be written, and the station goes on: %s", error)
             self.trouble = str(error)
             self._clock = None
-            self._let_go()
+            self._end_segment()
             self._retry_at_s = monotonic() + RETRY_S
         else:
             if self.trouble:
@@ -144,15 +143,15 @@ class Journal:
             self.trouble = ""
 
     def close(self) -> None:
-        """A station has ended; the segment stays open for the next one."""
+        """Do nothing: the segment stays open for the next station."""
 
     def end(self) -> None:
-        """Bring all of it to the disk and let go of it."""
-        self._let_go()
+        """Sync and close all of it."""
+        self._end_segment()
         self.sync()
 
     def sync(self) -> None:
-        """Bring to the disk what was written. Called from a thread that may wait."""
+        """Sync what was written. Call it from a thread that may block."""
         with self._lock:
             ended, self._unsynced = self._unsynced, []
             new_file, self._new_file = self._new_file, False
@@ -169,20 +168,20 @@ class Journal:
                 raise FileNotFoundError(2, f"Its file in {self._folder} was deleted")
         except (StoreError, OSError) as error:
             if not self.trouble:
-                self._failed = error  # the writing thread says so, and begins another segment
+                self._failed = error  # the writing thread logs it and begins a new segment
         finally:
             if present is not None:
                 os.close(present)
 
     def _raise_failure(self) -> None:
-        """Raise what the syncing thread met."""
+        """Raise the error of the syncing thread."""
         failed, self._failed = self._failed, None
         if failed is not None:
             raise failed
 
     def set_aside(self) -> None:
-        """Put away segments that a session could not take: the next station begins without them."""
-        self._let_go()
+        """Move segments that a session could not replay to ASIDE; the next station starts anew."""
+        self._end_segment()
         aside = self._folder / ASIDE
         try:
             aside.mkdir(exist_ok=True)
@@ -195,17 +194,17 @@ class Journal:
 
     def _append(self, items: tuple[Item, ...]) -> None:
         goes_on = all(isinstance(item, Samples | Gap) for item in items)
-        if goes_on and self._writer is not None and not self._looks_again(items[-1]):
+        if goes_on and self._writer is not None and not self._checks_due(items[-1]):
             self._writer.write(*items)
             return
         clock = self.clock()
         if self._writer is not None and goes_on and self._full(clock):
-            self._let_go()
-            self._forget()
+            self._end_segment()
+            self._delete_old_segments()
         if self._writer is None:
             self._open(items[0] if goes_on else None, clock)
         assert self._writer is not None
-        if clock is not None and self._is_news(clock):
+        if clock is not None and self._clock_moved(clock):
             self._clock = clock
             items = (*items, clock)
         learnt = self.learnt()
@@ -217,10 +216,10 @@ class Journal:
                 self._hello = item
         self._writer.write(*items)
 
-    def _looks_again(self, newest: Item) -> bool:
-        """Whether it is time to look at the clocks, at what was learnt, and at the segment's end.
+    def _checks_due(self, newest: Item) -> bool:
+        """Whether clocks, learnt values and the segment's size are due for a check.
 
-        25 frames a second come from a machine that somebody watches; none of these hurries so.
+        A watched machine sends 25 frames a second; checking each would only cost time.
         """
         if not isinstance(newest, Samples):
             return True
@@ -229,8 +228,8 @@ class Journal:
         self._looked_us = newest.t_us
         return True
 
-    def _is_news(self, clock: ClockNote) -> bool:
-        """Whether the clocks lie otherwise than the last note says."""
+    def _clock_moved(self, clock: ClockNote) -> bool:
+        """Whether the clocks differ from the last annotation of them."""
         last = self._clock
         if last is None or not 0 <= clock.t_us - last.t_us < CLOCK_EVERY_US:
             return True
@@ -248,7 +247,7 @@ class Journal:
         return clock is not None and clock.t_us - began_us >= SEGMENT_US
 
     def _open(self, first: Item | None, clock: ClockNote | None) -> None:
-        """A new segment; with a preamble, where `first` goes on in the middle of a stream."""
+        """Begin a segment, with a preamble if `first` continues a stream."""
         if self._segments is None:
             self._segments = [_Segment(path, None) for path in self._files()]
         number = int(self._segments[-1].path.stem) + 1 if self._segments else 1
@@ -260,11 +259,11 @@ class Journal:
         started = datetime.now().astimezone()
         header = RecordingHeader(started, self._source, self._calibration, in_order=True)
         segment = _Segment(path, None)
-        self._segments.append(segment)  # also if it comes to nothing: its number is used up
+        self._segments.append(segment)  # also if opening fails: its number is used up
         try:
             writer = RecordingWriter(path, header)
         except StoreError:
-            with suppress(OSError):  # a full disk has room for names, one at every attempt
+            with suppress(OSError):  # else each attempt on a full disk leaves an empty file
                 path.unlink(missing_ok=True)
             raise
         with self._lock:
@@ -277,15 +276,15 @@ class Journal:
             segment.start_us = clock.t_us
             self._clock, self._learnt = clock, learnt
 
-    def _let_go(self) -> None:
-        """Write no more on the present segment."""
+    def _end_segment(self) -> None:
+        """End the current segment."""
         with self._lock:
             if self._writer is not None:
                 self._unsynced.append(self._writer)
                 self._writer = None
 
-    def _forget(self) -> None:
-        """Remove the segments before the last one that begins before everything still needed."""
+    def _delete_old_segments(self) -> None:
+        """Delete segments that end before `needed_from_us`."""
         needed_us = self.needed_from_us()
         if needed_us is None or not self._segments:
             return
@@ -302,10 +301,10 @@ class Journal:
 
     @property
     def size_bytes(self) -> int:
-        """What it takes on the disk, as far as it has been written."""
+        """Bytes on the disk."""
         size = 0
         for file in self._files():
-            with suppress(OSError):  # it was let go of just now
+            with suppress(OSError):  # it was deleted meanwhile
                 size += file.stat().st_size
         return size
 
@@ -317,7 +316,7 @@ class Journal:
         return sorted(path for path in found if path.suffix == SUFFIX)
 
     def _read(self, path: Path) -> Iterator[Item]:
-        """The items of one segment; one that cannot be read at all counts as damage."""
+        """The items of one segment; an unreadable segment gives a DamageNote."""
         try:
             with Recording(path) as recording:
                 yield from recording
@@ -327,10 +326,9 @@ class Journal:
 
 
 class Syncer:
-    """Brings journals to the disk, one after the other, in a thread of its own.
+    """Syncs journals one after the other, in a thread of its own, which a slow disk may block.
 
-    `journals` gives those that there are now. A disk that stands still holds up this thread, and
-    nothing else.
+    `journals` gives the journals of now.
     """
 
     def __init__(
@@ -342,16 +340,16 @@ class Syncer:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._ending.clear()
         self._thread = threading.Thread(target=self._run, name="journals", daemon=True)
         self._thread.start()
 
     def end(self) -> None:
-        """Let go of all journals, when they are on the disk or FAREWELL_S are over."""
+        """Sync and end all journals, or give up after END_WAIT_S."""
         self._ending.set()
         if self._thread is not None:
-            self._thread.join(FAREWELL_S)
+            self._thread.join(END_WAIT_S)
             if self._thread.is_alive():
                 log.warning(
                     "The disk of the journals does not answer: the last second may be lost."
@@ -369,17 +367,17 @@ def _length(item: Samples | Gap) -> int:
     return item.count if isinstance(item, Gap) else len(item.angles)
 
 
-class _Sieve:
-    """A journal's items, but for little behind a damaged place."""
+class _DamageFilter:
+    """Passes on a journal's items without the unreliable ones after a damaged place."""
 
     def __init__(self) -> None:
-        self.begun = False  # samples have been given
-        self._expected: int | None = None  # the index that goes on from them
+        self.begun = False  # samples were passed on
+        self._expected: int | None = None  # the index after them
         self._boot_id: int | None = None
         self._held: list[Item] = []  # since a damaged place
 
     def push(self, item: Item) -> list[Item]:
-        """Take the next item; give what can be given by now."""
+        """Take the next item; give the items that can be passed on."""
         if isinstance(item, Answer) and item.op == Op.START and item.result == Result.OK:
             return self._started(item)
         if isinstance(item, DamageNote) or (self._held and not isinstance(item, Samples | Gap)):
@@ -392,17 +390,17 @@ class _Sieve:
             given, self._held = [*self._held, item], []
         elif self._held and item.index > (self._expected or 0):
             self._held.append(item)
-            if _duration_us(*self._held) <= LOOSE_US:
+            if _duration_us(*self._held) <= UNRELIABLE_US:
                 return []
             given, self._held = self._held, []
         elif self._held:
-            given = [*self._asked_again(), item]
+            given = [*self._drop_held(), item]
         self.begun = True
         self._expected = item.index + _length(item)
         return given
 
     def finish(self) -> list[Item]:
-        """There are no more: what is held is asked for again, the words about the link are kept."""
+        """End: drop held samples, which the sensor is asked for; keep LinkNotes."""
         return [item for item in self._held if isinstance(item, LinkNote)]
 
     def _started(self, answer: Answer) -> list[Item]:
@@ -411,13 +409,16 @@ class _Sieve:
         except FrameError:
             return [answer]  # the session counts it
         if start.boot_id == self._boot_id:
-            return [*self._asked_again(), answer]
-        given, self._held = [*self._held, answer], []  # of a log that is gone, all there is
+            return [*self._drop_held(), answer]
+        given, self._held = (
+            [*self._held, answer],
+            [],
+        )  # the sensor's log of that boot is gone: keep all
         self._boot_id, self._expected = start.boot_id, start.first
         return given
 
-    def _asked_again(self) -> list[Item]:
-        """Let go of what is held: it comes once more, or what was damaged was no sample."""
+    def _drop_held(self) -> list[Item]:
+        """Drop held samples, which follow again; without samples only the damage is dropped."""
         held, self._held = self._held, []
         if _duration_us(*held):
             return []
@@ -425,12 +426,12 @@ class _Sieve:
 
 
 def _duration_us(*items: Item) -> int:
-    """How long the samples among some items last."""
+    """The duration of the samples among items."""
     return sum(len(item.angles) * item.period_us for item in items if isinstance(item, Samples))
 
 
 def _granted(boot_id: int, first: int) -> Answer:
-    """The answer to a start that would have led to a segment which begins at that index."""
+    """The answer to a start from index `first`, for a preamble."""
     index = first.to_bytes(8, "little")
     payload = boot_id.to_bytes(4, "little") + index + index
     decoder = FrameDecoder()

@@ -1,4 +1,4 @@
-"""A recording through a session again: the same events as live."""
+"""Replays a recording through a session: the same events as live."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def replay(
     progress_s: float | None = PROGRESS_S,
     on_samples: SampleReader | None = None,
 ) -> Iterator[Event]:
-    """Give the events of a recording, as they were live; another calibration may be tried.
+    """Give the events of a recording, as they were live unless another calibration is given.
 
-    `on_samples` is given the samples that the events follow from, just before those events.
+    `on_samples` gets the samples that the events follow from, just before those events.
     """
     session = session_for(recording, calibration, progress_s=progress_s, on_samples=on_samples)
     for item in recording:
@@ -35,7 +35,7 @@ def session_for(
     progress_s: float | None = PROGRESS_S,
     on_samples: SampleReader | None = None,
 ) -> SensorSession:
-    """Give a session that is to take this recording's items, from the first on."""
+    """The session for this recording's items, from the first on."""
     return SensorSession(
         calibration or recording.header.calibration,
         progress_s=progress_s,
@@ -45,6 +45,6 @@ def session_for(
 
 
 def note_holes(recording: Recording, session: SensorSession) -> None:
-    """Add to the recording's damage what only the session could see, when it has taken it all."""
-    # Of a recording that is not in order, all after its first hole looks like frames out of turn.
+    """Add the holes that a session found to the recording's damage, after the last item."""
+    # In a recording without `in_order`, a session refuses all frames after the first hole.
     recording.damage.holes = session.log.counts.holes + (session.wants is not None)

@@ -24,7 +24,6 @@ from legcurl.recording.file import (
     Recording,
     RecordingHeader,
     RecordingWriter,
-    read_recording,
 )
 from legcurl.recording.replay import replay
 from legcurl.session.annotations import DamageNote, LinkNote, RestartNote
@@ -285,9 +284,9 @@ def test_a_large_file_that_is_no_recording_is_given_up_early():
 
 def test_a_file_that_is_not_there_is_named():
     with pytest.raises(InputError, match=r"nothing.legcurl cannot be read: No such file"):
-        read_recording("nothing.legcurl")
+        Recording("nothing.legcurl")
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
-        read_recording(Path(__file__).parent)
+        Recording(Path(__file__).parent)
 
 
 def test_a_recording_of_a_later_format_says_what_to_do():
@@ -320,7 +319,7 @@ def test_frames_are_on_disk_before_the_file_is_closed(tmp_path):
     file = tmp_path / "set.legcurl"
     writer = RecordingWriter(file, HEAD)
     writer.write(*ITEMS[:5])
-    assert list(read_recording(file)) == ITEMS[:5]  # as after a crash right here
+    assert list(Recording(file)) == ITEMS[:5]  # as after a crash right here
     writer.close()
     writer.close()
 
@@ -386,7 +385,7 @@ def test_a_writer_closes_the_file_that_it_opened_and_no_other(tmp_path):
     assert not file.closed
     with RecordingWriter(tmp_path / "set.legcurl") as writer:
         writer.write(*ITEMS[:2])
-    with read_recording(tmp_path / "set.legcurl") as recording:
+    with Recording(tmp_path / "set.legcurl") as recording:
         assert list(recording) == ITEMS[:2]
 
 
