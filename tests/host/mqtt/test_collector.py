@@ -334,7 +334,7 @@ def seen(collector: Collector) -> str:
     return collector.figures.trouble
 
 
-async def test_a_refusal_ends_the_collector_and_a_hanging_broker_is_retried(
+async def test_a_refusing_broker_ends_a_collector_and_a_hanging_one_is_retried(
     tmp_path: Path, center: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
@@ -351,7 +351,7 @@ async def test_a_refusal_ends_the_collector_and_a_hanging_broker_is_retried(
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_gone_collectors_share_waits_for_the_next_of_its_name(
+async def test_the_share_of_a_collector_that_is_gone_waits_for_its_name(
     mosquitto: Mosquitto, center: Store
 ) -> None:
     """What docs/mqtt.md says of Mosquitto: the dead have their share too, until they leave."""

@@ -146,7 +146,7 @@ def set_ids(ear: Ear) -> set[str]:
     return {document["set"]["id"] for document in ear.documents("set")}
 
 
-async def test_a_day_without_a_broker_keeps_all_events_in_order_on_disk(
+async def test_a_day_without_a_broker_loses_no_event_and_keeps_the_order(
     tmp_path: Path, mosquitto: Mosquitto, ear: Ear
 ) -> None:
     count = 2400

@@ -181,7 +181,7 @@ def test_start_and_ping_answers_have_their_lengths():
         read_ping(answer(4, bytes(15)))
 
 
-def test_invalid_json_is_a_frame_error():
+def test_an_answer_of_json_is_read_or_refused():
     assert read_json(answer(5, b'{"samples": 3}')) == {"samples": 3}
     with pytest.raises(FrameError, match="no JSON"):
         read_json(answer(5, b"{"))

@@ -235,7 +235,7 @@ def test_a_measured_restart_keeps_the_set_after_any_loss():
     assert len(counted(events)) == 1
 
 
-def test_a_restart_measured_in_the_past_counts_as_unmeasured():
+def test_a_restart_measured_in_the_past_counts_as_not_measured():
     early = RestartNote(78, DUE_US - 3_000_000)
     assert restarted(early)[0] == restarted()[0]
 

@@ -191,7 +191,7 @@ def misses_s(model: ClockModel, crystal: Crystal, link: Radio | Wire) -> list[fl
 @pytest.mark.parametrize("drift_ppm", [-100, 100])
 @pytest.mark.parametrize("interval_s", [0.0075, 0.03, 0.1])
 @pytest.mark.parametrize("seed", first_short([1, 2]))
-def test_a_wait_for_a_bluetooth_event_is_not_taken_for_delay(interval_s, seed, drift_ppm):
+def test_the_wait_for_a_connection_event_does_not_shift_the_clock(interval_s, seed, drift_ppm):
     """A radio that loses events, and falls silent for half a second now and then."""
     model, crystal = ClockModel(there=THERE_BY_RADIO), Crystal(drift=drift_ppm * 1e-6)
     misses = misses_s(model, crystal, Radio(interval_s, seed))
@@ -287,7 +287,7 @@ def test_a_host_that_slept_tells_the_same_wall_times_as_before():
     assert times.at(now_us, clocks.line(now_us)) == pytest.approx(1.7e9 + clocks.true_s, abs=0.01)
 
 
-def test_a_set_before_the_first_ping_gets_wall_time_with_it():
+def test_a_set_from_before_the_first_ping_gets_wall_time_with_it():
     clocks, times = Clocks(), WallTimes()
     times.begin(10_000_000, None)
     assert times.at(11_000_000, None) is None
