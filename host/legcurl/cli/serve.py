@@ -118,7 +118,7 @@ def _serve_all(wanted: Wanted, config: Config, around: _Around) -> None:
         from legcurl.service.service import Service
         from legcurl.store import open_store
         from legcurl.store.locations import own_store
-        from legcurl.store.service_lock import claim
+        from legcurl.store.service_lock import service_lock
         from legcurl.web.live_page import LivePage
         from legcurl.web.server import listen
     except ImportError as error:

@@ -24,30 +24,30 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CLAIM_S = 60.0
+LOCK_CHECK_S = 60.0
 FIRST_PRUNE_S = 300.0  # after a start there is more urgent work: sets that the sensors still have
 PRUNE_S = 24 * 3600.0
 
 Ask = Callable[[Callable[["Store"], Any]], Awaitable[Any]]
 
 
-async def keep_house(ask: Ask, claim: Claim, retention: Retention) -> None:
+async def keep_house(ask: Ask, lock: ServiceLock, retention: Retention) -> None:
     """Run until cancelled. `ask` runs a function in the store's thread: see set_writer.py."""
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_keep_claim(claim), name="claim on the store")
+            tasks.create_task(_keep_lock(lock), name="the store's lock")
             tasks.create_task(_prune_daily(ask, retention), name="retention")
     except Exception:  # sets are still stored
         log.exception("Maintenance of the store has ended: restart the service soon.")
 
 
-async def _keep_claim(claim: ServiceLock) -> None:
+async def _keep_lock(lock: ServiceLock) -> None:
     trouble = ""
     while True:
-        await asyncio.sleep(CLAIM_S)
+        await asyncio.sleep(LOCK_CHECK_S)
         said = ""
         try:
-            await asyncio.to_thread(claim.keep)
+            await asyncio.to_thread(lock.keep)
         except StoreError as error:
             said = str(error)
         if said != trouble:

@@ -16,7 +16,7 @@ from legcurl.store import Expected, SetQuery, Store, open_store, tables
 from legcurl.store.database import engine_for, url_of
 from legcurl.store.locations import open_needed
 from legcurl.store.maintenance.backup import back_up
-from legcurl.store.maintenance.erase_client import erase_client
+from legcurl.store.maintenance.erase_client import erase_client, find_client
 from legcurl.store.maintenance.retention import Retention, prune, vacuum
 from legcurl.store.maintenance.verify import measure, verify
 from made_sets import FIRST, MACHINE, new_set
@@ -249,7 +249,7 @@ def somebody(store):
 
 
 def test_a_person_goes_with_all_that_is_theirs_and_nobody_elses(store, somebody):
-    expected = belongings(store, somebody.id)
+    expected = find_client(store, somebody.id)
     assert len(ids(store)) == 6
     gone = erase_client(store, somebody.id)
     assert gone == expected
