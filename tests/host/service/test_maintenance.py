@@ -34,7 +34,7 @@ class Held:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Minutes and days are milliseconds here."""
-    for name in ("CLAIM_S", "FIRST_PRUNE_S", "PRUNE_S"):
+    for name in ("LOCK_CHECK_S", "FIRST_PRUNE_S", "PRUNE_S"):
         monkeypatch.setattr(maintenance, name, 0.005)
 
 
