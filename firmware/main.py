@@ -1,7 +1,7 @@
-"""A knee-angle sensor: wiring only. What is wired is in sensor/, how it is wired in board.json.
+"""Wires the sensor together: sensor/ has the parts, board.json says how the board is connected.
 
-What is imported here is imported before anything is guarded: a board on which files are missing
-stops at its MicroPython prompt, where it can be repaired.
+The imports come before any error handling: a board with missing files stops at its MicroPython
+prompt, where it can be repaired.
 """
 
 import json
@@ -25,11 +25,11 @@ from sensor.session import HostSession
 from sensor.settings import CalibrationRecord, FlashRecord, Settings
 from sensor.trust import Trust
 
-# After a reset the host needs about half a second to find the port again, and a person's program
-# as much to open it and send Ctrl-C. A sensor is started once a day; a second is not missed.
+# After a reset the host needs about half a second to find the port again, and a program such as
+# mpremote as much to open it and send Ctrl-C.
 _CTRL_C_UNTIL_MS = 1000
 
-_PAUSE_MS = 5000  # where not even a crash can be kept
+_PAUSE_MS = 5000  # if not even the crash log can be written
 
 _BOOT_REASONS = (
     ("PWRON_RESET", "power_on"),
@@ -41,7 +41,7 @@ _BOOT_REASONS = (
 
 
 def main():
-    """Be a sensor until a restart is asked for, or forced. Returns to the prompt if that is."""
+    """Run the sensor until a restart. Returns only if the prompt was requested."""
     micropython.kbd_intr(-1)  # 0x03 on stdin is a byte like any other
     if maintenance.asked() or maintenance.interrupted(ticks_diff(_CTRL_C_UNTIL_MS, ticks_ms())):
         micropython.kbd_intr(3)
@@ -77,9 +77,9 @@ def run(crashes, watchdog, light):
     if "ble" in board["links"]:
         from sensor.links.ble import BleLink
 
-        # Before the log: on ESP32 what the heap has grown to is lost to the radio, and a stack that
-        # finds no memory takes the board with it (micropython/micropython#14293). And before
-        # sampling: starting it may take a second.
+        # Before the log: on ESP32 the radio cannot use memory that the heap has taken, and a stack
+        # that finds no memory crashes the board (micropython/micropython#14293). Before sampling,
+        # because starting it may take a second.
         radio = BleLink(identity)
         radio.describe(settings.name, trust.key_id)
         radio.tend()
@@ -116,9 +116,9 @@ def run(crashes, watchdog, light):
 
 
 def bury(error, uptime_s, crashes, watchdog, light):
-    """Keep what it died of, and wait before the next start, showing a fault.
+    """Log the exception, show a fault, and wait before the next start.
 
-    A Ctrl-C makes that start one for maintenance.
+    A Ctrl-C meanwhile leads to the prompt.
     """
 
     def meanwhile():
@@ -129,12 +129,12 @@ def bury(error, uptime_s, crashes, watchdog, light):
         pause_s = crashes.keep(error, uptime_s, boot_reason())
         if maintenance.interrupted(1000 * pause_s, meanwhile):
             maintenance.ask()
-    except Exception:  # noqa: BLE001 - whatever it is now, a sensor that is up again tells more
+    except Exception:  # noqa: BLE001 - a sensor that restarts is of more use than this error
         sleep_ms(_PAUSE_MS)
 
 
 def boot_id():
-    """A random number that no two boots share; never 0, which means "whichever" on the wire."""
+    """A random number that no two boots share; never 0, which means "any" on the wire."""
     return int.from_bytes(os.urandom(4), "little") or 1
 
 

@@ -1,8 +1,8 @@
 """The angle log: the last minutes of samples, addressed by index.
 
-Samples collect in an open run; when the run holds a frame's worth, or the status changes, or a
-gap comes, it is encoded once, as the body of the SAMPLES frame that will carry it, and laid into
-a ring of bytes. Gaps are laid in between as GAP bodies. The oldest records give way to new ones.
+Samples collect in an open run. When the run holds a frame's worth, the status changes, or a gap
+comes, it is encoded once, as the body of the SAMPLES frame that will carry it, and written to a
+ring of bytes. Gaps are written in between as GAP bodies. New records replace the oldest.
 
 A reader holds a `Cursor`, the index that it wants next, and `read` gives it record after record.
 A reader that comes too late for a record gets a gap with the reason "evicted" instead.
@@ -82,7 +82,7 @@ class AngleLog:
         self._run_length = max(1, min(samples, LONGEST_RUN))
 
     def begin(self, time_us, period_us):
-        """Sampling started anew: the next sample was due at `time_us`, the rest follow."""
+        """Start a new grid: the next sample was due at `time_us`, the rest follow."""
         if self._begun:
             # What fell due in the pause was not taken. At least one index marks the new grid.
             due = self._origin_us + (self.next_index - self._origin_index) * self._period_us
@@ -134,10 +134,10 @@ class AngleLog:
         self._end_index = self.next_index
 
     def seek(self, cursor, index):
-        """Move `cursor` to `index`; returns the index that will really come first.
+        """Move `cursor` to `index`; returns the index that comes first.
 
-        That is the first of the run that holds `index`: a little earlier, where samples after it
-        are already encoded, and later where the log no longer holds it.
+        That is the first of the run that holds `index`: a little earlier, if samples after it are
+        already encoded, and later, if the log no longer holds it.
         """
         cursor.index = index
         cursor.ahead = 0
@@ -165,7 +165,7 @@ class AngleLog:
         if cursor.index >= self._end_index:
             return 0, 0
         if cursor.index <= self.first_index:
-            # The jump that a waiting cursor stood before may have been written over.
+            # A jump before which a waiting cursor stood may have been overwritten.
             cursor.position = self._tail
             cursor.ahead = 0
             lost = self.first_index - cursor.index
@@ -196,15 +196,15 @@ class AngleLog:
                 ahead,
                 count - ahead,
             )
-        else:  # where the cursor was ahead of an older record, it gets some samples twice
+        else:  # a cursor that was ahead of an older record gets some samples twice
             body[:length] = self._view[start : start + length]
         return (GAP if self._ring[at + 1] & _GAP_KIND else SAMPLES), length
 
     def read_ahead(self, cursor, body, least):
-        """Encode what the open run holds for this cursor, if that is `least` samples: the length.
+        """Encode the open run's samples for this cursor if there are `least`; returns the length.
 
-        For a host that wants samples sooner than the run is full. They come once more in no frame:
-        `read` will go on behind them when the run is closed.
+        For a host that wants samples before the run is full. No frame repeats them: `read` goes on
+        behind them when the run is closed.
         """
         ahead = cursor.index - self._end_index
         if ahead < 0:

@@ -1,9 +1,9 @@
 """Sensor time: microseconds since this boot, 64 bits wide.
 
 `time.ticks_us()` wraps after 2^30 µs (18 minutes) on the boards. This clock sums up the
-differences. It must be read at least once in half a wrap (9 minutes); the main loop does so many
-times a second. Its values outgrow a board's small integers, so reading it allocates: it belongs
-to the main loop, never to an interrupt.
+differences. It must be read at least once in half a wrap (9 minutes); the main loop reads it many
+times a second. Its values exceed a board's small integers, so reading it allocates: call it from
+the main loop, never from an interrupt.
 """
 
 from time import ticks_diff, ticks_us

@@ -1,13 +1,12 @@
-"""Requests: what a host may ask, and what it is answered. See "Requests" in docs/protocol.md.
+"""Answers the requests of a host: "Requests" in docs/protocol.md.
 
-A request never raises: whatever is wrong with it comes back as a result and a message. The
-message is for a person, so it says what was wrong and what to do.
+A request never raises: an error comes back as a result and a message for people, which says what
+was wrong and what to do.
 
-What a request may be is in one table: how long its payload is, which is checked before anything
-looks into it, and who may ask. Most requests are answered at once. One that writes to flash has a
-handler that is a generator of steps; the main loop calls `work`, one step a turn, and the answer
-goes out when all of it is in flash. There is one such job at a time: what would change something
-meanwhile is answered with "busy".
+One table holds for each op the allowed length of the payload, which is checked before it is
+parsed, and the permission. Most requests are answered at once. The handler of one that writes to
+flash is a generator of steps; the main loop calls `work`, one step a turn, and the answer is sent
+when all is in flash. There is one such job at a time: other changes are answered with "busy".
 """
 
 import json
@@ -49,16 +48,16 @@ KEY_PUT = const(0x10)
 MAINTENANCE = const(0x11)
 CRASH_LOG = const(0x12)
 
-# Who may ask.
-_ALL = const(0)  # whoever is there
-_TRUSTED = const(1)  # who holds the cable, or has shown that they have the key
-_WIRED = const(2)  # who holds the cable
+# Permissions.
+_ALL = const(0)  # every host
+_TRUSTED = const(1)  # a host on the cable, or one that has proved that it has the key
+_WIRED = const(2)  # a host on the cable
 
 _NOW = 0xFFFFFFFFFFFFFFFF
 _MAX_PAYLOAD = MAX_BODY - 3
 _CRASH_BYTES = const(1000)
-# All settings with every letter of the name escaped take 238 bytes. A parser that is given no
-# more than this is not hurt by whatever nests in it (a list takes some 50 bytes of heap).
+# All settings with every letter of the name escaped take 238 bytes. The limit protects the parser
+# from deep nesting (a list takes some 50 bytes of heap).
 _MAX_JSON = const(256)
 
 
@@ -82,7 +81,7 @@ class Identity:
 
 
 class Job:
-    """A request that is being worked on; once it is `done`, `result` and `payload` answer it."""
+    """A request in progress; once it is `done`, `result` and `payload` answer it."""
 
     def __init__(self):
         self.done = False
@@ -155,7 +154,7 @@ class Commands:
         return self._job is not None
 
     def begin(self, session, op, payload):
-        """Take one request of `session`; the Job that will hold its answer, and may already."""
+        """Take one request of `session`; returns the Job that holds its answer when it is done."""
         self._health.hear_host()
         job = Job()
         try:
@@ -171,7 +170,7 @@ class Commands:
         return job
 
     def work(self):
-        """Take the one step of the job that is under way, if there is one."""
+        """Take one step of the job in progress, if there is one."""
         job = self._job
         if job is None:
             return
@@ -186,7 +185,7 @@ class Commands:
             self._steps = iter(())
 
     def describe(self):
-        """Tell the links that want to know what the sensor is called."""
+        """Tell the links the sensor's name."""
         for link in self._links:
             link.describe(self._settings.name, self._trust.key_id)
 

@@ -1,10 +1,9 @@
-"""What the sensor died of, kept in flash for whoever comes to look.
+"""The crash log: uncaught exceptions, kept in flash until a host asks for them.
 
-An exception that nobody caught is written to crash.log, and the board restarts: a sensor that
-streams again is worth more than one that stands still with its reason on display. The log is text
-of at most 4 kB; the oldest entries make room, whole. A sensor that dies of the same kind of
-exception in the same line again, whatever the message says, has that counted, and waits longer
-before each new start: flash wears out, and a minute between starts makes that a matter of years.
+The sensor writes an uncaught exception to crash.log and restarts the board. The log is text of at
+most 4 kB; the oldest whole entries make room. If the same kind of exception comes again from the
+same line, whatever its message, the entry's count goes up and the next start waits longer: flash
+wears out, and with a minute between starts it lasts for years.
 """
 
 import gc
@@ -19,16 +18,16 @@ from sensor import FIRMWARE_VERSION
 _LOG = "crash.log"
 _NEW = "crash.new"
 _LOG_BYTES = const(4096)
-_ENTRY_BYTES = const(1000)  # what the answer to one request takes
+_ENTRY_BYTES = const(1000)  # the most that one answer holds
 _TRACE_BYTES = const(880)
-_MESSAGE_BYTES = const(400)  # of them for the exception itself
-_HEAD_BYTES = const(200)  # of what is too long
+_MESSAGE_BYTES = const(400)  # of these for the exception itself
+_HEAD_BYTES = const(200)  # kept of a text that is too long
 _MARK = b"=== "  # begins the first line of an entry, and no other line
 
 _FRAME = b'  File "'  # begins the line of each frame, the innermost last
-_CUT = b"..."  # a line in the place of what was left out
+_CUT = b"..."  # a line in place of the cut part
 
-_LONG_RUN_S = const(600)  # who lived so long is not in a loop of crashes
+_LONG_RUN_S = const(600)  # a sensor that ran so long is not in a loop of crashes
 _LONGEST_PAUSE_S = const(60)
 
 
@@ -51,7 +50,7 @@ class CrashLog:
         return text
 
     def keep(self, error, uptime_s, boot_reason):
-        """Write down what was raised, if that can be; how many seconds to wait before a restart."""
+        """Log an exception if flash allows; returns the seconds to wait before a restart."""
         trace = _trace(error)
         times = 1
         entries = self._entries
@@ -73,15 +72,15 @@ class CrashLog:
         try:
             _write(b"".join(entries))
         except (OSError, MemoryError):
-            pass  # to run again is worth more than to know why it had to
+            pass  # a sensor that runs without a log is better than none
         if uptime_s >= _LONG_RUN_S:
             return 0
         return min(1 << min(times, 6), _LONGEST_PAUSE_S)
 
 
 def _trace(error):
-    """The traceback of `error`: its beginning and its end, where it is long."""
-    gc.collect()  # it may have died of a full heap
+    """The traceback of `error`; of a long one, its beginning and its end."""
+    gc.collect()  # the exception may be a full heap
     text = io.StringIO()
     try:
         # The stubs know neither StringIO nor what may be printed to.
@@ -96,7 +95,7 @@ def _trace(error):
 
 
 def _cut(text, size):
-    """The beginning and the end of `text`, where it is long."""
+    """`text`, or its beginning and its end if it is longer than `size`."""
     if len(text) <= size:
         return text
     cut = b"\n" + _CUT + b"\n"
@@ -104,7 +103,7 @@ def _cut(text, size):
 
 
 def _place(trace):
-    """What died where: the innermost frame of a trace, and the exception without its message."""
+    """The innermost frame of a trace, and the exception without its message."""
     at = _message_at(trace)
     frame = trace[trace.rfind(_FRAME, 0, at) : at] if at else b""
     return frame.partition(b"\n")[0], trace[at:].partition(b"\n")[0].partition(b":")[0]

@@ -97,7 +97,7 @@ class FrameWriter:
 
 
 class FrameReader:
-    """Finds REQUEST frames in a stream of bytes, whatever else is in it.
+    """Finds REQUEST frames in a stream of bytes.
 
     Noise, truncated frames and frames of other types are counted in `counters.bad_frames` and
     otherwise ignored. Memory is bounded by the longest frame.
@@ -113,14 +113,14 @@ class FrameReader:
         self._raw = 0  # wire bytes since the last zero
 
     def reset(self):
-        """Forget a frame that is half there: its sender has gone."""
+        """Forget the beginning of a frame whose sender has gone."""
         self._length = 0
         self._left = 0
         self._raw = 0
         self._zero_due = False
 
     def push(self, byte):
-        """Take one byte. Returns the length of the frame that it ended, less its CRC, or 0."""
+        """Take one byte. Returns the length of the frame that it ends, less its CRC, or 0."""
         if byte == 0:
             return self._end()
         raw = self._raw + 1

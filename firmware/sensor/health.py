@@ -1,4 +1,4 @@
-"""Keeping the sensor alive and telling how it is: counters, watchdog, status light."""
+"""Counters, watchdog and status light."""
 
 import gc
 from collections import OrderedDict
@@ -12,12 +12,12 @@ from sensor.light import CONNECTED, FAULT, IDENTIFY, SEARCHING, STREAMING
 
 _MAGNET_FAULT = NO_MAGNET | MAGNET_WEAK | MAGNET_STRONG
 
-# Collecting at a chosen moment keeps each collection short: the main loop makes little garbage.
-# Often enough for the clock, too, which must be read twice in a wrap of ticks_us (18 minutes).
+# Regular collections stay short, because the main loop makes little garbage. The interval is short
+# enough for the clock too, which must be read twice in a wrap of ticks_us (18 minutes).
 _COLLECT_MS = const(5000)
 _RECOVER_MS = const(250)  # between attempts to free a bus
 _LOOK_MS = const(1000)  # between looks at the magnet's figures, which cost a longer read
-_HOST_MS = const(10_000)  # a host that has asked nothing for so long is not there
+_HOST_MS = const(10_000)  # a host without a request for so long counts as gone
 
 
 class Counters:
@@ -53,18 +53,18 @@ class Counters:
 
 
 class Watchdog:
-    """The hardware watchdog. It does nothing until it is started, and cannot be stopped then."""
+    """The hardware watchdog. Once started, it cannot be stopped."""
 
     def __init__(self):
         self._watchdog = None
 
     def start(self, timeout_ms):
-        """From here on a main loop that hangs restarts the board. 0: no watchdog."""
+        """Restart the board from now on if the main loop hangs. 0: no watchdog."""
         if timeout_ms:
             self._watchdog = WDT(timeout=timeout_ms)
 
     def feed(self):
-        """All is well."""
+        """Restart the timeout."""
         if self._watchdog is not None:
             self._watchdog.feed()
 
@@ -91,7 +91,7 @@ class Health:
         self._identify_until = ticks_add(ticks_ms(), 1000 * seconds)
 
     def hear_host(self):
-        """Somebody has asked something."""
+        """Note that a host has sent a request."""
         self._host_until = ticks_add(ticks_ms(), _HOST_MS)
 
     def tick(self):
@@ -111,7 +111,7 @@ class Health:
         self._light.show(self._state(now), now)
 
     def figures(self):
-        """The counters, and what they are counted beside, in the order of the protocol."""
+        """The fields of the statistics request, in the order of the protocol."""
         counters = self._counters
         encoder = self._encoder
         return OrderedDict(
@@ -147,7 +147,7 @@ class Health:
         self._counters.free_heap = gc.mem_free()  # before the next garbage
 
     def _state(self, now):
-        """What the light shows, the most urgent first."""
+        """The state that the light shows, the most urgent first."""
         if self._identify_until is not None:
             if ticks_diff(now, self._identify_until) < 0:
                 return IDENTIFY

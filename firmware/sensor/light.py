@@ -21,8 +21,8 @@ FAULT = const(3)
 IDENTIFY = const(4)
 
 _STEP_MS = const(100)
-# By state: how many steps a rhythm has, in which of them it is lit (bit 0 is the first), and red,
-# green and blue of 255: enough to be seen in a lit gym, and no glare beside the lifter's head.
+# By state: the number of steps in a rhythm, the lit ones (bit 0 is the first), and red, green and
+# blue of 255: bright enough for a lit gym, and no glare beside the lifter's head.
 _RHYTHMS = (
     (20, 0b1, (0, 0, 24)),
     (20, 0b1001, (12, 12, 12)),
@@ -42,7 +42,7 @@ class Light:
         self._lit = None  # the state that it is lit for; None: dark
 
     def open(self, wiring):
-        """Take the `led` part of a board file, or None."""
+        """Open the light of a board file's `led`, if there is one."""
         if not wiring:
             return
         if "neopixel" in wiring:
@@ -53,7 +53,7 @@ class Light:
             self._pin = Pin(wiring["pin"], Pin.OUT, value=0)
 
     def show(self, state, now_ms):
-        """Be lit or dark, as the rhythm of `state` has it now."""
+        """Light or darken it, as the rhythm of `state` says for `now_ms`."""
         steps, lit_steps, colour = _RHYTHMS[state]
         lit = state if lit_steps >> now_ms // _STEP_MS % steps & 1 else None
         if lit == self._lit:  # on a Pico W each write is a message to the radio chip

@@ -7,7 +7,7 @@ from time import ticks_add, ticks_diff, ticks_ms, ticks_us
 
 from micropython import const
 
-# How long a sample may wait for the loop. A frame leaves at most this late; the ring holds 256
+# The longest time that a sample waits for the loop, and a frame for sending; the ring holds 256
 # times as much at 400 Hz.
 _TURN_MS = const(5)
 _FAREWELL_MS = const(300)  # for the last frames, before a restart
@@ -49,7 +49,7 @@ class Loop:
             self._console.wait(0 if commands.busy else _TURN_MS)
 
     def close(self):
-        """Stop sampling and send what there is to send, as far as the hosts take it soon."""
+        """Stop sampling and send what is left, as far as the hosts take it soon."""
         self._sampler.stop()
         self._log.close_run()
         until = ticks_add(ticks_ms(), _FAREWELL_MS)

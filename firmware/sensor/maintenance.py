@@ -1,14 +1,14 @@
-"""The way to the MicroPython prompt, which a running sensor closes.
+"""The way to the MicroPython prompt, which is closed while the sensor runs.
 
-A request may hold the byte 0x03, so Ctrl-C cannot mean on a sensor's port what it means at the
-prompt; and a watchdog, once started, cannot be stopped and would end every visit. So maintenance
-is a start of its own: a marker file is left, the board restarts, and that start removes the
-marker and leaves the board at its prompt, without a watchdog. The start after it is as always.
+On a sensor's port Ctrl-C is no interrupt, because a request may hold the byte 0x03; and a started
+watchdog cannot be stopped and would end every session at the prompt. So maintenance is a start of
+its own: a request leaves a marker file and restarts the board; that start removes the marker and
+leaves the board at its prompt, without a watchdog. The next start is a normal one.
 
-For a sensor that cannot be asked any more (it hangs, or dies at once) there is `interrupted`: for
-a moment after every start, and between the starts of one that keeps crashing, a Ctrl-C is
-listened for. It must be the first thing that comes, but for returns, which is what mpremote sends.
-A host of ours sends a zero before anything else, so a 0x03 in its hello does not stop the sensor.
+`interrupted` is for a sensor that answers no request (it hangs, or fails at once). For a moment
+after every start, and between the starts of a sensor that keeps crashing, it listens for a Ctrl-C.
+That must be the first byte, but for returns, which mpremote sends. Our host sends a zero before
+anything else, so a 0x03 in its hello does not stop the sensor.
 """
 
 import os
@@ -25,7 +25,7 @@ _LOOK_MS = const(10)
 
 
 def ask():
-    """Let the next start be one for maintenance. Raises OSError if the flash cannot take it."""
+    """Make the next start one for maintenance. Raises OSError if the flash refuses it."""
     with open(_MARKER, "wb") as file:
         file.write(b"The next start ends at the MicroPython prompt.\n")
     if hasattr(os, "sync"):
@@ -42,10 +42,10 @@ def asked():
 
 
 def interrupted(ms, meanwhile=None):
-    """Wait for so long for a Ctrl-C; True as soon as it comes, False when it cannot come any more.
+    """Wait `ms` for a Ctrl-C; True as soon as it comes, False when it cannot come any more.
 
-    What lies there already counts, even if `ms` is 0. With `meanwhile`, which is then called again
-    and again, it waits to the end.
+    A byte that is already there counts, even if `ms` is 0. `meanwhile` is called again and again;
+    with it, the function waits to the end.
     """
     port = select.poll()
     port.register(sys.stdin, select.POLLIN)

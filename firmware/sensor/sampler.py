@@ -6,8 +6,8 @@ keeps no 64-bit time: it stores, with each sample, how many due ticks before it 
 and how late it was; the main loop (`drain`) turns these into index and time.
 
 Ticks are due at base + n · period, where base is the first tick's `ticks_us()`: timer and
-ticks_us run on the same crystal, and what lies between starting the timer and reading the clock
-is not known any better. Three things can happen to a tick:
+ticks_us run on the same crystal. The time between starting the timer and reading the clock cannot
+be measured better. Three things can happen to a tick:
 
 - late, by less than a period: sampled, and its lateness is kept.
 - so late that later ticks fell due (interrupts were off while flash was erased, a soft timer
@@ -31,9 +31,9 @@ from micropython import const
 _SLOTS = const(512)
 _MASK = const(_SLOTS - 1)
 
-# A call that comes earlier than this is not for the tick that is due next; and a first tick that
-# comes later than this was held up, and is no base for those to come. Less than half of the
-# shortest period (2500 µs), more than an interrupt is ever delayed by other interrupts.
+# A call that comes earlier than this does not belong to the next due tick; a first tick that comes
+# later than this was delayed and cannot be the base. It is less than half of the shortest period
+# (2500 µs), and more than other interrupts ever delay this one.
 _TOLERANCE_US = const(1000)
 
 
@@ -80,7 +80,7 @@ class Sampler:
         self._timer = self._start_timer(period)
 
     def stop(self):
-        """Take no more samples; what was taken goes to the log."""
+        """Stop sampling and move the last samples into the log."""
         if self._timer is not None:
             self._timer.deinit()
             self._timer = None
@@ -124,7 +124,7 @@ class Sampler:
         self._head = after
 
     def drain(self):
-        """Move what the interrupt has sampled into the log. Main loop only."""
+        """Move the interrupt's samples into the log. Main loop only."""
         log = self._log
         counters = self._counters
         tail = self._tail

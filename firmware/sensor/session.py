@@ -1,8 +1,8 @@
 """One host on one link: its requests, the answers, and its place in the log.
 
-One wire frame at a time is on its way out. While the link takes no bytes, that frame waits, the
-cursor stays where it is, and no request is read: a host that never reads costs nothing, and
-finds, when it reads again, what the log still holds.
+It sends one wire frame at a time. While the link takes no bytes, that frame waits, the cursor
+stays, and no request is read. So a host that never reads costs nothing; when it reads again, it
+gets what the log still holds.
 
 A request that has to write to flash is a job that takes several turns of the main loop
 (commands.py). Meanwhile samples go on, and the next request waits in the link.
@@ -48,9 +48,9 @@ class HostSession:
         self.ahead = 0  # samples that may go before their run is full; 0: none
 
     def announce(self):
-        """Tell whoever listens on a wire that the sensor has started.
+        """Tell a host on a cable that the sensor has started.
 
-        There is nobody yet at the other end of any other link.
+        Other links have no host yet.
         """
         if not self.wired:
             return
@@ -59,7 +59,7 @@ class HostSession:
         body[4] = PROTOCOL_MAJOR
         body[5] = PROTOCOL_MINOR
         self._send(BOOT, 6)
-        self._end_first = True  # ends whatever stood on the line before
+        self._end_first = True  # ends any noise that was on the line before
 
     def serve(self):
         """Send and receive what the link allows, in bounded time."""
@@ -76,13 +76,13 @@ class HostSession:
                 return
 
     def finish(self):
-        """One try to send what is due; True when nothing is left, or nobody to send it to."""
+        """Try once to send what is due; True when nothing is left, or no host is there."""
         if self._link.hung_up:
             return True
         return self._flush() and not self._next_frame()
 
     def _begin_anew(self):
-        """Forget the host that has gone. A job of its is finished, but nobody is told."""
+        """Forget the host that has gone. Its job is finished, but not answered."""
         self._connection = self._link.connection
         if self._sent < self._length:
             self._end_first = self.wired
@@ -96,7 +96,7 @@ class HostSession:
         self.ahead = 0
 
     def _flush(self):
-        """Send of the current frame what the link takes; True if all of it went."""
+        """Send as much of the current frame as the link takes; True if all was sent."""
         if self._end_first:
             if self._link.write(_END) != 1:
                 return self._defer()
@@ -126,7 +126,7 @@ class HostSession:
         self._link.begin(frame_type)
 
     def _answer_request(self):
-        """Take a request as far as it goes; True if its answer waits to be sent."""
+        """Work on a request as far as possible; True if its answer waits to be sent."""
         job = self._job or self._read_request()
         if job is None or not job.done:
             self._job = job
@@ -143,7 +143,7 @@ class HostSession:
         return True
 
     def _read_request(self):
-        """Read until a request is whole; the job that it has become, or None."""
+        """Read until a request is whole; returns its job, or None."""
         link = self._link
         while self._bytes_left:
             byte = link.read_byte()

@@ -1,14 +1,14 @@
-"""What outlives a power cut: the settings, and the calibration of the machine.
+"""Records in flash: the settings, and the calibration of the machine.
 
-Each is a JSON value in a file of its own, followed by its CRC, so a torn file shows. A new
-version is written beside the old, synced, and only then renamed into place; the version before
-stays as it was. Whatever the moment of a power cut, a whole version is found at the next start:
-the new one or the one before.
+Each is a JSON value in a file of its own, followed by its CRC, so damage shows. A new version is
+written beside the old one, synced, and only then renamed into place; the version before is kept.
+After a power cut at any moment, the next start finds a whole version: the new one or the one
+before.
 
-Flash is slow: to erase a sector takes up to 0.4 s, during which nothing of the main loop runs. So
-everything that stores is a generator of single steps, and the main loop turns between them: the
-ring of samples is emptied, the watchdog fed, frames are sent. A step is one call to the file
-system. What is stored has been stored when the generator ends.
+Flash is slow: to erase a sector takes up to 0.4 s, during which the main loop stands still. So
+everything that stores is a generator of single steps, each one call to the file system. The main
+loop turns between them: it empties the ring of samples, feeds the watchdog and sends frames. The
+value is stored when the generator ends.
 """
 
 import json
@@ -28,7 +28,7 @@ _RAW = (0, 65535)
 class FlashRecord:
     """One JSON value in flash, under `name`.
 
-    `keep_previous` is False for what must not come back once it was replaced, such as a key.
+    `keep_previous` is False for a value that must not return once it is replaced, such as a key.
     """
 
     def __init__(self, name, keep_previous=True):
@@ -67,7 +67,7 @@ class FlashRecord:
     def store(self, value):
         """Replace the value, step by step.
 
-        Raises OSError if the flash cannot take it; the old one then stays.
+        Raises OSError if the flash refuses it; the old one then stays.
         """
         text = json.dumps(OrderedDict((("version", _VERSION), ("value", value)))).encode()
         with open(self._new, "wb") as file:
@@ -151,7 +151,7 @@ class CalibrationRecord:
         self.broken = record.broken
         try:
             _check_calibration(stored)
-        except ValueError:  # another firmware's idea of one
+        except ValueError:  # in another firmware's format
             return
         self.value = _in_order(stored)
 

@@ -1,12 +1,12 @@
-"""Who may change the sensor: its key, and who has shown that they have it.
+"""Authentication: the sensor's key, and the proof that a host has it.
 
-"Who may" in docs/protocol.md is what this does. The key came over the cable and never leaves;
-somebody who is only in radio range shows that they have it by a code (HMAC-SHA256) over a nonce
-that the sensor has just drawn for their connection, and over what they ask for. A nonce serves
-once. A wrong code makes the sensor deaf to all such requests for a while, on every link and
-across connections, and longer each time; the cable needs no code.
+This implements "Who may" in docs/protocol.md. The key comes over the cable and never leaves the
+sensor. A host in radio range proves that it has the key by a code (HMAC-SHA256) over its request
+and a nonce that the sensor has just drawn for its connection. A nonce is valid once. After a wrong
+code the sensor refuses all such requests for a while, on every link and connection, and longer
+each time; the cable needs no code.
 
-MicroPython has SHA-256 and no HMAC. RFC 2104 is a few lines.
+MicroPython has SHA-256 but no HMAC (RFC 2104).
 """
 
 import os
@@ -29,11 +29,11 @@ _SENSOR = b"legcurl 1 sensor"
 
 
 class NotAllowed(Exception):  # noqa: N818 - an answer, not a failure
-    """Who asks may not; the message says what would help."""
+    """The host lacks the permission; the message says what helps."""
 
 
 class Challenge:
-    """What one connection was challenged with."""
+    """The nonce of one connection."""
 
     def __init__(self, nonce, expires_us):
         self.nonce = nonce
@@ -41,7 +41,7 @@ class Challenge:
 
 
 class Trust:
-    """The sensor's key, or none. `key_id` names it without giving it away."""
+    """The sensor's key, or none. `key_id` names it without revealing it."""
 
     def __init__(self, record, clock, counters):
         self._record = record
@@ -56,7 +56,7 @@ class Trust:
         if isinstance(stored, str):
             try:
                 self._take(bytes.fromhex(stored))
-            except ValueError:  # another firmware's idea of a key
+            except ValueError:  # in another firmware's format
                 return
 
     def challenge(self):
@@ -67,7 +67,7 @@ class Trust:
     def check(self, session, mac, op, payload):
         """Return if `mac` proves that the host of `session` has the key, else raise NotAllowed.
 
-        Either way the session's challenge is used up, except while the sensor is deaf.
+        Either way the session's challenge is used up, except while the sensor refuses all.
         """
         self._listen()
         challenge = session.challenge
@@ -92,7 +92,7 @@ class Trust:
         return _hmac(self._key, told)
 
     def change(self, key):
-        """Store and take another key, or none for b"". A generator: one step of flash a turn."""
+        """Store and use another key, or none for b"". A generator: one step of flash a turn."""
         if len(key) not in (0, KEY_SIZE):
             raise ValueError("a key has %d bytes, not %d" % (KEY_SIZE, len(key)))
         key = bytes(key) or None
@@ -131,7 +131,7 @@ def _hmac(key, message):
 
 
 def _same(expected, got):
-    """Whether two codes agree, in a time that does not tell where they differ."""
+    """Whether two codes agree, in a time that does not depend on where they differ."""
     difference = len(expected) ^ len(got)
     for i in range(MAC_SIZE):
         difference |= expected[i] ^ got[i]

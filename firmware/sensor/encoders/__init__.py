@@ -1,4 +1,4 @@
-"""Encoders: whatever tells the lever's angle. One driver a module, one interface for all.
+"""Encoders measure the lever's angle. Each module has one driver; all have one interface.
 
 A driver has
 
@@ -15,21 +15,21 @@ A driver has
     recover() called by the main loop, a few times a second, while read() reports a bus error.
 
     look()    called by the main loop once a second: the next read() also takes the figures of
-              the magnet. The bus belongs to the interrupt, so nobody else may ask the chip.
+              the magnet. Only the interrupt may use the bus.
     agc, magnitude  those figures in the chip's own units, as last taken; None before that, and
-              where the encoder has none. The gain is low at a strong magnet.
+              for an encoder without them. The gain is low at a strong magnet.
     referenced_by  what ends NOT_REFERENCED: "rest" of the lever at the bottom, or the "index"
-              pulse; None where the angle is known from the first read on
-    slips     how often an index pulse showed that counts had been lost; 0 where nothing counts
+              pulse; None if the angle is known from the first read on
+    slips     how often an index pulse showed that counts had been lost; 0 without a counter
     reference(angle)  called once, before the first read(), with the calibrated angle of legs
               straight: an encoder that counts from where it was switched on takes it as the
               angle of its zero.
 
 A magnetic encoder (magnetic.py: what its drivers share) knows its angle from the first read on. A
-quadrature encoder (quadrature.py) counts, and reports NOT_REFERENCED until it knows from where.
+quadrature encoder (quadrature.py) counts, and reports NOT_REFERENCED until it knows its zero.
 
-tests/firmware/test_interrupt_path.py proves of every driver what read() must not do. How long it
-takes has not been measured on a board. Estimated for a Pico (`make bench` says how), the whole
+tests/firmware/test_interrupt_path.py proves for every driver what read() must not do. Its time has
+not been measured on a board. Estimated for a Pico (`make bench` says how), the whole
 interrupt takes 0.3 ms with PIO, 0.4 ms with an AS5600 and 0.6 ms with an AS5048A: with the main
 loop's part 10 to 15 % of its time at 200 Hz.
 """
@@ -44,9 +44,9 @@ NOT_REFERENCED = const(0x10)
 
 
 def open_encoder(board):
-    """The driver of the encoder that a board file has chosen; imports no other driver.
+    """The driver of the encoder that a board file chooses; imports no other driver.
 
-    ValueError says which word of the board file is wrong.
+    Raises ValueError, which names the wrong field of the board file.
     """
     kind = board.get("encoder")
     wiring = board.get("encoders", {}).get(kind)

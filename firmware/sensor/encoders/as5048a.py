@@ -7,14 +7,14 @@ that stands, once it has found a frame of ours bad, until it is asked to clear i
     we send      angle             diagnostics   magnitude
     it answers   (magnitude, old)  angle         diagnostics
 
-and whatever the last sample left behind is not needed for this one: where its answer is an old
-magnitude, good; where it is not, no harm.
+and no sample needs the answer that the last one left: if that is an old magnitude, it is used; if
+not, it is ignored.
 
 The chip has no "magnet detected": without a magnet its gain is at the maximum and the angle is
 noise. A fourth frame then takes the magnitude, by which that is told from a weak magnet.
 
-A dead bus reads all ones, which has the error flag, or all zeros, which is no diagnosis: a chip
-that works says that it has found its offsets (OCF).
+A dead bus reads all ones, which has the error flag, or all zeros, which is no valid diagnosis: a
+working chip reports that it has found its offsets (OCF).
 """
 
 from machine import SPI, Pin
@@ -37,8 +37,8 @@ _COMP_LOW = const(0x400)  # the field is too strong
 _COMP_HIGH = const(0x800)  # the field is too weak
 _AGC = const(0xFF)
 
-# A magnet at the far end of the gain's range still gives about the magnitude of a good one, for
-# that is what the gain is for. An eighth of what 14 bits hold, with the gain at its end, is noise.
+# A magnet at the far end of the gain's range still gives about the magnitude of a good one, because
+# the gain corrects it. An eighth of what 14 bits hold, with the gain at its end, is noise.
 # This is a choice: the datasheet has no figure.
 _FAINT = const(2048)
 
@@ -108,7 +108,7 @@ class AS5048A(MagneticEncoder):
         return (high & 0x3F) << 8 | low
 
     def _free_bus(self):
-        """End whatever frame is open: the chip begins anew with the next."""
+        """End an open frame: the chip begins again with the next."""
         self._cs(1)
 
     def _open_bus(self):

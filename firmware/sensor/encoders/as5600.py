@@ -1,9 +1,9 @@
 """AS5600: 12-bit magnetic encoder on I2C (ams datasheet v1-06).
 
 One transaction reads STATUS and RAW ANGLE, which lie side by side, so every angle comes with the
-magnet's state at that moment. RAW ANGLE is taken rather than ANGLE: it has no programmable
-zero, range or hysteresis that another project may have burnt into the chip. AGC and MAGNITUDE
-lie elsewhere and cost a second transaction: once a second is enough for them.
+magnet's state at that moment. The driver reads RAW ANGLE rather than ANGLE, because another project
+may have burnt a zero, range or hysteresis of ANGLE into the chip. AGC and MAGNITUDE lie elsewhere
+and cost a second transaction: once a second is enough for them.
 """
 
 from time import sleep_us
@@ -64,7 +64,7 @@ class AS5600(MagneticEncoder):
         return 0
 
     def _free_bus(self):
-        """Clock out whatever holds the bus down."""
+        """Clock the bus until a chip that holds it down lets go."""
         scl = Pin(self._wiring["scl"], Pin.OPEN_DRAIN, value=1)
         for _ in range(_RECOVERY_CLOCKS):
             scl(0)

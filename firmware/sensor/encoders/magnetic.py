@@ -1,8 +1,8 @@
-"""What drivers of magnetic encoder chips share: when to ask the chip, and when not.
+"""The common part of drivers of magnetic encoder chips: when to ask the chip, and when not.
 
-A bus that has stopped working would cost a timeout in every interrupt. So after a few failures
-in a row the driver reports the error without trying, except now and then; and the main loop
-frees a bus that a chip holds down, and opens it again (`recover`).
+A broken bus would cost a timeout in every interrupt. So after a few failures in a row the driver
+reports the error and tries the chip only now and then; the main loop frees a bus that a chip holds
+down, and opens it again (`recover`).
 
 A driver adds the three methods at the end.
 """
@@ -80,5 +80,5 @@ class MagneticEncoder:
         raise NotImplementedError
 
     def _free_bus(self):
-        """Get the pins out of whatever state they are in. Main loop only."""
+        """Free the pins from any state. Main loop only."""
         raise NotImplementedError

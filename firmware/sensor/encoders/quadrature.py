@@ -1,31 +1,31 @@
-"""Quadrature encoders: what a count of edges says about the angle, and from where it is known.
+"""Quadrature encoders: from a count of edges to the angle, and how the zero is found.
 
 A counter (PIO on rp2, PCNT on ESP32) counts all four edges of a cycle, and `take` gives that count
-modulo `modulus`, or -1 where the counter does not run. Between two reads the lever moves by less
-than half of the modulus, so their difference is the way that it went. From there on the position
-is counted here, in counts of a turn.
+modulo `modulus`, or -1 if the counter does not run. Between two reads the lever moves by less
+than half of the modulus, so their difference is its movement. This module sums these to the
+position, in counts of a turn.
 
-Where the count began is unknown. Until it is known the status is NOT_REFERENCED.
+The angle at which the count began is unknown. Until it is known, the status is NOT_REFERENCED.
 
-Without an index pulse the lever tells, by resting at the bottom: it has rested when it moved by no
-more than two counts for five seconds, and that place is `reference(angle)`, the calibrated
-angle of legs straight. Two counts, because an edge right under the sensor flickers by one. Five
-seconds, because nobody holds a squeeze for so long; and a leg under load trembles by more than two
-counts anyway, while a stack that has been set down stands still. So a calibration of such an
-encoder is worth as much as the lever's stop; and a lever that is pinned somewhere else when the
-sensor is switched on is taken for one at the bottom. Whoever has that machine needs the index.
+Without an index pulse the zero is the place where the lever rests at the bottom. The lever rests
+when it moves by no more than two counts for five seconds, and that place is `reference(angle)`, the
+calibrated angle of legs straight. Two counts, because an edge right under the sensor flickers by
+one. Five seconds, because no lifter holds a squeeze for so long; a leg under load also trembles by
+more than two counts, while a stack that was set down stands still. So a calibration of such an
+encoder is as exact as the lever's stop. A lever that is pinned elsewhere when the sensor is
+switched on is taken for one at the bottom; such a machine needs the index.
 
-With an index pulse the angle is 0 where the index is, for ever, and a calibration means the same
-after each restart. The sensor is referenced when the lever passes the index for the first time. The
-index must lie within the range of motion. Only while the count rises is it believed: from the
-other side the pulse begins at its other edge. A later pulse at another place than 0, by more than
-a tolerance, says that counts were lost on the way: it is counted in `slips`, the next sample is
-NOT_REFERENCED, so that the break in the angles is told in-band, and the index holds from there on.
+With an index pulse the angle is always 0 at the index, and a calibration stays valid after each
+restart. The sensor is referenced when the lever passes the index for the first time. The index must
+lie within the range of motion. The pulse counts only while the count rises, because from the other
+side it begins at its other edge. A later pulse away from 0, by more than a tolerance, shows that
+counts were lost: it is counted in `slips`, the next sample is NOT_REFERENCED, so that the samples
+themselves show the jump, and the index is 0 from there on.
 
 The pulse's interrupt is hard on rp2, and takes the count at most some 100 µs late. On ESP32 it is
 soft and may be milliseconds late, as may the samples before it: there it counts only if the lever
-has hardly moved since the last sample but one, and a pulse that passed too fast leaves the matter
-to the next.
+has hardly moved since the last sample but one; after a pulse that passed too fast, the next one
+decides.
 """
 
 from time import ticks_diff, ticks_us
@@ -53,7 +53,7 @@ _LATENCY_SHARE = const(512)
 class Quadrature:
     """An encoder on `counter`; `wiring` has pins "a", "b" and maybe "index", and "counts" a turn.
 
-    "counts" is edges, four times what is printed on an encoder that counts cycles or lines.
+    "counts" is edges: four times the number of cycles or lines that is printed on an encoder.
     """
 
     def __init__(self, counter, wiring, hard_index):
@@ -116,12 +116,12 @@ class Quadrature:
         """There is no magnet."""
 
     def reference(self, angle):
-        """Take `angle` for the place where the lever rests; an index knows better."""
+        """Use `angle` for the place where the lever rests, unless there is an index."""
         if self._index is None:
             self._zero = angle >> self.shift << self.shift
 
     def recover(self):
-        """Start the counter again; where the lever went meanwhile nobody knows. Main loop only."""
+        """Start the counter again; the lever's movement meanwhile is unknown. Main loop only."""
         self._counter.open()
         self._begin()
 
@@ -180,6 +180,6 @@ class Quadrature:
 
 
 def check_counts(wiring):
-    """The words of a board file that every quadrature encoder has."""
+    """Check the fields of a board file that every quadrature encoder has."""
     check_pins(wiring, ("a", "b"), ("index",))
     check_number("counts", wiring.get("counts"), _FEWEST_COUNTS, _MOST_COUNTS)

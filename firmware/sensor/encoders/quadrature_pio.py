@@ -13,8 +13,8 @@ free one: "sm" 0 to 3 are state machines of the first block, 4 to 7 of the secon
 
 An edge may come every LONGEST_ROUND instructions, which is a million edges a second at
 FREQUENCY: a hundred turns a second of an encoder with 10 000 counts. If a wire bounces between two
-neighbouring states, each bounce is counted up and down again. Both pins changing at once cannot be:
-it is not counted, and nobody can say what it was.
+neighbouring states, each bounce is counted up and down again. Both pins cannot change at once; if
+they seem to, the direction is unknown and nothing is counted.
 """
 
 from array import array
@@ -55,7 +55,7 @@ _FIFO = const(4)
 
 @asm_pio(in_shiftdir=PIO.SHIFT_LEFT, out_shiftdir=PIO.SHIFT_RIGHT)
 def count_edges():
-    """Count in Y, from whatever it holds. The pins are A and, one number higher, B."""
+    """Count in Y, from its present value. The pins are A and, one number higher, B."""
     # Sixteen addresses, four bits: B and A as they were, B and A as they are. A leads B: up.
     jmp("same")  # 00 → 00
     jmp("up")  # 00 → 01
@@ -112,7 +112,7 @@ class PioCounter:
         self.open()
 
     def take(self):
-        """The count modulo 65536, or -1 where the machine does not run. Interrupt-safe."""
+        """The count modulo 65536, or -1 if the machine does not run. Interrupt-safe."""
         machine = self._machine
         if machine is None or machine.rx_fifo() < _FIFO:
             return -1  # get() would wait for ever

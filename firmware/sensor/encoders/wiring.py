@@ -1,7 +1,7 @@
-"""Checks of the numbers in a board file: a slip of the pen is told by its name, not by its effect.
+"""Checks of the numbers in a board file: an error names the wrong field.
 
-A wrong pin would otherwise show as an encoder that does not answer, or as another part of the
-board that does not work any more.
+Without them a wrong pin would show as an encoder that does not answer, or as another broken part
+of the board.
 """
 
 from micropython import const

@@ -1,24 +1,22 @@
 """Bluetooth Low Energy: a peripheral on the built-in `bluetooth` module, for one central at a time.
 
-What is on the air is in "Bluetooth Low Energy" of docs/protocol.md. The stack calls `_on_event`
-whenever it pleases, on ESP32 even from another thread, so that handler stores and counts and
-allocates nothing; everything else happens in `tend`, `read_byte` and `write`, in the main loop.
+"Bluetooth Low Energy" in docs/protocol.md is normative. The stack calls `_on_event` at any moment,
+on ESP32 even from another thread, so that handler stores and counts and allocates nothing;
+everything else happens in `tend`, `read_byte` and `write`, in the main loop.
+This link keeps no samples. While the radio takes nothing, because its buffers are full or it is
+silent, `write` takes nothing, the session keeps its place in the log, and all is sent later. After
+a lost connection, the next central says where to continue.
 
-Nothing here keeps samples. While the radio takes nothing, be it that its buffers are full or that
-it is silent, `write` takes nothing, the session keeps its place in the log, and all is sent later.
-When the connection breaks, the next central says from where.
+One central excludes all others, so the sensor disconnects one that sends no request within half a
+minute, or stops sending them. Our host sends pings.
 
-One central holds the sensor, so one that does nothing with it would keep all others away: who does
-not ask for anything within half a minute, or stops asking, is disconnected. A host of ours pings.
-
-The two stacks under MicroPython differ in what they do with a notification that the controller
-has no room for. NimBLE (ESP32) raises ENOMEM. BTstack (rp2) copies it to MicroPython's heap, as
-many as it is given, and says nothing (extmod/btstack/modbluetooth_btstack.c,
-mp_bluetooth_gatts_notify_indicate): sending a log of minutes again at full speed through a slow
-connection would end in a full heap. There, notifications keep a distance in time, and end where
-the heap does. What still waits in there when a connection breaks is never freed, some hundred bytes
-each time; when the heap has become too small for another connection, and nobody has been here for
-a minute, the sensor starts anew.
+The two stacks under MicroPython differ when the controller has no room for a notification. NimBLE
+(ESP32) raises ENOMEM. BTstack (rp2) copies every one to MicroPython's heap and reports nothing
+(extmod/btstack/modbluetooth_btstack.c, mp_bluetooth_gatts_notify_indicate): sending minutes of log
+again at full speed through a slow connection would fill the heap. There, notifications keep a
+distance in time, and stop when the heap is nearly full. BTstack never frees what still waits when
+a connection breaks, some hundred bytes each time. When the heap has become too small for another
+connection, and no central has come for a minute, the sensor restarts.
 """
 
 import errno
@@ -55,9 +53,9 @@ _REQUEST_BUFFER = MAX_WIRE + 2
 _INTERVAL_FREE_US = const(152_500)
 _INTERVAL_IN_USE_US = const(1_022_500)
 
-# Of a central without a whole request: since it came, and since the last one. A host of ours pings
-# every few seconds. No const(): a simulator in which the sensor's time runs faster than its host's
-# sets them to the host's.
+# Limits for a central without a whole request: since it came, and since the last one. Our host
+# pings every few seconds. No const(): a simulator in which the sensor's time runs faster than its
+# host's sets them to the host's.
 FIRST_REQUEST_MS = 30_000
 SILENCE_MS = 60_000
 
@@ -137,7 +135,7 @@ class BleLink:
         self._scan_response = b""
 
     def describe(self, name, key_id):
-        """What the sensor is called, and the id of its key or None; both are on the air."""
+        """Take the sensor's name and the id of its key or None; both are advertised."""
         if name != self._name or key_id != self._key_id:
             self._name = name
             self._key_id = key_id
@@ -171,11 +169,11 @@ class BleLink:
         self._may_be_silent_ms = SILENCE_MS
 
     def begin(self, frame_type):
-        """What is written from here on belongs to a frame of this type."""
+        """Choose the characteristic for a frame of this type."""
         self._outlet = self._answers if frame_type == ANSWER else self._samples
 
     def want_output(self, _wanted):
-        """A stack does not say when it can send again: the main loop asks every few ms anyway."""
+        """Do nothing: a stack does not tell when it can send; the main loop tries every few ms."""
 
     def read_byte(self):
         """The next byte, or -1."""
@@ -186,7 +184,7 @@ class BleLink:
         return byte
 
     def write(self, view):
-        """Notify the central of the beginning of `view`; returns how many bytes went."""
+        """Notify the central of the beginning of `view`; returns how many bytes were sent."""
         central = self._central
         if central == _NOBODY:
             return 0
@@ -257,7 +255,7 @@ class BleLink:
             self._advertised = False
 
     def _start(self):
-        """Start the stack; False if it would not."""
+        """Start the stack; False if it fails."""
         ble = self._ble
         begun = ticks_ms()
         try:
@@ -293,7 +291,7 @@ class BleLink:
             self._fail(error, _START_AGAIN_MS)
 
     def _tell(self):
-        """Put name and key id where a host finds them."""
+        """Publish the name and the key id: info characteristic, GAP name, scan response."""
         self._described = True
         info = json.dumps(
             OrderedDict(
@@ -351,7 +349,7 @@ class BleLink:
         return True
 
     def _check_silence(self):
-        """Disconnect a central that asks for nothing: another may be waiting."""
+        """Disconnect a central that sends no requests: another may be waiting."""
         now = ticks_ms()
         if ticks_diff(now, self._heard_at) < self._may_be_silent_ms:
             return
@@ -379,7 +377,7 @@ class BleLink:
         return len(self._incoming) > 0
 
     def _forget_incoming(self):
-        """What the central before left behind is not the next one's."""
+        """Forget the bytes of the central before."""
         self._written = True
         self._read()
         self._incoming = b""

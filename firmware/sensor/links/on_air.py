@@ -1,4 +1,4 @@
-"""What the sensor says of itself on the air: its services, and what it advertises.
+"""The sensor's GATT services, advertisement and scan response.
 
 The bytes are those of "Bluetooth Low Energy" in docs/protocol.md; ble.py gives them to the stack.
 """

@@ -1,10 +1,10 @@
 """USB serial: the board's own stdin and stdout, as bytes.
 
 A host may stop reading at any moment, with the port open. Then a board's `write` blocks for half
-a second and throws the rest away, without saying so (`shared/tinyusb/mp_usbd_cdc.c`: "writable"
-promises a single byte). So a write is a packet at most, and a single byte after one that had to
-wait. One that took so long that it may have been cut short reports a stall: nobody can know what
-arrived, so the frame is sent again.
+a second and silently drops the rest (`shared/tinyusb/mp_usbd_cdc.c`: "writable" promises a single
+byte). So a write is a packet at most, and a single byte after one that had to wait. A write that
+took so long that it may have been cut reports a stall: it is unknown what arrived, so the frame is
+sent again.
 """
 
 import select
@@ -48,28 +48,28 @@ class UsbLink:
         self._look(timeout_ms)
 
     def hear(self):
-        """Nobody waits for a cable."""
+        """Do nothing: a cable needs no time limit."""
 
     def want_output(self, wanted):
-        """Whether being writable ends a wait."""
+        """Set whether a writable link ends a wait."""
         if wanted != self._wanted:
             self._wanted = wanted
             self._poll.modify(sys.stdout, select.POLLOUT if wanted else 0)
 
     def tend(self):
-        """A port needs nothing but bytes."""
+        """Do nothing: a port needs nothing but bytes."""
 
     def close(self):
-        """The board restarts: the port is gone by itself."""
+        """Do nothing: the port goes with the restart."""
 
     def begin(self, _frame_type):
-        """All frames go the same way."""
+        """Do nothing: all frames go the same way."""
 
     def describe(self, _name, _key_id):
-        """Whoever wants to know asks."""
+        """Do nothing: a host asks by hello."""
 
     def figures(self):
-        """Nothing that is not counted elsewhere."""
+        """None: all is counted elsewhere."""
 
     def read_byte(self):
         """The next byte, or -1."""
@@ -87,7 +87,7 @@ class UsbLink:
         return self._byte[0]
 
     def write(self, view):
-        """Send the beginning of `view`; returns how many bytes went, or STALLED."""
+        """Send the beginning of `view`; returns how many bytes were sent, or STALLED."""
         if not self._wanted:
             self.want_output(True)
         self._look(0)
