@@ -2,8 +2,8 @@
 
 A family is what detection must cope with, in a sentence, made of traits (ranges to draw from), a
 program, and perhaps a troubled sensor. The first five are the lifters that `sim:` is used with;
-then the 24 families that docs/detection.md names; then nastier ones. LIFTERS has one
-more, who makes no set: the installer.
+then the 24 families that docs/detection.md names; then nastier ones. LIFTERS has two
+more: an ordinary person, and the installer, who makes no set.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class Family:
     others_calibration: bool = False  # the installer's record is of another lifter
     begins_flexed: bool = False  # the lever is pinned near the top when the world begins
     installs: bool = False  # no set: goes on for as long as the world, and faults stand
+    ordinary: bool = False  # person and session are drawn instead of traits and program
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -229,4 +230,7 @@ INSTALLER = Family(
     installs=True,
 )
 
-LIFTERS: Mapping[str, Family] = {**FAMILIES, "installer": INSTALLER}  # what `lifter=` takes
+PERSON = Family("an ordinary person, with habits and a session drawn from the seed", ordinary=True)
+
+# What `lifter=` takes.
+LIFTERS: Mapping[str, Family] = {**FAMILIES, "person": PERSON, "installer": INSTALLER}

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+Activity = Literal["lift", "getting_in", "demonstration", "getting_out"]
+
 
 @dataclass(frozen=True, slots=True)
 class LifterSpec:
@@ -34,6 +36,8 @@ class LifterSpec:
     grind_s: float = 10.0  # of grinding before he gives up
     letting_go: float = 0.75  # of the weight he still carries while he lets it down after failing
     touches: bool = False  # lets the weight down to the stop between reps
+    braking_deg_s2: float = 90.0  # how he slows down before the top and before the bottom
+    steering_rad_s: float = 7.0  # the spring that brings the lever to where he wants it
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +86,13 @@ class DiaryEntry:
     kind: Literal["rep", "not_a_rep"]
     begin_s: float
     end_s: float = 0.0
+    activity: Activity = "lift"
+    set_number: int = 0
+    zero_deg: float = 0.0  # the lifter's extended end on the lever
     failed: Literal["mid_lift", "in_hold"] | None = None
     chosen_short: bool = False
     assisted: bool = False
+    pulses: int = 0
 
 
 @dataclass(slots=True)

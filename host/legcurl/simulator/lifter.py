@@ -24,12 +24,9 @@ from legcurl.simulator.muscle import Muscle
 Behaviour = Generator[None, None, None]
 Trial = Generator[None, None, "Effort"]
 
-# The lifter's own steering: a spring and damper about the reference, as quick as people are.
-STEERING_RAD_S = 7.0
-STEERING_DAMPING = 0.9
+STEERING_DAMPING = 0.9  # of the spring about the reference
 LEAD_DEG = 4.0  # the reference never runs further ahead of a lever that cannot follow
 
-BRAKING_DEG_S2 = 90.0  # how he slows down before the top and before the bottom
 STARTING_DEG_S2 = 140.0
 STALLED_DEG_S = 2.5  # slower than this at full effort feels like not moving at all
 GRINDING_FRACTION = 0.35  # of the planned speed, at full effort: grinding
@@ -66,6 +63,9 @@ class Lifter:
         self.lifts_s: list[float] = []  # of this set, in order
         self._helped = False
         self.helpings_left = 1  # a coach helps one rep up in a set
+        self.recorded = True  # whether the sensor is on already
+        self.zero_deg = 0.0  # his extended end on the lever
+        self.set_number = 0  # within the session
         self.rest_deg = degrees(machine.spec.rest_rad)
         self._reference_deg = self.rest_deg
         self._reference_deg_s = 0.0
@@ -125,9 +125,10 @@ class Lifter:
             yield
 
     def move(
-        self, to_deg: float, speed_deg_s: float, braking_deg_s2: float = BRAKING_DEG_S2
+        self, to_deg: float, speed_deg_s: float, braking_deg_s2: float | None = None
     ) -> Behaviour:
         """Go there at about this speed, or leave it at where it will not go on."""
+        braking_deg_s2 = braking_deg_s2 or self.spec.braking_deg_s2
         self._aim_from_here()
         stalled = 0.0
         while abs(to_deg - self._reference_deg) > ARRIVED_DEG and stalled < PUSHED_IN_VAIN_S:
@@ -175,6 +176,7 @@ class Lifter:
         """One attempt from the bottom to the bottom, as far as it goes."""
         entry = self.note("rep")
         entry.chosen_short = plan.chosen_short
+        entry.pulses = len(plan.pulses_deg)
         self._helped = False
         reached = yield from self._lift(plan)
         lift_s = self.now_s - entry.begin_s
@@ -227,7 +229,7 @@ class Lifter:
 
     def note(self, kind: Literal["rep", "not_a_rep"]) -> DiaryEntry:
         """Open an entry in the diary."""
-        entry = DiaryEntry(kind, self.now_s)
+        entry = DiaryEntry(kind, self.now_s, set_number=self.set_number, zero_deg=self.zero_deg)
         self.diary.entries.append(entry)
         return entry
 
@@ -241,7 +243,8 @@ class Lifter:
         stalled = grinding = pausing = 0.0
         pauses = list(plan.pauses)
         aim = plan.top_deg + plan.overshoot_deg
-        good_enough = min(spec.content_fraction * spec.rom_deg, plan.top_deg - 0.5)
+        content_deg = self.zero_deg + spec.content_fraction * spec.rom_deg
+        good_enough = min(content_deg, plan.top_deg - 0.5)
         while True:
             if pauses and self._reference_deg >= pauses[0].at_deg:
                 pausing = pauses.pop(0).wait_s
@@ -250,7 +253,7 @@ class Lifter:
                 self._steer(self._reference_deg, 0.0)
                 yield
                 continue
-            self._approach(aim, plan.concentric_deg_s, BRAKING_DEG_S2)
+            self._approach(aim, plan.concentric_deg_s, spec.braking_deg_s2)
             yield
             angle, velocity = self.angle_deg, self.velocity_deg_s
             highest = max(highest, angle)
@@ -374,11 +377,11 @@ class Lifter:
         inertia = load.inertia(angle)
         away = radians(at_deg + self._wander - self.angle_deg)
         torque = load.holding_torque(angle)
-        torque += inertia * STEERING_RAD_S**2 * away
+        torque += inertia * spec.steering_rad_s**2 * away
         torque += (
             2.0
             * STEERING_DAMPING
-            * STEERING_RAD_S
+            * spec.steering_rad_s
             * inertia
             * (radians(speed_deg_s) - machine.velocity_rad_s)
         )

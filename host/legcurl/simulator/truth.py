@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from math import inf
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 from legcurl.events import Failure, Outcome, RepResult, SetResult, plain
 from legcurl.simulator.intent import Diary
@@ -37,6 +38,9 @@ CREEP_LITTLE_S = 0.5  # a chosen partial that crept for longer looks like a fail
 DROP_DEG_S = 40.0  # let down faster than this without having been held: slipped, failed, chosen?
 SMALL_ATTEMPT_DEG = 10.0
 
+Kind = Literal["lift", "forced", "getting_in", "demonstration", "getting_out", "cut_off"]
+"""What a movement of the lever was; `forced` is a lift that a coach helped up."""
+
 
 @dataclass(frozen=True, slots=True)
 class RepTruth:
@@ -48,6 +52,23 @@ class RepTruth:
     chosen_short: bool
     assisted: bool
     creep_s: float  # time going up below 35 % of the lifter's usual speed
+    kind: Kind = "lift"
+    pulsed: bool = False  # with pulses at the top: one rep or more
+    rise_deg: float = 0.0  # from the bottom it began at to the top
+
+    def as_json(self) -> dict[str, Any]:
+        """The rep in the schema of `legcurl analyze`, with what only the truth knows added."""
+        return {
+            **plain(self.rep),
+            "hold_ambiguous": self.hold_ambiguous,
+            "ambiguous": self.ambiguous,
+            "kind": self.kind,
+            "pulsed": self.pulsed,
+        }
+
+    def shifted(self, by_s: float) -> RepTruth:
+        """The same rep on another clock."""
+        return replace(self, rep=_rep_shifted(self.rep, by_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +85,7 @@ class SetTruth:
     def as_json(self) -> dict[str, Any]:
         """The set in the schema of `legcurl analyze`, with what only the truth knows added."""
         member = plain(self.result)
-        for rep, truth in zip(member["reps"], self.reps, strict=True):
-            rep["hold_ambiguous"] = truth.hold_ambiguous
-            rep["ambiguous"] = truth.ambiguous
+        member["reps"] = [truth.as_json() for truth in self.reps]
         member["outcome_ambiguous"] = self.outcome_ambiguous
         member["defensible_counts"] = list(self.defensible_counts)
         member["not_reps"] = plain(self.not_reps)
@@ -75,7 +94,7 @@ class SetTruth:
 
     def shifted(self, by_s: float) -> SetTruth:
         """The same set on another clock."""
-        reps = tuple(replace(truth, rep=_rep_shifted(truth.rep, by_s)) for truth in self.reps)
+        reps = tuple(truth.shifted(by_s) for truth in self.reps)
         outcome_s = self.result.outcome_s
         return replace(
             self,
@@ -108,25 +127,39 @@ def evaluate(track: Track, diary: Diary, rom_deg: float) -> SetTruth | None:
             measured.append(found)
     if not measured:
         return None
-    measured = [
-        replace(one, end=min(one.end, following.start)) for one, following in pairwise(measured)
-    ] + measured[-1:]
-    reps = _judged(measured, rom_deg, track)
+    measured = apart(measured)
+    reps = judged(measured, rom_deg, track)
     others = [entry for entry in diary.entries if entry.kind == "not_a_rep"]
     like_reps = sum(up_and_down(track, entry) > FAILED_NEAR_TOP * rom_deg for entry in others)
     not_reps = tuple((entry.begin_s, entry.end_s) for entry in others)
-    truth = _set_of(reps, not_reps, rom_deg, diary.broken_off, like_reps)
+    truth = set_truth(reps, not_reps, rom_deg, diary.broken_off, like_reps)
     unseen = attempts[-1] is not measured[-1].entry and attempts[-1].failed is not None
     return replace(truth, outcome_ambiguous=truth.outcome_ambiguous or unseen)
 
 
-def _judged(measured: Sequence[Measured], rom_deg: float, track: Track) -> tuple[RepTruth, ...]:
+def apart(measured: Sequence[Measured]) -> list[Measured]:
+    """The same attempts, none of which ends after the next one's start."""
+    following = [*(one.start for one in measured[1:]), inf]
+    return [
+        replace(one, end=min(one.end, start))
+        for one, start in zip(measured, following, strict=True)
+    ]
+
+
+def judged(
+    measured: Sequence[Measured],
+    rom_deg: float,
+    track: Track,
+    *,
+    full_rom_doubt: float = FULL_ROM_DOUBT,
+) -> tuple[RepTruth, ...]:
     """Number the attempts and decide completed, failed, partial, by the definitions."""
     usual = median(_mean_velocity(track, m) for m in measured[:3])
     truths: list[RepTruth] = []
     previous_end = None
     for number, m in enumerate(measured, 1):
-        fraction = m.top_deg / rom_deg
+        peak_deg = m.top_deg - m.entry.zero_deg
+        fraction = peak_deg / rom_deg
         failure: Failure | None = m.entry.failed
         if failure == "mid_lift" and fraction >= REACHED:
             failure = "in_hold"
@@ -152,7 +185,7 @@ def _judged(measured: Sequence[Measured], rom_deg: float, track: Track) -> tuple
             hold_s=hold_end - hold_start,
             eccentric_s=end - hold_end,
             rest_before_s=0.0 if previous_end is None else max(0.0, start - previous_end),
-            peak_deg=m.top_deg,
+            peak_deg=peak_deg,
             rom_fraction=fraction,
             hold_met=hold_end - hold_start >= HOLD_TARGET_S,
             full_rom=fraction >= FULL_ROM,
@@ -160,15 +193,23 @@ def _judged(measured: Sequence[Measured], rom_deg: float, track: Track) -> tuple
             mean_velocity_deg_s=_mean_velocity(track, m),
         )
         hold_doubtful = m.hold_doubtful or failed or rep.hold_s < SHORT_HOLD_S
-        ambiguous = _ambiguous(m, rep, creep_s)
         truths.append(
-            RepTruth(rep, hold_doubtful, ambiguous, m.entry.chosen_short, m.entry.assisted, creep_s)
+            RepTruth(
+                rep,
+                hold_doubtful,
+                _ambiguous(m, rep, creep_s, full_rom_doubt),
+                m.entry.chosen_short,
+                m.entry.assisted,
+                creep_s,
+                pulsed=m.entry.pulses > 0,
+                rise_deg=m.rise_deg,
+            )
         )
         previous_end = end
     return tuple(truths)
 
 
-def _ambiguous(m: Measured, rep: RepResult, creep_s: float) -> bool:
+def _ambiguous(m: Measured, rep: RepResult, creep_s: float, full_rom_doubt: float) -> bool:
     """Whether a careful human could count or judge this attempt otherwise."""
     fraction = rep.rom_fraction
     if rep.failed:
@@ -176,7 +217,7 @@ def _ambiguous(m: Measured, rep: RepResult, creep_s: float) -> bool:
         return unclear or fraction >= FAILED_NEAR_TOP
     if rep.failure == "in_hold":
         return fraction < 0.99 or rep.hold_s < HOLD_TARGET_S / 2
-    if abs(fraction - FULL_ROM) < FULL_ROM_DOUBT:
+    if abs(fraction - FULL_ROM) < full_rom_doubt:
         return True
     if fraction < FULL_ROM:  # chosen: plain unless it looked like a failure, or like a slip
         dropped = rep.hold_s < SHORT_HOLD_S and m.rise_deg > DROP_DEG_S * rep.eccentric_s
@@ -184,13 +225,14 @@ def _ambiguous(m: Measured, rep: RepResult, creep_s: float) -> bool:
     return False
 
 
-def _set_of(
+def set_truth(
     reps: tuple[RepTruth, ...],
     not_reps: tuple[tuple[float, float], ...],
     rom_deg: float,
     broken_off: bool,
     like_reps: int,
 ) -> SetTruth:
+    """Sum the attempts up to a set; `like_reps` of what was no rep looks like one."""
     results = tuple(truth.rep for truth in reps)
     completed = [rep for rep in results if rep.completed]
     last = reps[-1]

@@ -47,7 +47,7 @@ class Track:
     def crossing(self, before: int, level: float) -> float:
         """Where the velocity passes `level` between grid points `before` and the next."""
         a, b = self.velocity[before], self.velocity[before + 1]
-        return before + ((level - a) / (b - a) if a != b else 0.5)
+        return before + (min(1.0, max(0.0, (level - a) / (b - a))) if a != b else 0.5)
 
 
 def smoothed_velocity(angle_deg: Sequence[float]) -> list[float]:

@@ -49,7 +49,10 @@ from legcurl.simulator.machine import DECISION_S, STEP_S, STEPS_PER_DECISION, Ma
 from legcurl.simulator.muscle import Muscle
 from legcurl.simulator.outage_schedule import LinkSchedule
 from legcurl.simulator.scenario import draw
-from legcurl.simulator.truth import SetTruth, evaluate
+from legcurl.simulator.session import draw_scenario, program
+from legcurl.simulator.session_plan import draw_session
+from legcurl.simulator.session_truth import evaluate_session
+from legcurl.simulator.truth import RepTruth, SetTruth, evaluate
 from legcurl.simulator.truth_measure import GRID_S, Track
 
 MAGIC = b"LCW1"
@@ -80,12 +83,14 @@ class SimTruth:
     sets: tuple[SetTruth, ...]
     extended_deg: float  # raw sensor degrees
     flexed_deg: float
+    optional: tuple[RepTruth, ...] = ()  # lifts that may be listed or not
 
     def as_json(self) -> dict[str, Any]:
         """The schema of `legcurl analyze`, with what only the truth knows added."""
         return {
             "schema": 1,
             "sets": [truth.as_json() for truth in self.sets],
+            "optional": [truth.as_json() for truth in self.optional],
             "calibration": {
                 "extended_deg": round(self.extended_deg, 3),
                 "flexed_deg": round(self.flexed_deg, 3),
@@ -101,7 +106,15 @@ class World:
             raise ConfigError(f"sim has no lifter {options.lifter!r}: it has {', '.join(LIFTERS)}")
         self.options = options
         self.family = LIFTERS[options.lifter]
-        self.scenario = draw(self.rng("body"), self.family.traits, options.load)
+        self.session = draw_session(self.rng("session")) if self.family.ordinary else None
+        if self.session is None:
+            self.program = self.family.program
+            self.scenario = draw(self.rng("body"), self.family.traits, options.load)
+        else:
+            self.program = program(self.session)
+            self.scenario = draw_scenario(self.rng("body"), self.session, options.load)
+        at_top = self.session is not None and self.session.start == "top"
+        self.begins_flexed = self.family.begins_flexed or at_top
         self.magnet = Magnet()
         if "off_centre" in options.fault:
             _, flexed_deg = self.calibration()
@@ -176,6 +189,9 @@ class World:
     def calibration(self) -> tuple[float, float]:
         """What an installer would have noted at the two ends, in raw sensor degrees."""
         extended, flexed = 0.0, self.scenario.lifter.rom_deg
+        if self.session is not None:
+            extended = self.session.calibrated_extended_deg
+            flexed = self.session.calibrated_flexed_deg
         if self.family.others_calibration:
             rng = self.rng("calibration")
             extended += rng.uniform(4.0, 14.0) * rng.choice((1, -1))
@@ -236,7 +252,7 @@ class World:
         return Encoder(self.scenario.encoder, self.rng("encoder"))
 
     def _truth_of(self, run: _Run) -> SimTruth:
-        return SimTruth(tuple(run.sets), *self.calibration())
+        return SimTruth(tuple(run.sets), *self.calibration(), tuple(run.optional))
 
     def _decisions(self, run: _Run | None, endless: bool = False) -> Iterator[list[float]]:
         """The angle in radians after each step, in lists of one decision, set after set."""
@@ -244,13 +260,15 @@ class World:
         machine = Machine(scenario.machine)
         muscle = Muscle(scenario.muscle, machine.grid_rad)
         lifter = Lifter(scenario.lifter, machine, muscle, self.rng("mind"))
-        if self.family.begins_flexed:
+        if self.begins_flexed:
             machine.place(radians(scenario.lifter.rom_deg * lifter.rng.uniform(0.85, 1.0)))
+        unrecorded = 0  # decisions before the record begins
         endless_hand = endless and self.family.installs
         for number in count() if endless_hand else range(self.options.sets):
             muscle.refresh()
             lifter.begin_set()
-            first = lifter.decisions
+            if self.session is not None and number == 0:
+                lifter.recorded = self.session.start != "mid_rep"
             kept: list[float] = []
             for behaviour in self._one_set(lifter, number):
                 for _ in behaviour:
@@ -258,31 +276,43 @@ class World:
                     machine.advance(muscle, lifter.asked_nm, lifter.outside_nm, path)
                     muscle.tire(DECISION_S)
                     lifter.decisions += 1
+                    if not lifter.recorded:
+                        unrecorded += 1
+                        continue
                     if run is not None:
                         kept.append(degrees(path[-1]))
                     yield path
                 if lifter.diary.broken_off:
                     break
             if run is not None:
-                track = Track((first + 1) * DECISION_S, kept)
-                truth = evaluate(track, lifter.diary, scenario.lifter.rom_deg)
-                if truth is not None:
-                    run.sets.append(truth)
+                track = Track((lifter.decisions - len(kept) + 1) * DECISION_S, kept)
+                self._note(run, track, lifter, -unrecorded * DECISION_S)
             if lifter.diary.broken_off:
                 return
         while endless:
             yield [machine.angle_rad] * STEPS_PER_DECISION
+
+    def _note(self, run: _Run, track: Track, lifter: Lifter, shift_s: float) -> None:
+        """Add what this track was; the record's clock began so much later than the world's."""
+        if self.session is None:
+            truth = evaluate(track, lifter.diary, self.scenario.lifter.rom_deg)
+            run.sets += [truth] if truth is not None else []
+            return
+        roms_deg = [self.session.people[one.person].rom_deg for one in self.session.sets]
+        sets, optional = evaluate_session(track, lifter.diary, roms_deg)
+        run.sets += [truth.shifted(shift_s) for truth in sets]
+        run.optional += [truth.shifted(shift_s) for truth in optional]
 
     def _one_set(self, lifter: Lifter, number: int) -> Iterator[Behaviour]:
         pause = BEFORE_FIRST_SET_S
         if number > 0:
             pause = INSTALLER_PAUSE_S if self.family.installs else BETWEEN_SETS_S
         seconds = lifter.rng.uniform(*pause)
-        if self.family.begins_flexed and number == 0:
+        if self.begins_flexed and number == 0:
             yield lifter.pinned(seconds)
         else:
             yield lifter.wait(seconds)
-        yield self.family.program(lifter)
+        yield self.program(lifter)
         yield lifter.wait(AFTER_SET_S if number + 1 < self.options.sets else AFTER_LAST_SET_S)
 
 
@@ -291,6 +321,7 @@ class _Run:
     """What one pass through the simulation leaves behind."""
 
     sets: list[SetTruth] = field(default_factory=list)
+    optional: list[RepTruth] = field(default_factory=list)
 
 
 def main(arguments: list[str]) -> int:
