@@ -7,7 +7,7 @@ and let scipy find the tops. Both are told the true range, which ours is not.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +17,12 @@ from scipy.signal import find_peaks as scipy_find_peaks
 
 @dataclass(frozen=True)
 class Found:
-    """What a baseline says of a set: holds as (start, end), in s."""
+    """What a baseline says: lifts and the holds of completed ones as (start, end), in s."""
 
     completed_reps: int
     failed: bool
     holds: tuple[tuple[float, float], ...]
+    lifts: tuple[tuple[float, float], ...]
 
 
 def fractions(angle_deg: Sequence[float], extended_deg: float, flexed_deg: float) -> np.ndarray:
@@ -39,9 +40,10 @@ def hysteresis(t_s: Sequence[float], fraction: np.ndarray) -> Found:
     reps = 0
     failed = False
     holds: list[tuple[float, float]] = []
+    lifts: list[tuple[float, float]] = []
     high = 0.0
     up = False
-    held_from = held_to = 0.0
+    held_from = held_to = left_s = 0.0
     for t, f in zip(t_s, fraction, strict=True):
         if f > high:
             high = f
@@ -56,8 +58,10 @@ def hysteresis(t_s: Sequence[float], fraction: np.ndarray) -> Found:
                 failed = False
             elif high > 0.3:
                 failed = reps > 0
-            up, high = False, 0.0
-    return Found(reps, failed, tuple(holds))
+            if high > 0.3:
+                lifts.append((left_s, t))
+            up, high, left_s = False, 0.0, t
+    return Found(reps, failed, tuple(holds), tuple(lifts))
 
 
 def find_peaks(t_s: Sequence[float], fraction: np.ndarray) -> Found:
@@ -75,4 +79,19 @@ def find_peaks(t_s: Sequence[float], fraction: np.ndarray) -> Found:
         if whole
     )
     last = np.flatnonzero(full)[-1] if full.any() else -1
-    return Found(int(full.sum()), bool(full.any() and last < len(peaks) - 1), holds)
+    failed = bool(full.any() and last < len(peaks) - 1)
+    return Found(int(full.sum()), failed, holds, tuple(_around(t, smooth, peaks)))
+
+
+def _around(
+    t_s: np.ndarray, smooth: np.ndarray, peaks: np.ndarray
+) -> Iterator[tuple[float, float]]:
+    """Start and end of each peak: a tenth above the higher of its two valleys."""
+    edges = np.concatenate(([0], peaks, [len(smooth) - 1]))
+    for before, peak, after in zip(edges, peaks, edges[2:], strict=False):
+        left, right = smooth[before : peak + 1], smooth[peak : after + 1]
+        level = max(left.min(), right.min())
+        level += 0.1 * (smooth[peak] - level)
+        start = peak - int(np.argmax(left[::-1] <= level))
+        end = peak + int(np.argmax(right <= level))
+        yield float(t_s[start]), float(t_s[end])

@@ -2,6 +2,7 @@
 
     make bench-accuracy                          the judging sets (minutes)
     make bench-accuracy ACCURACY='--seeds tuning --sets 5 fail_low fail_high'
+    make bench-accuracy ACCURACY='--seeds tuning --people 200'      ordinary people alone
 
 Detection sees each set as a program would, sample by sample; it is scored twice, with the range
 learnt and with the installer's calibration, beside the two baselines of `baselines.py` on the same
@@ -12,10 +13,8 @@ ambiguous in. Brackets are 95 % Wilson intervals.
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
 from itertools import repeat
 
 import baselines
@@ -29,43 +28,15 @@ from legcurl.events import (
     RepResult,
     SetEnded,
 )
-from legcurl.motion import Calibration, SetTracker
+from legcurl.motion import Calibration
 from legcurl.simulator.families import FAMILIES
+from people_accuracy import events_of, print_people, score_people
+from scores import Score, f1, percent, quantile
 
 OURS = ("range learnt", "calibrated")
 METHODS = (*OURS, "hysteresis", "find_peaks")
+PEOPLE = 300  # sessions, beside the families
 SAME_REP_S = 1.5  # two descriptions of one rep begin this close together, or overlap
-
-
-@dataclass
-class Score:
-    """Sums over sets; `right` and `of` by question, errors and delays in s."""
-
-    right: dict[str, int] = field(default_factory=dict)
-    of: dict[str, int] = field(default_factory=dict)
-    hold_errors: list[float] = field(default_factory=list)
-    suspected: list[float] = field(default_factory=list)
-    confirmed: list[float] = field(default_factory=list)
-    known: list[float] = field(default_factory=list)
-    hits: int = 0  # failed reps found, missed, and seen where there was none
-    misses: int = 0
-    phantoms: int = 0
-
-    def ask(self, question: str, *, right: bool) -> None:
-        """Count an answer."""
-        self.of[question] = self.of.get(question, 0) + 1
-        self.right[question] = self.right.get(question, 0) + right
-
-    def add(self, other: Score) -> None:
-        """Add another score's sums."""
-        for question, count in other.of.items():
-            self.of[question] = self.of.get(question, 0) + count
-            self.right[question] = self.right.get(question, 0) + other.right[question]
-        for name in ("hold_errors", "suspected", "confirmed", "known"):
-            getattr(self, name).extend(getattr(other, name))
-        self.hits += other.hits
-        self.misses += other.misses
-        self.phantoms += other.phantoms
 
 
 def scored(family: str, seed: int) -> tuple[str, dict[str, Score]]:
@@ -80,13 +51,6 @@ def scored(family: str, seed: int) -> tuple[str, dict[str, Score]]:
     for name in ("hysteresis", "find_peaks"):
         scores[name] = score_baseline(made, getattr(baselines, name)(made.t_s, fraction))
     return family, scores
-
-
-def events_of(made: SimulatedSet, calibration: Calibration | None) -> list[MotionEvent]:
-    """What live detection says of a set, in order."""
-    tracker = SetTracker(calibration)
-    events = tracker.push([round(t * 1e6) for t in made.t_s], made.angle_deg)
-    return events + tracker.finish()
 
 
 def unambiguous(made: SimulatedSet) -> bool:
@@ -114,9 +78,7 @@ def score_ours(made: SimulatedSet, events: Sequence[MotionEvent]) -> Score:
         found = [rep for rep in reps if same(rep, true.rep)]
         failed = any(rep.failed for rep in found)
         if not true.ambiguous:
-            score.hits += failed and true.rep.failed
-            score.misses += true.rep.failed and not failed
-            score.phantoms += failed and not true.rep.failed
+            score.judge(failed, true.rep.failed)
         if found and true.rep.completed:
             if not true.hold_ambiguous:
                 score.hold_errors.append(abs(found[0].hold_s - true.rep.hold_s))
@@ -151,41 +113,11 @@ def score_baseline(made: SimulatedSet, found: baselines.Found) -> Score:
         if truth.result.outcome == "stopped":
             score.ask("no false failure", right=not found.failed)
     failed = any(rep.rep.failed for rep in truth.reps if not rep.ambiguous)
-    score.hits += found.failed and failed
-    score.misses += failed and not found.failed
-    score.phantoms += found.failed and not failed
+    score.judge(found.failed, failed)
     for true in truth.reps:
         if true.rep.completed and not true.hold_ambiguous:
-            for start, end in found.holds:
-                if start < true.rep.hold_end_s and end > true.rep.hold_start_s:
-                    score.hold_errors.append(abs(end - start - true.rep.hold_s))
-                    break
+            score.add_hold(true.rep, found.holds)
     return score
-
-
-def wilson(right: int, of: int) -> tuple[float, float]:
-    """95 % interval of a proportion."""
-    if of == 0:
-        return 0.0, 1.0
-    z = 1.96
-    p = right / of
-    middle = p + z * z / (2 * of)
-    spread = z * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
-    return (middle - spread) / (1 + z * z / of), (middle + spread) / (1 + z * z / of)
-
-
-def percent(right: int, of: int) -> str:
-    """A proportion with its interval, in %."""
-    if of == 0:
-        return "–"
-    low, high = wilson(right, of)
-    return f"{100 * right / of:.1f} [{100 * low:.1f}–{100 * high:.1f}]"
-
-
-def quantile(values: Iterable[float], q: float) -> float:
-    """Sample quantile; NaN of nothing."""
-    ordered = sorted(values)
-    return ordered[min(int(q * len(ordered)), len(ordered) - 1)] if ordered else math.nan
 
 
 def print_families(scores: dict[str, dict[str, Score]]) -> None:
@@ -233,13 +165,6 @@ def print_totals(scores: dict[str, dict[str, Score]], families: Iterable[str], t
             print(f"{label:34s}", *(f"{cell:>22s}" for cell in cells))
 
 
-def f1(score: Score) -> str:
-    """F1 of the failed rep, with its counts."""
-    of = 2 * score.hits + score.misses + score.phantoms
-    value = 200 * score.hits / of if of else math.nan
-    return f"{value:.1f} (−{score.misses} +{score.phantoms})"
-
-
 def main() -> None:
     """Score and print."""
     parser = argparse.ArgumentParser(description="Detection against truth, by family of sets.")
@@ -247,19 +172,28 @@ def main() -> None:
     parser.add_argument("--seeds", choices=("tuning", "judging"), default="judging")
     parser.add_argument("--sets", type=int, default=50, help="sets a family")
     parser.add_argument("--first", type=int, default=0, help="offset of the first seed")
+    parser.add_argument("--people", type=int, help="only so many sessions of ordinary people")
     asked = parser.parse_args()
     drawn = (seeds.JUDGING if asked.seeds == "judging" else seeds.TUNING)[asked.first :]
-    families = asked.families or list(FAMILIES)
-    print(
-        f"{len(families)} families × {asked.sets} {asked.seeds} sets, "
-        f"seeds {drawn[0]} to {drawn[asked.sets - 1]}"
-    )
-    scores = {family: {name: Score() for name in METHODS} for family in families}
     with ProcessPoolExecutor() as pool:
-        for family in families:
-            for _, by_method in pool.map(scored, repeat(family, asked.sets), drawn[: asked.sets]):
-                for name, score in by_method.items():
-                    scores[family][name].add(score)
+        if asked.people is None:
+            families = asked.families or list(FAMILIES)
+            _print_sets(pool, families, drawn[: asked.sets], asked.seeds)
+        if not asked.families:
+            people = drawn[: asked.people or PEOPLE]
+            print_people(score_people(pool, people), asked.seeds, people)
+
+
+def _print_sets(
+    pool: ProcessPoolExecutor, families: Sequence[str], drawn: Sequence[int], kind: str
+) -> None:
+    """Score so many sets of each family, and print."""
+    print(f"{len(families)} families × {len(drawn)} {kind} sets, seeds {drawn[0]} to {drawn[-1]}")
+    scores = {family: {name: Score() for name in METHODS} for family in families}
+    for family in families:
+        for _, by_method in pool.map(scored, repeat(family, len(drawn)), drawn):
+            for name, score in by_method.items():
+                scores[family][name].add(score)
     print_families(scores)
     print_totals(scores, families, "All families")
 
