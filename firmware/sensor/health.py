@@ -79,6 +79,7 @@ class Health:
         self._clock = clock
         self._counters = counters
         now = ticks_ms()
+        self._identify_from = now
         self._identify_until = None
         self._host_until = None
         self._collect_at = now
@@ -87,8 +88,9 @@ class Health:
         self.streaming = False
 
     def identify(self, seconds):
-        """Blink for so long, so that somebody finds the machine."""
-        self._identify_until = ticks_add(ticks_ms(), 1000 * seconds)
+        """Blink for so long, so that somebody finds the machine; the rhythm begins now."""
+        self._identify_from = ticks_ms()
+        self._identify_until = ticks_add(self._identify_from, 1000 * seconds)
 
     def hear_host(self):
         """Note that a host has sent a request."""
@@ -108,7 +110,8 @@ class Health:
         if ticks_diff(now, self._look_at) >= 0:
             self._look_at = ticks_add(now, _LOOK_MS)
             self._encoder.look()
-        self._light.show(self._state(now), now)
+        state = self._state(now)
+        self._light.show(state, ticks_diff(now, self._identify_from) if state == IDENTIFY else now)
 
     def figures(self):
         """The fields of the statistics request, in the order of the protocol."""

@@ -6,7 +6,7 @@
 | connected: a host is there, and does not stream | two short flashes every two seconds | white |
 | streaming | on | green |
 | fault: the encoder, or a crash | half a second on, half a second off | red |
-| identify: somebody looks for this machine | five flashes a second | white |
+| identify: somebody looks for this machine | dark at once, then five flashes a second | white |
 
 A light is a pin, {"pin": 25}, or a WS2812 on a pin, {"neopixel": 48}.
 """
@@ -28,7 +28,7 @@ _RHYTHMS = (
     (20, 0b1001, (12, 12, 12)),
     (1, 0b1, (0, 24, 0)),
     (10, 0b11111, (32, 0, 0)),
-    (2, 0b1, (24, 24, 24)),
+    (2, 0b10, (24, 24, 24)),
 )
 _DARK = (0, 0, 0)
 

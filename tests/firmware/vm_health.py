@@ -78,7 +78,7 @@ def test_each_state_has_the_rhythm_that_is_documented():
     assert rhythm(CONNECTED) == "##....##" + "." * 32
     assert rhythm(STREAMING) == "#" * 40
     assert rhythm(FAULT) == ("#" * 10 + "." * 10) * 2
-    assert rhythm(IDENTIFY) == "##.." * 10
+    assert rhythm(IDENTIFY) == "..##" * 10
 
 
 def test_rhythms_differ_from_any_moment():
@@ -162,6 +162,20 @@ def test_the_light_shows_identify_before_a_fault_before_a_stream():
     sensor.encoder.status = 0
     sensor.run(1000)
     assert min(lamp.levels(clock.now // 1000 - 500, clock.now // 1000)) == 1
+
+
+def test_the_light_goes_dark_as_soon_as_somebody_looks():
+    """So that a film of the light shows the moment of the request."""
+    sensor = Sensor()
+    lamp = lamp_on(sensor.light)
+    sensor.start(0)
+    for pause_ms in (1000, 1033, 1077):
+        sensor.run(pause_ms + 1000)
+        asked_ms = clock.now // 1000
+        sensor.ask(IDENTIFY_OP, b"\1")
+        sensor.run(1000)
+        dark_ms = next(at for at, level in lamp.told if at >= asked_ms and level == 0)
+        assert dark_ms - asked_ms <= 20
 
 
 def test_the_watchdog_is_fed_by_the_main_loop_alone():

@@ -46,6 +46,7 @@ _HOMES = {  # verb -> module that defines a click command of that name
     "doctor": "legcurl.cli.doctor",
     "export": "legcurl.cli.export",
     "flash": "legcurl.cli.flash",
+    "identify": "legcurl.cli.identify",
     "mqtt": "legcurl.cli.mqtt",
     "pair": "legcurl.cli.pair",
     "reanalyze": "legcurl.cli.reanalyze",

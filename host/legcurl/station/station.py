@@ -24,7 +24,7 @@ from legcurl.errors import ConfigError, LinkLostError
 from legcurl.events import SetEnded, SetStarted
 from legcurl.links.address import Address, BleAddress, ReplayAddress, parse
 from legcurl.protocol.frame import Answer, encode_request
-from legcurl.protocol.requests import Hello, Op, read_json
+from legcurl.protocol.requests import Hello, Op, read_json, read_ping
 from legcurl.recording.file import Recording, RecordingHeader, RecordingWriter
 from legcurl.recording.replay import session_for
 from legcurl.session.annotations import WALL_UNKNOWN, ClockNote
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from legcurl.recording.journal import Journal
     from legcurl.session.sensor_session import SampleReader
     from legcurl.station.event_queue import Recorder
+
+LIGHT_LATE_S = 0.01  # a long turn of the sensor's main loop, which sets the light once a turn
+_PING_TOKEN = bytes(8)  # the answer is known by its request's number
 
 
 def open_station(
@@ -105,6 +108,14 @@ def open_station(
     if journal is not None:
         journal.clock, journal.learnt = station.clock_note, queue.session.learnt
     return station
+
+
+@dataclass(frozen=True, slots=True)
+class Blink:
+    """When a sensor's light goes dark to flash: a moment of sensor time, and how sure it is."""
+
+    t_s: float
+    within_s: float  # either way
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +210,12 @@ class Station:
     async def identify(self, seconds: int) -> None:
         """Have the sensor blink, to find the machine."""
         await self.request(Op.IDENTIFY, bytes((seconds,)))
+        latest = read_ping(await self.request(Op.PING, _PING_TOKEN))
+        zero_us = self.session.zero_us or 0
+        return Blink(
+            t_s=(zero_us + (earliest.time_us + latest.time_us) / 2) / 1e6,
+            within_s=(latest.time_us - earliest.time_us) / 2e6 + LIGHT_LATE_S,
+        )
 
     def wall_time_s(self, t_s: float) -> float | None:
         """Wall time, in seconds since 1970, of an event's time; None while it is unknown.

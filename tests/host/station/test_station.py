@@ -22,7 +22,7 @@ from legcurl.events import Event, LinkChanged, Progress, SensorSeen, SetEnded
 from legcurl.session.sensor_session import SensorSession
 from legcurl.station.event_queue import EVENTS_WAITING, EventQueue
 from legcurl.station.live_feed import LiveFeed
-from legcurl.station.station import Station, open_station
+from legcurl.station.station import LIGHT_LATE_S, Station, open_station
 from live_sensor import (
     HELLO,
     IDENTIFY,
@@ -141,7 +141,11 @@ async def test_the_sensor_can_be_asked_while_it_streams() -> None:
     sensor = LiveSensor(FakeSensor(ANGLES))
     async with station_on(LoopbackRoute(sensor, Connection(ends=False))) as station:
         assert (await station.statistics())["samples"] == len(ANGLES)
-        await station.identify(5)
+        asked_s = sensor.clock_us() / 1e6
+        blink = await station.identify(5)
+        answered_s = sensor.clock_us() / 1e6
+        assert asked_s <= blink.t_s <= answered_s
+        assert 0.0 < blink.within_s <= (answered_s - asked_s) / 2 + LIGHT_LATE_S
         with pytest.raises(RequestRefusedError, match="no such request"):
             await station.settings()
     assert (IDENTIFY, b"\x05") in sensor.requests
