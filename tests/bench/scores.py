@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from legcurl.events import RepResult
+from legcurl.validation.certainty import wilson
 
 
 @dataclass
@@ -51,17 +52,6 @@ class Score:
         self.hits += other.hits
         self.misses += other.misses
         self.phantoms += other.phantoms
-
-
-def wilson(right: int, of: int) -> tuple[float, float]:
-    """95 % interval of a proportion."""
-    if of == 0:
-        return 0.0, 1.0
-    z = 1.96
-    p = right / of
-    middle = p + z * z / (2 * of)
-    spread = z * math.sqrt(p * (1 - p) / of + z * z / (4 * of * of))
-    return (middle - spread) / (1 + z * z / of), (middle + spread) / (1 + z * z / of)
 
 
 def percent(right: int, of: int) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
@@ -54,14 +54,12 @@ def analyze(
     """
     calibration = calibration_from(extended, flexed)
     kept = None if picture is None else _keeper_for(picture)
-    with _opened(file) as source:
-        read = _of_recording if _is_recording(source) else _of_trace
-        sets: list[SetResult] = []
-        for event in read(source, calibration, kept):
-            if isinstance(event, SetEnded):
-                sets.append(event.set)
-            if kept is not None:
-                kept.show(event)
+    sets: list[SetResult] = []
+    for event in events_of(file, calibration, kept):
+        if isinstance(event, SetEnded):
+            sets.append(event.set)
+        if kept is not None:
+            kept.show(event)
     try:  # the picture first: a reader such as `head` may not want all of the results
         if picture is not None and kept is not None:
             _write_picture(picture, kept, "standard input" if str(file) == "-" else file.name)
@@ -69,6 +67,28 @@ def analyze(
         _write_sets(sets, as_json)
         raise
     _write_sets(sets, as_json)
+
+
+class SampleTaker(Protocol):
+    """Is given the samples that the tracker is given, before what it says of them."""
+
+    @property
+    def progress_s(self) -> float | None:
+        """Grid of the Progress events that it wants; None: none."""
+        ...
+
+    def take(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
+        """Take some."""
+        ...
+
+
+def events_of(
+    file: Path, calibration: Calibration | None, taker: SampleTaker | None = None
+) -> Iterator[Event]:
+    """What is detected in a trace or a recording, `-` being stdin; raises InputError."""
+    with _opened(file) as source:
+        read = _of_recording if _is_recording(source) else _of_trace
+        yield from read(source, calibration, taker)
 
 
 def sets_document(sets: list[SetResult]) -> dict[str, Any]:
@@ -129,7 +149,7 @@ def _is_recording(source: BufferedReader) -> bool:
 
 
 def _of_trace(
-    source: BufferedReader, calibration: Calibration | None, kept: ChartKeeper | None
+    source: BufferedReader, calibration: Calibration | None, kept: SampleTaker | None
 ) -> Iterator[Event]:
     from legcurl.motion import SetTracker
 
@@ -147,7 +167,7 @@ def _of_trace(
 
 
 def _of_recording(
-    source: BufferedReader, calibration: Calibration | None, kept: ChartKeeper | None
+    source: BufferedReader, calibration: Calibration | None, kept: SampleTaker | None
 ) -> Iterator[Event]:
     from legcurl.recording.file import Recording
     from legcurl.recording.replay import replay

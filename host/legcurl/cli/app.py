@@ -58,6 +58,7 @@ _HOMES = {  # verb -> module that defines a click command of that name
     "settings": "legcurl.cli.settings",
     "simulate": "legcurl.cli.simulate",
     "store": "legcurl.cli.store",
+    "validate": "legcurl.cli.validate",
     "watch": "legcurl.cli.watch",
 }
 

@@ -33,7 +33,7 @@ def identify(address: str, seconds: int, as_json: bool) -> None:
     """Let the light of the sensor at ADDRESS flash, and tell when it began in sensor time.
 
     The light goes dark at that moment and then flashes five times a second. In a film of it, that
-    picture and the moment line up film and recording.
+    picture and the moment line up film and recording: see docs/validate.md.
     """
     from legcurl.links.address import parse
 

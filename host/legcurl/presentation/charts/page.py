@@ -7,7 +7,7 @@ give the same bytes: no dates, and the user's matplotlib settings are ignored.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -129,15 +129,26 @@ def _image(figure: Figure, ending: str) -> bytes:
     return written.getvalue()
 
 
+def write_pages(file: Path, figures: Iterable[Figure], title: str) -> None:
+    """Write figures as the pages of a PDF. Raises StoreError when it cannot be written."""
+    _write(file, _pages(figures, title))
+
+
 def _pdf(kept: ChartKeeper, name: str) -> bytes:
+    firsts = range(0, max(len(kept.charts), 1), SETS_A_PAGE)
+    return _pages(
+        (_page(kept.charts[at : at + SETS_A_PAGE], at + 1, kept, name) for at in firsts), name
+    )
+
+
+def _pages(figures: Iterable[Figure], title: str) -> bytes:
     from matplotlib.backends.backend_pdf import PdfPages
 
     written = BytesIO()
-    dateless = {"CreationDate": None, "Creator": "legcurl", "Title": name}
+    dateless = {"CreationDate": None, "Creator": "legcurl", "Title": title}
     with PdfPages(written, metadata=dateless) as pages:
-        for first in range(0, max(len(kept.charts), 1), SETS_A_PAGE):
-            charts = kept.charts[first : first + SETS_A_PAGE]
-            pages.savefig(_page(charts, first + 1, kept, name))
+        for figure in figures:
+            pages.savefig(figure)
     return written.getvalue()
 
 
