@@ -26,6 +26,7 @@ NONE_INVENTED = "none invented"
 RIGHT_WAY_ROUND = "right way round"
 NO_FALSE_FAILURE = "no false Muscle Success"
 QUESTIONS = (EXACT, ALL_LISTED, NONE_INVENTED, RIGHT_WAY_ROUND, NO_FALSE_FAILURE)
+PLAIN = "nothing of all this"
 LEAST_OVERLAP = 0.3  # of the union, of two descriptions of one lift
 EDGE = 0.03  # of a lift: the middle of the hold lies within
 
@@ -37,6 +38,7 @@ class SessionScore:
     """One session: scores by method, and what went wrong in words."""
 
     seed: int
+    events: tuple[str, ...]
     scores: dict[str, Score]
     wrong: dict[str, str] = field(default_factory=dict)
 
@@ -67,7 +69,8 @@ def scored_session(seed: int) -> SessionScore:
     fraction = baselines.fractions(made.angle_deg, made.extended_deg, made.flexed_deg)
     for name in ("hysteresis", "find_peaks"):
         scores[name] = _score_baseline(made, getattr(baselines, name)(made.t_s, fraction))
-    return SessionScore(seed, scores, {name: words for name, words in wrong.items() if words})
+    told = {name: words for name, words in wrong.items() if words}
+    return SessionScore(seed, made.events, scores, told)
 
 
 def paired(lifts: Sequence[RepTruth], found: Sequence[Span]) -> dict[int, int]:
@@ -121,7 +124,7 @@ def listed(made: SimulatedSession) -> list[RepTruth]:
 
 
 def _fails(made: SimulatedSession) -> bool:
-    """Whether somebody fails, or may be taken to."""
+    """Whether a lift fails, or may be taken to."""
     reps = [*listed(made), *made.optional]
     doubtful = any(one.outcome_ambiguous for one in made.sets)
     return doubtful or any(truth.rep.failure is not None for truth in reps)
@@ -200,7 +203,21 @@ def print_people(sessions: Sequence[SessionScore], kind: str, seeds: Sequence[in
         label = f"hold error, {100 * q:.0f}th percentile, ms"
         cells = [f"{1000 * quantile(s.hold_errors, q):.0f}" for s in total.values()]
         print(f"{label:49s}", *(f"{cell:>22s}" for cell in cells))
+    _print_by_event(sessions)
     if kind == "tuning":
         for session in sessions:
             for name, words in session.wrong.items():
-                print(f"  seed {session.seed}, {name}: {words}")
+                print(f"  seed {session.seed}, {name}: {words} ({', '.join(session.events)})")
+
+
+def _print_by_event(sessions: Sequence[SessionScore]) -> None:
+    """Exact sessions by what happens in them; one session may be in several rows."""
+    print(f"\n{'exact, % of sessions with':49s}", *(f"{name:>22s}" for name in METHODS))
+    names = sorted({event for session in sessions for event in session.events or (PLAIN,)})
+    for name in names:
+        some = [session for session in sessions if name in (session.events or (PLAIN,))]
+        cells = [
+            percent(sum(session.scores[method].right[EXACT] for session in some), len(some))
+            for method in METHODS
+        ]
+        print(f"{name:49s}", *(f"{cell:>22s}" for cell in cells))

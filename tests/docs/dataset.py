@@ -62,6 +62,7 @@ class SimulatedSession:
     extended_deg: float  # the installer's calibration, raw sensor degrees
     flexed_deg: float
     direction: int  # of flexion on the sensor's axis
+    events: tuple[str, ...]  # what is out of the ordinary, in words
 
 
 def make_set(family: str, seed: int, rate_hz: float | None = None) -> SimulatedSet:
@@ -101,6 +102,7 @@ def make_session(seed: int) -> SimulatedSession:
         extended_deg=truth.extended_deg,
         flexed_deg=truth.flexed_deg,
         direction=world.scenario.encoder.direction,
+        events=world.session.events if world.session is not None else (),
     )
 
 

@@ -3,7 +3,7 @@
 The method's lifters of `families.py` hold every rep for three seconds and never rest. People in a
 gym have habits instead: most hold little, many rest at the bottom, ranges grow over the first reps
 and shrink over the last. Every habit is one draw, so that no two people and no two seeds share a
-style. The figures are ours: plausible for adults who train, measured on nobody.
+style. The figures are ours: plausible for adults in a gym, and not measured.
 
 Ranges run from 15 to 140 degrees: from the last degrees of an extension exercise to the full
 flexion of a limber knee.
@@ -99,7 +99,7 @@ def draw_person(rng: Random, rom_deg: Range = ROM_DEG) -> Person:
     """Draw a person whose range lies within these bounds."""
     least, most = ROM_DEG
     rom = _within(least + (most - least) * rng.betavariate(2.2, 1.7), rom_deg)
-    calm = rng.gauss(0.0, 0.22)  # who lifts slowly also rests longer
+    calm = rng.gauss(0.0, 0.22)  # slow lifters also rest longer
     rest_s = _about(rng, 0.7 * exp(calm), 1.0, (0.0, 7.0))
     bottom = 0.25 * rng.betavariate(0.4, 4.0)
     return Person(

@@ -24,8 +24,9 @@ from legcurl.simulator.session_plan import (
 )
 
 USUAL_LOAD = 0.8  # of `sim:?load=`: a person's own load is meant at this
-ROOM_DEG = (5.0, 18.0)  # from the highest that anybody means to reach to the upper stop
+ROOM_DEG = (5.0, 18.0)  # from the highest intended top to the upper stop
 MOST_REPS = 25
+MOST_SAG_DEG = 6.0  # in one hold, however long
 Going = Generator[None, None, bool]  # ends with whether the lifter failed
 
 
@@ -192,7 +193,7 @@ class _Performance:
             turnaround_s=0.0 if ends else rest_s,
             overshoot_deg=0.0 if short else person.overshoot * rom * rng.uniform(0.0, 1.0),
             settle_s=min(0.6, max(0.1, 0.3 * person.concentric_s)),
-            sag_deg_s=person.sag_deg_s,
+            sag_deg_s=max(person.sag_deg_s, -MOST_SAG_DEG / max(hold_s, 1.0)),
             bottom_deg=zero + max(0.0, bottom) * rom,
             pulses_deg=pulses,
             chosen_short=fraction < 0.9,
@@ -269,7 +270,7 @@ def _demonstrate(lifter: Lifter, reps: int) -> Behaviour:
 
 
 def _by_hand(lifter: Lifter, to_deg: float, speed_deg_s: float, still_s: float) -> Behaviour:
-    """Up, still for a while, and back, by somebody else's strength."""
+    """Up, still for a while, and back, by another person's strength."""
     yield from lifter.lead_by_hand(to_deg, speed_deg_s, still_s)
     yield from lifter.lead_by_hand(lifter.rest_deg, speed_deg_s, 0.0)
     lifter.outside_nm = 0.0

@@ -1,10 +1,10 @@
 """What happens while the sensor records: one or two people, their sets, and all around them.
 
-A session begins at the bottom, at the top, or in the middle of a rep; somebody gets in, a coach may
+A session begins at the bottom, at the top, or in the middle of a rep. A lifter gets in, a coach may
 show the exercise first; then sets, each of which may grow, shrink, pulse, rest-pause, drop the
-weight, be helped, shift in the seat or be left hanging; somebody gets out; and the record ends then
-or before. The plan is drawn before the first second; failure is not in it, because muscles decide
-that.
+weight, be helped, shift in the seat or be left hanging. The lifter gets out, and the record ends
+then or before. The plan is drawn before the first second; failure is not in it, because muscles
+decide that.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ End = Literal["left", "soon", "mid_rep"]
 GREATEST_LIFT = 1.2  # of the range: the one lift that is larger than all others
 OTHER_ROM: Range = (0.7, 1.35)  # of a second person, over the first one's
 LOAD_TO_FAILURE: Range = (0.72, 0.92)  # of what he can just lift, where a set is meant to fail
+GROWS = 0.1  # of the range: worth a word
+LONG_REST_S = 1.5
+SHORT_ROM_DEG = 45.0
 PULSE_LEAST_DEG = 4.0  # shallower is a tremble
 
 
@@ -68,11 +71,38 @@ class SessionPlan:
 
     @property
     def highest_deg(self) -> float:
-        """Flexion that nobody means to exceed."""
+        """The highest intended flexion."""
         return max(
             one.zero_deg + max(0.0, one.shift_deg) + GREATEST_LIFT * self.people[one.person].rom_deg
             for one in self.sets
         )
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """What is out of the ordinary, in words; a plain session has none."""
+        happens = {
+            f"start: {self.start}".replace("_", " "): self.start != "bottom",
+            f"end: {self.end}".replace("_", " "): self.end != "left",
+            "getting in": self.getting_in > 0,
+            "demonstration": self.demonstrated > 0,
+            "getting out": self.getting_out > 0,
+            "two people": len(self.people) > 1,
+            "short reps": any(one.short_share for one in self.sets),
+            "turns above the bottom": any(one.turns_at for one in self.sets),
+            "pulses": any(one.pulse_share for one in self.sets),
+            "long hold": any(one.long_hold_s for one in self.sets),
+            "forced reps": any(one.forced for one in self.sets),
+            "seat shift": any(one.shift_deg for one in self.sets),
+            "one greatest lift": any(one.greatest_at for one in self.sets),
+            "rest-pause": any(one.again == "rest_pause" for one in self.sets),
+            "drop set": any(one.again == "drop_set" for one in self.sets),
+            "left hanging": any(one.hangs_at for one in self.sets),
+            "range grows": any(one.growing > GROWS for one in self.people),
+            "range shrinks": any(one.shrinking > GROWS for one in self.people),
+            "long rests": any(one.rest_s > LONG_REST_S for one in self.people),
+            "short range": any(one.rom_deg < SHORT_ROM_DEG for one in self.people),
+        }
+        return tuple(words for words, does in happens.items() if does)
 
 
 def draw_session(rng: Random) -> SessionPlan:
@@ -110,16 +140,16 @@ def draw_session(rng: Random) -> SessionPlan:
     )
 
 
-def _draw_set(rng: Random, person: int, who: Person, zero_deg: float) -> SetPlan:
+def _draw_set(rng: Random, person: int, lifter: Person, zero_deg: float) -> SetPlan:
     def now_and_then(probability: float) -> bool:
         return rng.random() < probability
 
     reps = max(2, round(rng.gammavariate(5.0, 2.0)))
     again = rng.choices(("", "rest_pause", "drop_set"), (0.82, 0.1, 0.08))[0]
-    shifts = now_and_then(0.12) and not who.touches
+    shifts = now_and_then(0.12) and not lifter.touches
     hangs = now_and_then(0.08)
     to_failure = now_and_then(0.5)
-    heaviness = rng.uniform(*LOAD_TO_FAILURE) / who.load if to_failure else 1.0
+    heaviness = rng.uniform(*LOAD_TO_FAILURE) / lifter.load if to_failure else 1.0
     return SetPlan(
         person=person,
         zero_deg=zero_deg,
@@ -131,8 +161,8 @@ def _draw_set(rng: Random, person: int, who: Person, zero_deg: float) -> SetPlan
         pulse_share=rng.uniform(0.2, 0.9) if now_and_then(0.1) else 0.0,
         long_hold_s=rng.uniform(8.0, 40.0) if now_and_then(0.1) else 0.0,
         forced=rng.randint(1, 3) if now_and_then(0.1) else 0,
-        shift_deg=rng.choice((-1, 1)) * rng.uniform(3.0, 0.12 * who.rom_deg)
-        if shifts and who.rom_deg > 30.0
+        shift_deg=rng.choice((-1, 1)) * rng.uniform(3.0, 0.12 * lifter.rom_deg)
+        if shifts and lifter.rom_deg > 30.0
         else 0.0,
         shift_after=rng.randint(1, reps),
         greatest_at=rng.randint(1, reps) if now_and_then(0.08) else 0,
@@ -145,9 +175,9 @@ def _draw_set(rng: Random, person: int, who: Person, zero_deg: float) -> SetPlan
     )
 
 
-def _draw_calibration(rng: Random, who: Person) -> tuple[float, float]:
-    """Two ends of this person, read off with a hand's accuracy, or of whoever came before."""
+def _draw_calibration(rng: Random, lifter: Person) -> tuple[float, float]:
+    """Two ends of this person, read off with a hand's accuracy, or of the person before."""
     if rng.random() < 0.6:
-        return rng.gauss(0.0, 1.0), who.rom_deg * rng.gauss(1.0, 0.015)
-    extended = rng.uniform(-0.08, 0.08) * who.rom_deg
-    return extended, extended + who.rom_deg * rng.uniform(0.8, 1.3)
+        return rng.gauss(0.0, 1.0), lifter.rom_deg * rng.gauss(1.0, 0.015)
+    extended = rng.uniform(-0.08, 0.08) * lifter.rom_deg
+    return extended, extended + lifter.rom_deg * rng.uniform(0.8, 1.3)

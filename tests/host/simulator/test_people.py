@@ -125,6 +125,13 @@ def test_everything_that_people_do_happens_now_and_then(happens):
     assert 0.02 * DRAWN < sum(map(happens, plans())) < 0.8 * DRAWN
 
 
+def test_what_is_out_of_the_ordinary_is_told_in_words():
+    events = {plan.events for plan in plans()}
+    assert () in events
+    assert len({name for some in events for name in some}) >= 20
+    assert all(("pulses" in p.events) is any(s.pulse_share for s in p.sets) for p in plans())
+
+
 def test_a_record_may_begin_at_the_top():
     started = first_world(start="top")
     assert next(started.flexion()) > 0.8 * started.scenario.lifter.rom_deg

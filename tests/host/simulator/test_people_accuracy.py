@@ -33,7 +33,7 @@ def test_the_truth_itself_is_exact():
         assert compare(made, spans(made))[1:] == (0, 0)
 
 
-def test_a_lift_that_nobody_made_is_invented():
+def test_a_rep_without_a_lift_is_invented():
     made = session()
     assert compare(made, [*spans(made), (made.t_s[-1], made.t_s[-1] + 1.0)])[1:] == (0, 1)
 
