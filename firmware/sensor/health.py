@@ -88,7 +88,7 @@ class Health:
         self.streaming = False
 
     def identify(self, seconds):
-        """Blink for so long, so that somebody finds the machine; the rhythm begins now."""
+        """Blink for so long, from now on."""
         self._identify_from = ticks_ms()
         self._identify_until = ticks_add(self._identify_from, 1000 * seconds)
 

@@ -164,7 +164,7 @@ def test_the_light_shows_identify_before_a_fault_before_a_stream():
     assert min(lamp.levels(clock.now // 1000 - 500, clock.now // 1000)) == 1
 
 
-def test_the_light_goes_dark_as_soon_as_somebody_looks():
+def test_the_light_goes_dark_at_the_request():
     """So that a film of the light shows the moment of the request."""
     sensor = Sensor()
     lamp = lamp_on(sensor.light)

@@ -63,7 +63,7 @@ class Agreement:
     hold_end_error_95_s: Figure
     failure_precision: Proportion
     failure_recall: Proportion
-    false_muscle_success: Proportion  # of the recordings in which nobody fails
+    false_muscle_success: Proportion  # of the recordings without a failure
 
     def as_json(self) -> dict[str, Any]:
         """The fields by name."""
@@ -82,7 +82,7 @@ def agreements(comparisons: Sequence[Comparison]) -> list[Agreement]:
 
 
 def _agreement(source: str, comparisons: Sequence[Comparison]) -> Agreement:
-    nobody_fails = [one for one in comparisons if one.labels.failures_s == ()]
+    without_failure = [one for one in comparisons if one.labels.failures_s == ()]
     hits = sum(one.failures_found for one in comparisons)
     invented = sum(len(one.failures_invented) for one in comparisons)
     missed = sum(len(one.failures_missed_s) for one in comparisons)
@@ -104,7 +104,7 @@ def _agreement(source: str, comparisons: Sequence[Comparison]) -> Agreement:
         hold_end_error_95_s=_figure(comparisons, lambda some: _large(some, 1)),
         failure_precision=_of(hits, hits + invented),
         failure_recall=_of(hits, hits + missed),
-        false_muscle_success=_proportion([one.muscle_success for one in nobody_fails]),
+        false_muscle_success=_proportion([one.muscle_success for one in without_failure]),
     )
 
 

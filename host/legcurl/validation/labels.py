@@ -29,10 +29,10 @@ _IGNORED = ("note",)
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """What somebody noted of one recording. Moments are in s of the recording, rising."""
+    """The labels of one recording. Moments are in s of the recording, rising."""
 
     tops_s: tuple[float, ...]  # of every lift: partial and failed ones too
-    holds_s: tuple[Span, ...] | None = None  # None: nobody noted them
+    holds_s: tuple[Span, ...] | None = None  # None: not labelled
     failures_s: tuple[float, ...] | None = ()  # where a failed rep begins to go down
     optional_s: tuple[float, ...] = ()  # within movements that may be listed or not
     source: str | None = None  # the group it is counted in; None: its folder

@@ -32,7 +32,7 @@ def table_lines(agreements: Sequence[Agreement]) -> list[str]:
         ("failures", lambda one: str(one.failure_recall.of)),
         ("found, %", lambda one: _percent(one.failure_recall)),
         ("right of those told, %", lambda one: _percent(one.failure_precision)),
-        ("nobody fails", lambda one: str(one.false_muscle_success.of)),
+        ("without failure", lambda one: str(one.false_muscle_success.of)),
         ("false Muscle Success, %", lambda one: _percent(one.false_muscle_success)),
     ]
     lines = [*_table(lifts, agreements)]
@@ -51,7 +51,7 @@ def disagreement_line(comparison: Comparison) -> str:
     )
     words = [f"{what} {_moments(moments_s)}" for what, moments_s in told if moments_s]
     if comparison.labels.failures_s == () and comparison.muscle_success:
-        words.append("tells of a Muscle Success where nobody fails")
+        words.append("tells of a Muscle Success, and there is no failure")
     return f"{comparison.name}: {'; '.join(words)}"
 
 

@@ -62,7 +62,7 @@ def test_the_table_is_for_people(labelled: Path):
     assert "100.0 [34.2–100.0]" in done.stdout
 
 
-def test_a_lift_that_nobody_made_is_told_and_drawn(folder: Path, tmp_path: Path):
+def test_a_missed_lift_is_told_and_drawn(folder: Path, tmp_path: Path):
     labels = folder / "lit.labels.json"
     fields = json.loads(labels.read_text())
     labels.write_text(json.dumps({**fields, "tops_s": [0.5, *fields["tops_s"]]}))

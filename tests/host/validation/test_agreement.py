@@ -93,5 +93,5 @@ def test_a_disagreement_is_told_in_a_line():
         "a.csv: misses the lift at 22.0 s"
     )
     assert disagreement_line(recording("a", told_failed=True)) == (
-        "a.csv: calls failed the rep at 20.0 s; tells of a Muscle Success where nobody fails"
+        "a.csv: calls failed the rep at 20.0 s; tells of a Muscle Success, and there is no failure"
     )

@@ -89,14 +89,14 @@ def test_a_failure_that_is_not_told_is_missed():
     assert found.disagrees
 
 
-def test_a_failure_where_nobody_fails_is_invented():
+def test_a_told_failure_without_a_label_is_invented():
     found = compared(Labels(TOPS_S), *STARTS_S, failing=(20.0,))
     assert len(found.failures_invented) == 1
     assert found.muscle_success
     assert found.disagrees
 
 
-def test_failures_that_nobody_noted_are_not_judged():
+def test_failures_of_unknown_number_are_not_judged():
     found = compared(Labels(TOPS_S, failures_s=None), *STARTS_S, failing=(20.0,))
     assert found.failures_invented == ()
     assert not found.disagrees

@@ -31,12 +31,12 @@ def test_both_forms_say_the_same():
     )
 
 
-def test_holds_that_nobody_noted_are_not_scored():
+def test_holds_without_labels_are_not_scored():
     assert from_json(tops_s=[1]).holds_s is None
     assert from_json(tops_s=[1], holds_s=[]).holds_s == ()
 
 
-def test_without_failures_nobody_fails_unless_that_is_unknown():
+def test_a_recording_has_no_failure_unless_that_is_unknown():
     assert from_json(tops_s=[1]).failures_s == ()
     assert from_json(tops_s=[1], failures_s=None).failures_s is None
     assert from_csv("top,1", "failure,unknown").failures_s is None
