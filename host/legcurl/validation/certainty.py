@@ -36,8 +36,9 @@ def wilson(right: int, of: int) -> Interval:
 def bootstrap(
     recordings: Sequence[_T], figure: Callable[[Sequence[_T]], float | None]
 ) -> Interval | None:
-    """95 % interval of a figure by resampling recordings; None where there is nothing to resample.
+    """95 % interval of a figure by resampling recordings; None where they do not differ.
 
+    Recordings that are all alike (each lift listed) say nothing of those that are not there.
     `figure` may give None for a sample that has none; such samples are left out.
     """
     if len(recordings) < 2:
@@ -48,7 +49,9 @@ def bootstrap(
         for _ in range(RESAMPLINGS)
         if (value := figure(rng.choices(recordings, k=len(recordings)))) is not None
     ]
-    return (quantile(found, 0.025), quantile(found, 0.975)) if found else None
+    if not found or min(found) == max(found):
+        return None
+    return quantile(found, 0.025), quantile(found, 0.975)
 
 
 def quantile(values: Sequence[float], q: float) -> float:

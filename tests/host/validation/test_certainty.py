@@ -43,6 +43,10 @@ def test_one_recording_has_no_interval():
     assert bootstrap([3.0, 4.0], lambda some: None) is None
 
 
+def test_recordings_that_are_all_alike_have_no_interval():
+    assert bootstrap([1.0] * 20, lambda some: sum(some) / len(some)) is None
+
+
 def test_quantiles_are_linear_between_values():
     assert quantile([3.0, 1.0, 2.0], 0.5) == 2.0
     assert quantile([1.0, 2.0], 0.25) == 1.25
