@@ -101,8 +101,11 @@ def compare(made: SimulatedSession, found: Sequence[Span]) -> tuple[dict[int, in
     """Pairs (indices into due and optional lifts, found), and how many are missed and invented."""
     due = listed(made)
     lifts = [*due, *made.optional]
-    pairs = paired(lifts, found)
-    missed = sum(i not in pairs for i in range(len(due)))
+    pairs = paired(due, found)  # first, so that no optional lift takes what is found of them
+    missed = len(due) - len(pairs)
+    left = [j for j in range(len(found)) if j not in pairs.values()]
+    for i, j in paired(made.optional, [found[j] for j in left]).items():
+        pairs[len(due) + i] = left[j]
     lenient = [lift.rep for lift in lifts if lift.pulsed or lift in made.optional]
     taken = set(pairs.values())
     invented = sum(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from dataclasses import replace
-from math import exp, radians
+from math import exp, inf, radians
 from random import Random
 
 from legcurl.simulator.intent import Activity, LifterSpec, RepPlan
@@ -26,6 +26,8 @@ from legcurl.simulator.session_plan import (
 USUAL_LOAD = 0.8  # of `sim:?load=`: a person's own load is meant at this
 ROOM_DEG = (5.0, 18.0)  # from the highest intended top to the upper stop
 MOST_REPS = 25
+SETTLES_S = 0.6  # at the bottom after the last rep, or a fast lever would fall on its stop
+SLIPPED_DEG = 3.0  # below where the lever was to be left hanging: it fell, and stays down
 MOST_SAG_DEG = 6.0  # in one hold, however long
 Going = Generator[None, None, bool]  # ends with whether the lifter failed
 
@@ -127,8 +129,8 @@ class _Performance:
             failed = yield from self._reps(plan.again_reps, 0, last=True)
         if lifter.diary.broken_off:
             return
-        if plan.hangs_at and not failed:
-            hanging_deg = lifter.zero_deg + plan.hangs_at * self.person.rom_deg
+        hanging_deg = lifter.zero_deg + plan.hangs_at * self.person.rom_deg
+        if plan.hangs_at and not failed and lifter.angle_deg > hanging_deg - SLIPPED_DEG:
             yield from lifter.stay(hanging_deg, plan.hangs_s)
         yield from lifter.set_down()
         self._load(stack_kg)
@@ -179,18 +181,20 @@ class _Performance:
             hold_s = plan.long_hold_s
         pulses: tuple[float, ...] = ()
         if rng.random() < plan.pulse_share:
-            deepest = max(PULSE_LEAST_DEG, 0.25 * rom)
+            deepest = max(PULSE_LEAST_DEG, 0.25 * fraction * rom)
             pulses = tuple(rng.uniform(PULSE_LEAST_DEG, deepest) for _ in range(rng.randint(1, 4)))
         bottom = max(plan.turns_at, person.bottom) + rng.gauss(0.0, person.bottom_variation)
+        calm_deg_s = inf
         if ends:
             bottom = max(plan.hangs_at, person.bottom)
+            calm_deg_s = 0.5 * rom if plan.hangs_at else inf  # or the lever swings past that place
         rest_s = person.rest_s * max(0.1, rng.gauss(1.0, person.rest_variation))
         return RepPlan(
             top_deg=zero + fraction * rom,
             concentric_deg_s=person.concentric_deg_s * self._tempo(),
-            eccentric_deg_s=person.eccentric_deg_s * self._tempo(),
+            eccentric_deg_s=min(calm_deg_s, person.eccentric_deg_s * self._tempo()),
             hold_s=hold_s,
-            turnaround_s=0.0 if ends else rest_s,
+            turnaround_s=SETTLES_S if ends else rest_s,
             overshoot_deg=0.0 if short else person.overshoot * rom * rng.uniform(0.0, 1.0),
             settle_s=min(0.6, max(0.1, 0.3 * person.concentric_s)),
             sag_deg_s=max(person.sag_deg_s, -MOST_SAG_DEG / max(hold_s, 1.0)),

@@ -37,7 +37,7 @@ def evaluate_session(
         until_s = min(entry.end_s + LATE_S, following.begin_s if following else inf)
         kind = _kind(entry, track.start_s, last_s)
         found = measure(track, entry, until_s)
-        if found is None and kind == "cut_off":
+        if found is None and (kind == "cut_off" or entry.failed is not None):
             found = _remainder(track, entry)
         if found is not None:
             measured.append((kind, found))
@@ -48,7 +48,7 @@ def evaluate_session(
         own = [one for one in ours if one[0] in ("lift", "forced") and one[1].entry.kind == "rep"]
         truths = _judged(own, rom_deg, track)
         optional += _judged([one for one in ours if one not in own], rom_deg, track)
-        lifts = tuple(truth for truth in truths if _is_due(truth, rom_deg))
+        lifts = tuple(truth for truth in truths if _is_due(truth, rom_deg, track))
         optional += [truth for truth in truths if truth not in lifts]
         if lifts:
             broken_off = diary.broken_off and ours[-1][0] == "cut_off"
@@ -68,7 +68,7 @@ def _judged(ours: Sequence[tuple[Kind, Measured]], rom_deg: float, track: Track)
 
 
 def _remainder(track: Track, entry: DiaryEntry) -> Measured:
-    """What the record has of a movement that it cuts, where that is no excursion."""
+    """A movement that is cut by the record, or failed at once, and so is no excursion."""
     first, last = track.index(entry.begin_s), track.index(entry.end_s)
     high = max(track.angle[first : last + 1])
     return Measured(entry, first, first, last, last, high, 0.0, hold_doubtful=True)
@@ -80,9 +80,12 @@ def _kind(entry: DiaryEntry, first_s: float, last_s: float) -> Kind:
     return "forced" if entry.assisted else entry.activity
 
 
-def _is_due(truth: RepTruth, rom_deg: float) -> bool:
-    """Whether this lift is large enough to have to be listed."""
-    return truth.rise_deg >= max(SURELY_LISTED * rom_deg, SURELY_LISTED_DEG)
+def _is_due(truth: RepTruth, rom_deg: float, track: Track) -> bool:
+    """Whether this lift rises and comes down by enough to have to be listed."""
+    rep = truth.rep
+    way = track.angle[track.index(rep.hold_start_s) : track.index(rep.end_s) + 1]
+    fall_deg = max(way) - way[-1]
+    return min(truth.rise_deg, fall_deg) >= max(SURELY_LISTED * rom_deg, SURELY_LISTED_DEG)
 
 
 def _numbered(lifts: tuple[RepTruth, ...]) -> tuple[RepTruth, ...]:
