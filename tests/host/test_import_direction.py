@@ -31,12 +31,13 @@ MAY_IMPORT = {
     "config": "motion links",
     "export": "store",
     "mqtt": "config gym store",
-    "presentation": "motion gym store",
+    "validation": "",
+    "presentation": "motion gym store validation",
     "service": "gym store mqtt",
     "install": "protocol motion session links station station/open_route.py presentation",
     "web": "motion config gym store export presentation service",
     "cli": "protocol motion session recording links simulator station station/open_route.py gym"
-    " store config export mqtt presentation service install web",
+    " store config export mqtt validation presentation service install web",
     "__init__.py": "motion station",  # the names of `legcurl.X`
 }
 GROUND = ""  # the room of the modules that lie in no folder: every room may import it

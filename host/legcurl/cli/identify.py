@@ -41,9 +41,9 @@ def identify(address: str, seconds: int, as_json: bool) -> None:
 
 
 async def _identify(where: Address, seconds: int, as_json: bool) -> None:
-    from legcurl.install.checks.monitored_sensor import SensorVisit
+    from legcurl.install.checks.monitored_sensor import MonitoredSensor
 
-    async with SensorVisit(where) as visit:
+    async with MonitoredSensor(where) as visit:
         await asyncio.sleep(LIT_S)
         hello = visit.hello
         blink = await visit.station.identify(seconds)

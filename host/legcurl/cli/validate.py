@@ -16,7 +16,7 @@ from legcurl.events import SetEnded
 
 if TYPE_CHECKING:
     from legcurl.motion import Calibration
-    from legcurl.presentation.charts.downsampled_trace import Trace
+    from legcurl.presentation.charts.downsampled_trace import DownsampledTrace
     from legcurl.validation.comparison import Comparison
     from legcurl.validation.labels import Labels
 
@@ -53,7 +53,7 @@ def validate(folder: Path, pictures: Path | None, as_json: bool) -> None:
 
         check_pictures(pictures)
     compared: list[Comparison] = []
-    drawn: list[tuple[Comparison, Trace]] = []
+    drawn: list[tuple[Comparison, DownsampledTrace]] = []
     for recording, labels in labelled_recordings(folder):
         comparison, trace = _compared(folder, recording, labels)
         compared.append(comparison)
@@ -150,9 +150,9 @@ class _Curve:
     progress_s = None
 
     def __init__(self) -> None:
-        from legcurl.presentation.charts.downsampled_trace import Trace
+        from legcurl.presentation.charts.downsampled_trace import DownsampledTrace
 
-        self.trace = Trace()
+        self.trace = DownsampledTrace()
         self.last_s = 0.0
 
     def take(self, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
@@ -164,7 +164,7 @@ class _Curve:
             self.last_s = t_us[-1] / 1e6
 
 
-def _compared(folder: Path, recording: Path, labels: Labels) -> tuple[Comparison, Trace]:
+def _compared(folder: Path, recording: Path, labels: Labels) -> tuple[Comparison, DownsampledTrace]:
     from legcurl.validation.comparison import compare
 
     curve = _Curve()

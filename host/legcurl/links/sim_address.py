@@ -49,7 +49,7 @@ LIFTERS = (
     "deliberate_partials", "aborted", "lifter_swap", "sensor_faults", "double_friction",
     "assisted", "phone_check", "negatives", "from_the_top", "cable_stretch", "mains_hum",
     "bent_scale", "encoder_slip", "setup_dips", "mid_rep_stalls", "startup_glitch", "chatter",
-    "any_partials", "broken_off", INSTALLER,
+    "any_partials", "broken_off", "person", INSTALLER,
 )
 # fmt: on
 

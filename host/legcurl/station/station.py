@@ -207,8 +207,9 @@ class Station:
         """Change some settings, all of them or none; gives all settings."""
         return read_json(await self.request(Op.SETTINGS_PUT, json.dumps(fields).encode()))
 
-    async def identify(self, seconds: int) -> None:
-        """Have the sensor blink, to find the machine."""
+    async def identify(self, seconds: int) -> Blink:
+        """Have the sensor blink, to find the machine or to line up a film."""
+        earliest = read_ping(await self.request(Op.PING, _PING_TOKEN))
         await self.request(Op.IDENTIFY, bytes((seconds,)))
         latest = read_ping(await self.request(Op.PING, _PING_TOKEN))
         zero_us = self.session.zero_us or 0

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from legcurl.errors import StoreError
-from legcurl.presentation.charts.downsampled_trace import Trace
+from legcurl.presentation.charts.downsampled_trace import DownsampledTrace
 from legcurl.presentation.charts.page import (
     BETWEEN_IN,
     DPI,
@@ -46,7 +46,7 @@ from legcurl.validation.table import disagreement_line
 WORDS_IN = 0.75  # room above the curve for what is written on it
 PANEL_IN = TITLE_IN + AXES_IN + TIME_IN
 
-Drawn = tuple[Comparison, Trace]
+Drawn = tuple[Comparison, DownsampledTrace]
 
 
 def check_pictures(target: Path) -> None:
@@ -100,7 +100,7 @@ def _figure(drawn: Sequence[Drawn]) -> Figure:
     return figure
 
 
-def _draw(figure: Figure, frame: Frame, comparison: Comparison, trace: Trace) -> None:
+def _draw(figure: Figure, frame: Frame, comparison: Comparison, trace: DownsampledTrace) -> None:
     axes = place_axes(figure, frame, TITLE_IN, "sensor angle (°)")
     times, angles = np.array(trace.times_s), np.array(trace.angles_deg)
     for rep in comparison.reps:
@@ -141,7 +141,9 @@ def _draw(figure: Figure, frame: Frame, comparison: Comparison, trace: Trace) ->
     )
 
 
-def _mark(axes: Axes, trace: Trace, moments_s: Iterable[float], marker: str, colour: str) -> None:
+def _mark(
+    axes: Axes, trace: DownsampledTrace, moments_s: Iterable[float], marker: str, colour: str
+) -> None:
     at = list(moments_s)
     if at and len(trace):
         axes.plot(
