@@ -59,7 +59,7 @@ async def test_a_fault_of_a_sensor_wants_a_look(here: Room):
     assert (await judged(here)).reasons == ("machine-1: the sensor reports no_magnet.",)
 
 
-async def test_sets_that_cannot_be_stored_are_a_failure_but_no_reason_to_start_anew(here: Room):
+async def test_unstored_sets_fail_the_health_check_without_a_restart(here: Room):
     here.service.writer.trouble = "The disk is full."
     verdict = await judged(here)
     assert verdict == Verdict("failing", ("The disk is full.",), hung=False)
