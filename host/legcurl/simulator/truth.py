@@ -34,9 +34,11 @@ SHORT_HOLD_S = 0.35  # shorter holds have no measurable length
 CREEP_FRACTION = 0.35  # of the usual speed; slower, and upwards, is creeping
 CREEP_LEAST_DEG_S = 0.3  # slower is standing still
 CREEP_CLEAR_S = 0.8  # a failure that crept for less is not plain to see
-CREEP_LITTLE_S = 0.5  # a chosen partial that crept for longer looks like a failure
+CREEP_LITTLE_S = 0.5  # a chosen partial that crept for longer looks like a failure,
+HELD_CLEARLY_S = 1.2  # unless he held it for this long, and
+LOWERED_CLEARLY = 1.3  # let it down no faster than this times his usual speed
 DROP_DEG_S = 40.0  # let down faster than this without having been held: slipped, failed, chosen?
-SMALL_ATTEMPT_DEG = 10.0
+SMALL_ATTEMPT_DEG = 7.0  # less than 6° is no attempt; as it is measured to a degree
 
 Kind = Literal["lift", "forced", "getting_in", "demonstration", "getting_out", "cut_off"]
 """What a movement of the lever was; `forced` is a lift that a coach helped up."""
@@ -155,6 +157,7 @@ def judged(
 ) -> tuple[RepTruth, ...]:
     """Number the attempts and decide completed, failed, partial, by the definitions."""
     usual = median(_mean_velocity(track, m) for m in measured[:3])
+    lowering = median(_lowering(track, m) for m in measured[:3])
     truths: list[RepTruth] = []
     previous_end = None
     for number, m in enumerate(measured, 1):
@@ -193,11 +196,12 @@ def judged(
             mean_velocity_deg_s=_mean_velocity(track, m),
         )
         hold_doubtful = m.hold_doubtful or failed or rep.hold_s < SHORT_HOLD_S
+        lowered = _lowering(track, m) <= LOWERED_CLEARLY * lowering
         truths.append(
             RepTruth(
                 rep,
                 hold_doubtful,
-                _ambiguous(m, rep, creep_s, full_rom_doubt),
+                _ambiguous(m, rep, creep_s, lowered, full_rom_doubt),
                 m.entry.chosen_short,
                 m.entry.assisted,
                 creep_s,
@@ -209,7 +213,9 @@ def judged(
     return tuple(truths)
 
 
-def _ambiguous(m: Measured, rep: RepResult, creep_s: float, full_rom_doubt: float) -> bool:
+def _ambiguous(
+    m: Measured, rep: RepResult, creep_s: float, lowered: bool, full_rom_doubt: float
+) -> bool:
     """Whether a careful human could count or judge this attempt otherwise."""
     fraction = rep.rom_fraction
     if rep.failed:
@@ -221,7 +227,8 @@ def _ambiguous(m: Measured, rep: RepResult, creep_s: float, full_rom_doubt: floa
         return True
     if fraction < FULL_ROM:  # chosen: plain unless it looked like a failure, or like a slip
         dropped = rep.hold_s < SHORT_HOLD_S and m.rise_deg > DROP_DEG_S * rep.eccentric_s
-        return creep_s > CREEP_LITTLE_S or dropped or m.rise_deg < SMALL_ATTEMPT_DEG
+        struggled = creep_s > CREEP_LITTLE_S and not (lowered and rep.hold_s >= HELD_CLEARLY_S)
+        return struggled or dropped or m.rise_deg < SMALL_ATTEMPT_DEG
     return False
 
 
@@ -309,6 +316,11 @@ def _rep_shifted(rep: RepResult, by_s: float) -> RepResult:
 def _mean_velocity(track: Track, m: Measured) -> float:
     a, b = int(m.start), int(m.hold_start)
     return (track.angle[b] - track.angle[a]) / (max(1, b - a) * GRID_S)
+
+
+def _lowering(track: Track, m: Measured) -> float:
+    a, b = int(m.hold_end), int(m.end)
+    return (track.angle[a] - track.angle[b]) / (max(1, b - a) * GRID_S)
 
 
 def _creep(track: Track, m: Measured, below_deg_s: float) -> float:
