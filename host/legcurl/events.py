@@ -11,7 +11,10 @@ about the same samples.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from legcurl.motion.training_method import TrainingMethod
 
 TOLD_HOLD_CHANGE_S = 0.2  # the last digit that is shown, and a little
 TOLD_ROM_CHANGE = 0.05
@@ -43,8 +46,8 @@ class RepResult:
     rest_before_s: float
     peak_deg: float  # knee flexion at the top, 0 = the lifter's own extended end
     rom_fraction: float  # peak over the lifter's range of motion
-    hold_met: bool  # held for HOLD_TARGET_S or longer
-    full_rom: bool  # rom_fraction reached FULL_ROM
+    hold_met: bool  # held as long as the method asks for; never of a rep with a failure
+    full_rom: bool  # rom_fraction reached what the method calls full
     fail_s: float | None = None  # onset of the final descent of a rep with a failure
     evidence: str | None = None  # why it was called failed, in words
     mean_velocity_deg_s: float = 0.0  # of the concentric
@@ -73,6 +76,9 @@ class SetResult:
     )
     rom_loss: float | None = None  # 1 − last completed rep's peak over the best
     incomplete: bool = False  # samples are missing inside the set
+    # Reps from the fraction that the method counts from. None: the same as completed_reps.
+    counted_reps: int | None = None
+    method: TrainingMethod | None = None  # that the set was judged by
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,8 @@ class Progress:
     phase: Phase
     completed_reps: int
     hold_s: float  # of the hold that is going on, else 0
-    set_s: float  # since the set began, else 0
+    set_s: float  # since the first motion of the set, else 0
+    counted_reps: int | None = None  # as in SetResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,11 +178,28 @@ class RepEnded:
     t_s: float
     rep: RepResult
     completed_reps: int
+    counted_reps: int | None = None  # as in SetResult
+
+
+@dataclass(frozen=True, slots=True)
+class RepCounted:
+    """A rep counts from its top on, where the method counts there; RepEnded follows.
+
+    If it does not count after all, a RepCorrected without `old` and `new` takes it back.
+    """
+
+    event: ClassVar[str] = "rep_counted"
+    t_s: float
+    completed_reps: int
+    counted_reps: int | None = None  # as in SetResult
 
 
 @dataclass(frozen=True, slots=True)
 class RepCorrected:
-    """What was said about a rep has changed; `new` is None if it was no rep after all."""
+    """What was said about a rep has changed; `new` is None if it was no rep after all.
+
+    Both are None where a rep that was counted at its top is taken back.
+    """
 
     event: ClassVar[str] = "rep_corrected"
     t_s: float
@@ -183,6 +207,7 @@ class RepCorrected:
     new: RepResult | None
     completed_reps: int
     reason: str
+    counted_reps: int | None = None  # as in SetResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +264,7 @@ MotionEvent = (
     | PhaseChanged
     | Progress
     | RepEnded
+    | RepCounted
     | RepCorrected
     | FailureSuspected
     | FailureWithdrawn

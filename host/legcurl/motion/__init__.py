@@ -1,6 +1,8 @@
 """Samples to reps to sets: pure, causal, the same for live, replay and analysis."""
 
 from legcurl.motion.calibration import Calibration
+from legcurl.motion.direction import KnownDirection
 from legcurl.motion.tracker import SetTracker, analyze
+from legcurl.motion.training_method import TrainingMethod
 
-__all__ = ["Calibration", "SetTracker", "analyze"]
+__all__ = ["Calibration", "KnownDirection", "SetTracker", "TrainingMethod", "analyze"]

@@ -1,11 +1,12 @@
-"""The grid cut into attempts: excursions of the lever from the bottom and back to it.
+"""The lever's motion cut into attempts: excursions from the bottom and back to rest.
 
-An attempt begins when the lever leaves the bottom by 6° and ends when it is back at the bottom
-and has stopped. What it was (a rep, a failed one, a partial, a fidget) is not asked here; nor is
-the lifter's range, so that a range learnt later cannot change what an attempt is.
+An attempt begins when the lever leaves the bottom by 6°. It ends when the lever has come down and
+rests, wherever it rests, or has turned and rises again. What it was (a rep, a failed one, a
+partial, a fidget) is not asked here; nor is the lifter's range, so that a range learnt later cannot
+change what an attempt is.
 
 The finder looks at the lever every 40 ms, 0.1 s late, by the difference of two 0.1 s means. That
-only finds; `measure` then measures by definition.
+only finds; `measure_rep` then measures by definition.
 """
 
 from __future__ import annotations
@@ -32,29 +33,39 @@ SLACK_DEG = 25.0
 """Below this height a still lever may be a lifter who has only taken up the slack, in degrees:
 short lifters wait 20° above the machine's own stop."""
 
+MOVED_BOTTOM = 0.2
+MOVED_BOTTOM_S = 2.0
+"""A lever that rests so low, as a fraction of the last height, for so long, in s, has a new bottom:
+the seat was moved. A lifter who stalls on the way up stalls higher or goes on sooner."""
+
 BOTTOM_FRACTION = 0.08
 """Of an attempt's height: back down to here and stopped is back at the bottom."""
 
-LOW_FRACTION = 1 / 3
-"""Of an attempt's height: a turn below this may be between two reps of a lifter who does not
-straighten his legs; a turn above is a pulse or a catch. (Convention: "near the bottom".)"""
+LOW_FRACTION = 0.55
+"""Of an attempt's height: a lever that has come down below this and rests, or rises again, has
+ended a rep; a turn above is a pulse. (Convention: reps may turn half-way up.)"""
 
-RESUMED_FRACTION = 0.85
-"""Of the last top: an ascent from such a low turn that gets here is a rep of its own."""
+RESUMED_FRACTION = 0.3
+"""Of an attempt's height: rising by this much from such a low turn is another rep; a bounce or a
+catch rises by less."""
 
 SETTLING_DEG = 1.0
 """Sinking by more than this after a short stop is still the way down, in degrees: a lifter may
 stop short of the bottom for a moment, and a bounce falls back to where it came from."""
 
 LOW_REST_S = 2.0
-"""Still this long at a low turn: the attempt is over, in s."""
+"""Still this long at a low turn: the attempt is over, in s. A catch is shorter."""
+
+LEFT_HANGING_S = 8.0
+LEFT_HANGING = 0.8
+"""Still this long, in s, below this fraction of the height: the lever was left hanging there."""
 
 LONGEST_S = 120.0
 """An attempt cannot last longer, in s: the lever was parked. Bounds the memory."""
 
 
 class Look(NamedTuple):
-    """One look at the lever: grid step, flexion in degrees, velocity in °/s."""
+    """One look at the lever: grid step, angle in degrees, velocity in °/s."""
 
     step: int
     angle: float
@@ -73,6 +84,7 @@ class Excursion:
     low_step: int = 0  # lowest point since the peak
     low: float = 0.0
     closed: int = 0  # where it came to rest again
+    plateau: float | None = None  # where it waited, low: slack taken up, or a small lifter's top
 
     @property
     def height(self) -> float:
@@ -96,6 +108,7 @@ class AttemptFinder:
         self.bottom = bottom
         self._recent: list[Look] = []  # looks at the bottom, the last two seconds
         self._still_since: int | None = None
+        self._height = 0.0  # of the last attempt
 
     @property
     def needs_from(self) -> int | None:
@@ -110,6 +123,20 @@ class AttemptFinder:
             return self._in_attempt(look, self.open)
         self._at_bottom(look)
         return None
+
+    def finish(self) -> Excursion | None:
+        """The data end here: the excursion that was open, if it had come down."""
+        attempt = self.open
+        if attempt is None:
+            return None
+        base = self.base(attempt)
+        if attempt.low - base > LOW_FRACTION * (attempt.peak - base):
+            return None
+        return self._close(attempt, attempt.looks[-1].step)
+
+    def base(self, attempt: Excursion) -> float:
+        """The level that an attempt's height is measured from."""
+        return attempt.floor if self.bottom is None else max(attempt.floor, self.bottom)
 
     def _at_bottom(self, look: Look) -> None:
         recent = self._recent
@@ -130,11 +157,20 @@ class AttemptFinder:
         if self.bottom is not None:
             leaving = max(leaving, self.bottom + OFF_BOTTOM_DEG)
         if angle > leaving:
-            self._still_since = None
-            self.open = Excursion(look.step, self.floor, list(recent), angle, look.step)
-            self.open.low = angle
-            self.open.low_step = look.step
+            self._begin(look.step, self.floor, list(recent), look)
             recent.clear()
+
+    def _begin(self, opened: int, floor: float, looks: list[Look], peak: Look) -> None:
+        self._still_since = None
+        self.open = Excursion(
+            opened=opened,
+            floor=floor,
+            looks=looks,
+            peak=peak.angle,
+            peak_step=peak.step,
+            low_step=peak.step,
+            low=peak.angle,
+        )
 
     def _in_attempt(self, look: Look, attempt: Excursion) -> Excursion | None:
         attempt.looks.append(look)
@@ -144,57 +180,73 @@ class AttemptFinder:
             attempt.low, attempt.low_step = angle, step
         elif angle < attempt.low:
             attempt.low, attempt.low_step = angle, step
-        still = -STILL_DEG_S < velocity < STILL_DEG_S
-        if not still:
-            self._still_since = None
-        elif self._still_since is None:
-            self._still_since = step
-        still_s = 0.0 if self._still_since is None else (step - self._still_since) * GRID_S
-        base = attempt.floor if self.bottom is None else max(attempt.floor, self.bottom)
-        height = attempt.peak - base
+        still_s = self._still_for(look)
+        base = self.base(attempt)
 
-        if self._took_up_slack(attempt, angle, still_s):
-            self._to_bottom(angle)
+        if still_s >= STILL_S and self._took_up_slack(attempt, angle, still_s):
+            attempt.plateau = angle
+        if attempt.plateau is not None and angle > attempt.plateau + MIN_ATTEMPT_DEG:
+            self._begin(step, attempt.plateau, attempt.looks[-50:], look)  # so far he waited
             return None
-        stopped = velocity > -QUASI_STATIC_DEG_S
-        descended = attempt.peak - attempt.low
-        if descended > MIN_ATTEMPT_DEG / 2 and stopped:
-            at_bottom = max(MIN_ATTEMPT_DEG, BOTTOM_FRACTION * height)
-            if attempt.low - base <= at_bottom:
-                return self._close(attempt, step)
-            if attempt.low - base <= LOW_FRACTION * height:
-                if still_s >= LOW_REST_S:
-                    return self._close(attempt, step)
-                risen = angle - attempt.low
-                if risen > MIN_ATTEMPT_DEG and angle - base >= RESUMED_FRACTION * height:
-                    return self._split(attempt)
+        if velocity > -QUASI_STATIC_DEG_S and attempt.peak - attempt.low > MIN_ATTEMPT_DEG / 2:
+            return self._stopped(attempt, look, base, still_s)
         if (step - attempt.opened) * GRID_S > LONGEST_S:
             self._to_bottom(angle)
         return None
 
+    def _still_for(self, look: Look) -> float:
+        """How long the lever has been still, in s."""
+        if not -STILL_DEG_S < look.velocity < STILL_DEG_S:
+            self._still_since = None
+            return 0.0
+        if self._still_since is None:
+            self._still_since = look.step
+        return (look.step - self._still_since) * GRID_S
+
+    def _stopped(
+        self, attempt: Excursion, look: Look, base: float, still_s: float
+    ) -> Excursion | None:
+        """The lever has come down some way and stands or rises."""
+        height = attempt.peak - base
+        left = attempt.low - base
+        if left <= max(MIN_ATTEMPT_DEG, BOTTOM_FRACTION * height):
+            return self._close(attempt, look.step)
+        if left <= LOW_FRACTION * height:
+            if still_s >= LOW_REST_S:
+                return self._close(attempt, look.step)
+            if look.angle - attempt.low > max(MIN_ATTEMPT_DEG, RESUMED_FRACTION * height):
+                return self._split(attempt)
+        if still_s >= LEFT_HANGING_S and left <= LEFT_HANGING * height:
+            return self._close(attempt, look.step)
+        if (look.step - attempt.opened) * GRID_S > LONGEST_S:
+            self._to_bottom(look.angle)
+        return None
+
     def _took_up_slack(self, attempt: Excursion, angle: float, still_s: float) -> bool:
-        """Whether this is no attempt but a lifter who waits with the slack taken up."""
-        if still_s < STILL_S:
+        """Whether the lever stands so low that what follows is the lift."""
+        if angle <= attempt.peak - 2.0:
             return False
-        if self.bottom is not None:
-            return attempt.peak < self.bottom + MIN_ATTEMPT_DEG
-        return attempt.height < SLACK_DEG and angle > attempt.peak - 2.0
+        if self.bottom is None:
+            return attempt.height < SLACK_DEG
+        if attempt.peak < self.bottom + MIN_ATTEMPT_DEG:
+            return True
+        return still_s >= MOVED_BOTTOM_S and angle < self.bottom + MOVED_BOTTOM * self._height
 
     def _close(self, attempt: Excursion, step: int) -> Excursion:
         attempt.closed = step
+        self._height = attempt.peak - self.base(attempt)
         self._to_bottom(attempt.low)
         return attempt
 
     def _split(self, attempt: Excursion) -> Excursion:
-        """The lever turned low and came up to the top again: two reps met there."""
+        """The lever turned low and came up again: two reps met there."""
         turn = next(i for i, look in enumerate(attempt.looks) if look.step == attempt.low_step)
         rest = attempt.looks[turn:]
         del attempt.looks[turn + 1 :]
         attempt.closed = attempt.low_step
+        self._height = attempt.peak - self.base(attempt)
         peak = max(rest, key=lambda look: look.angle)
-        self.open = Excursion(rest[0].step, attempt.low, rest, peak.angle, peak.step)
-        self.open.low, self.open.low_step = peak.angle, peak.step
-        self._still_since = None
+        self._begin(rest[0].step, attempt.low, rest, peak)
         return attempt
 
     def _to_bottom(self, floor: float) -> None:

@@ -1,105 +1,73 @@
 """What each attempt of a set was: completed, failed, partial, or no rep at all.
 
-In: the measured attempts of one set in order, and the lifter's range. Out: a verdict for each.
-It is asked again after every attempt and about all of them; what changes is a correction. No
-state, so the same attempts always give the same set.
+In: the measured attempts of one set in order, a calibrated range if there is one, and the training
+method. Out: the range that they support, and a verdict for each. It is asked again after every
+attempt and about all of them; what changes is a correction. No state, so the same attempts always
+give the same set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Literal
 
-from legcurl.motion.lifter_range import LifterRange
+from legcurl.motion.effort import DROP, SOME_CREEP_S, USUAL_OF, Effort, effort_of
+from legcurl.motion.lifter_range import LifterRange, settle_range
 from legcurl.motion.measure_rep import Attempt
-
-FULL_ROM = 0.90
-"""Fraction of the range that makes a rep full (docs/detection.md)."""
+from legcurl.motion.set_up import after_tests, without_set_up
+from legcurl.motion.training_method import STANDARD, TrainingMethod
 
 REACHED_TOP = 0.95
 """Fraction from which the top counts as reached: a failure beyond it is one in the hold."""
 
-HOLD_TARGET_S = 3.0
-"""The squeeze that the method asks for, in s."""
+LISTED, LISTED_HEIGHT, LISTED_ANYWHERE = 0.20, 0.15, 0.40
+"""A lift is listed from a quarter of the range on (docs/detection.md). The range itself is known to
+a few per cent, so a little lower, if it rose by the second fraction; or, wherever it lies, if it
+rose by the third."""
 
-CREEP_FRACTION = 0.35
-"""Creeping is rising slower than this fraction of the lifter's usual speed (docs/detection.md)."""
-
-LOOK_S = 0.04
-"""Time between two looks of the attempt finder, in s."""
-
-SETTING_OFF_LOOKS = 8
-"""The first 0.3 s of an ascent are slow because it begins, not because it fails."""
-
-USUAL_OF = 3
-"""The first so many completed reps say what is usual for this lifter today."""
-
-PARTIAL_FRACTION = 0.25
-"""A chosen turn below this is putting the weight down or testing it, not a partial rep."""
-
-LEAVING_FRACTION = 0.5
-"""After a failure a chosen turn below this is getting out of the machine, not another attempt."""
-
-STRONG_CREEP_S = 1.0
-SOME_CREEP_S = 0.2
-"""Creeping for so long is trying and not getting on, in s. A chosen turn brakes within 0.1 s; the
-shorter figure asks for a drop as well."""
-
-DECAY = 1.25
-"""Second half of the ascent over the first, in time: an even lift has 1, one that a lifter cuts
-short 0.8 to 1.3, one that decays 1.4 and more."""
-
-DROP = 1.4
-DROP_DEG_S = 60.0
-"""Coming down this much faster than usual, or this fast, is dropping: nobody who still resists
-lets the weight do that (eccentrics are 10 to 35 °/s; the usual varies by 20 %)."""
+USUAL, USUAL_LEAST = 0.5, 2
+"""Fraction of the range from which a partial says what is usual, until there are full reps; and
+without so many reps nothing is usual, so nothing can fail."""
 
 NEAR_FULL = 0.88
 """From this fraction on the range is too uncertain to call a failure without a drop: learnt or
 calibrated, its ends are known to a few per cent."""
 
-LOW = 0.25
-"""Below this fraction a failure looks like fidgeting, so the set must speak for it too: the rep
-before was slow, or there was no pause."""
+LOW, LOW_CREEP_S = 0.25, 0.35
+"""Below this fraction a failure looks like fidgeting, so it must have crept for so long, in s, and
+the set must speak for it too: the rep before was slow, or there was no pause."""
 
-TIRED = 0.8
+LEAST_DEG = 5.0
+"""Moving less than 6° is no attempt (docs/detection.md); as it is measured, a little less."""
+
+BARELY = 0.12
+"""Below this fraction it is believed only of a lifter who is tired and did not pause."""
+
+TIRED = 0.85
 """Speed over the usual, of a lifter who is tiring (0.73 two reps before failure)."""
 
 NO_PAUSE_S = 3.0
 """An attempt this soon after a rep is one more try, in s: hands leave a machine more slowly."""
 
-BARELY = 0.12
-"""Below this fraction it is believed only of a tired lifter who did not pause at all."""
+LEAVING = 0.5
+RECOVERY_S, WITHOUT_WEIGHT = 5.0, 1.1
+"""After a failure, a chosen turn below the first fraction is getting out of the machine. A muscle
+that has just failed is not faster than it was when fresh: a lift this soon, in s, and this many
+times faster than usual is one without the weight."""
 
-SANK_SLOWED, SANK_DROPPED = 0.45, 1.5
+CARRIED_ON_S, AS_HIGH, AS_SLOW = 2.0, 0.05, 1.5
+"""A full rep so soon after it, in s, says that an attempt had not failed: he carried on. So does
+one as high to within this fraction of the range, and no faster than this many times: that is how
+he lifts."""
+
+SANK_SLOWED, SANK_DECAY, SANK_DROPPED = 0.45, 1.25, 1.5
 """A weight that sank from the top at full effort: the lift took more than twice its usual time, as
-the last completed rep does (0.47 of the first three reps' speed), and it came down this much
-faster than any rep before it in the set."""
-
-DIP_HOLD_S, MEANT_HOLD_S, DIP_PAUSE_S = 0.3, 1.0, 1.5
-"""A full excursion that was not held, with a pause after it, before reps that are all held, is
-adjusting the machine: "motion before the first full rep" (docs/detection.md), in s."""
+the last completed rep does (0.47 of the first three reps' speed), its second half was the slower
+one, and it came down this much faster than any rep before it in the set."""
 
 Verdict = Literal["not_a_rep", "completed", "partial", "failed_mid_lift", "failed_in_hold"]
-
-
-@dataclass(frozen=True, slots=True)
-class Effort:
-    """What an ascent and the descent after it say about trying and failing."""
-
-    creep_s: float  # time spent rising below 35 % of the usual speed
-    slowed: float  # mean speed over the usual
-    decay: float  # second half of the ascent over the first, in time
-    dropped: float  # speed of the descent over the usual
-    record: float  # speed of the descent over the fastest of the set before it
-    descent_deg_s: float
-
-    @property
-    def dropping(self) -> bool:
-        """Whether the weight came down faster than a lifter lets it."""
-        return self.dropped > DROP or self.descent_deg_s > DROP_DEG_S
+FAILED: tuple[Verdict, ...] = ("failed_mid_lift", "failed_in_hold")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,123 +76,132 @@ class Judged:
 
     attempt: Attempt
     verdict: Verdict
-    fraction: float
-    effort: Effort | None = None
+    fraction: float  # of the range, at its top
+    effort: Effort | None = None  # None of the first rep: nothing is usual yet
+
+    @property
+    def is_rep(self) -> bool:
+        """Whether it is listed."""
+        return self.verdict != "not_a_rep"
 
 
-def judge(attempts: Sequence[Attempt], lifter: LifterRange | None) -> list[Judged]:
-    """Say what each attempt was."""
+def classify(
+    attempts: Sequence[Attempt],
+    calibrated: LifterRange | None = None,
+    method: TrainingMethod = STANDARD,
+) -> tuple[LifterRange | None, list[Judged]]:
+    """The range that all fractions refer to (None while unknown), and what each attempt was."""
+    reps = without_set_up(attempts)
+    lifter = settle_range(attempts[reps.start : reps.stop], calibrated)
     if lifter is None:
-        return [Judged(attempt, "not_a_rep", 0.0) for attempt in attempts]
+        return None, [Judged(attempt, "not_a_rep", 0.0) for attempt in attempts]
+    reps = after_tests(attempts, reps, lifter)
     judged: list[Judged] = []
-    completed: list[Attempt] = []
-    first = _after_setting_up(attempts, lifter)
+    usual: list[Attempt] = []
+    before: Judged | None = None
+    recent: Attempt | None = None
     for number, attempt in enumerate(attempts):
-        fraction = lifter.fraction(attempt.top_deg)
-        effort = None
-        if number < first or (not completed and fraction < FULL_ROM):
-            verdict: Verdict = "not_a_rep"
-        elif not completed:
-            verdict = "completed"
-        else:
-            effort = effort_of(attempt, completed)
-            verdict = _verdict(fraction, effort)
-            if verdict == "partial" and fraction < LEAVING_FRACTION and _has_failed(judged):
-                verdict = "not_a_rep"
-            low = verdict == "failed_mid_lift" and fraction < LOW
-            if low and not _expected(attempt, fraction, completed, judged):
-                verdict = "not_a_rep"
-        if verdict in ("completed", "failed_in_hold"):
-            completed.append(attempt)
-        judged.append(Judged(attempt, verdict, fraction, effort))
-    return _settle_failures_in_the_hold(judged)
+        if number not in reps:
+            judged.append(Judged(attempt, "not_a_rep", lifter.fraction(attempt.top_deg)))
+            continue
+        following = attempts[number + 1] if number + 1 in reps else None
+        this = _judge(attempt, lifter, usual, before, recent, following, method)
+        judged.append(this)
+        if this.is_rep:
+            before = this
+            if this.verdict != "failed_mid_lift" and this.fraction >= USUAL:
+                recent = attempt
+        if this.verdict in ("completed", "failed_in_hold") or (
+            this.verdict == "partial" and this.fraction >= USUAL and len(usual) < USUAL_OF
+        ):
+            usual.append(attempt)
+    return lifter, _without_refuted(judged)
 
 
-def effort_of(attempt: Attempt, completed: Sequence[Attempt]) -> Effort:
-    """Measure an attempt against what is usual in this set; `completed` must not be empty."""
-    usual = completed[:USUAL_OF]
-    speed = median(a.speed_deg_s for a in usual)
-    descent = max(median(a.descent_deg_s for a in usual), 1.0)
-    ascent = attempt.ascent
-    slow = CREEP_FRACTION * speed
-    creeping = sum(v < slow for v in ascent.velocities[SETTING_OFF_LOOKS:])
-    return Effort(
-        creep_s=creeping * LOOK_S,
-        slowed=attempt.speed_deg_s / speed,
-        decay=ascent.second_half_s / max(ascent.first_half_s, LOOK_S),
-        dropped=attempt.descent_deg_s / descent,
-        record=attempt.descent_deg_s / max(*(a.descent_deg_s for a in completed), 1.0),
-        descent_deg_s=attempt.descent_deg_s,
-    )
-
-
-def could_fail(fraction: float, effort: Effort) -> bool:
-    """Whether an attempt can still turn out a failure, whatever its descent shows."""
+def _judge(
+    attempt: Attempt,
+    lifter: LifterRange,
+    usual: Sequence[Attempt],
+    before: Judged | None,
+    recent: Attempt | None,
+    following: Attempt | None,
+    method: TrainingMethod,
+) -> Judged:
+    fraction = lifter.fraction(attempt.top_deg)
+    height = attempt.height_deg / lifter.rom_deg
+    chosen: Verdict = "not_a_rep"
+    if method.full(fraction):
+        chosen = "completed"
+    elif (fraction >= LISTED and height >= LISTED_HEIGHT) or height >= LISTED_ANYWHERE:
+        chosen = "partial"
+    if before is None or recent is None or len(usual) < USUAL_LEAST:
+        return Judged(attempt, chosen, fraction)
+    effort = effort_of(attempt, usual, recent, lifter)
+    verdict = chosen
     if fraction >= REACHED_TOP:
-        return effort.slowed < SANK_SLOWED and effort.decay > DECAY
-    return _struggled(effort)
+        verdict = "failed_in_hold" if _sank(effort) else "completed"
+    elif (
+        _failed(effort, fraction)
+        and (fraction >= LOW or _believable(attempt, effort, fraction, before))
+        and not _carried_on(attempt, following, lifter, method)
+    ):
+        verdict = "failed_mid_lift"
+    elif before.verdict in FAILED and _leaves(attempt, effort, fraction, before):
+        verdict = "not_a_rep"
+    return Judged(attempt, verdict, fraction, effort)
 
 
-def _struggled(effort: Effort) -> bool:
-    """Whether the ascent decayed into a creep, or crept all the way."""
-    some = effort.creep_s >= SOME_CREEP_S and effort.decay >= DECAY
-    return some or effort.creep_s >= STRONG_CREEP_S
+def could_fail(judged: Judged) -> bool:
+    """Whether an attempt that is coming down can still turn out a failure."""
+    effort = judged.effort
+    if effort is None:
+        return False
+    if judged.fraction >= REACHED_TOP:
+        return effort.slowed < SANK_SLOWED and effort.decay > SANK_DECAY
+    return effort.creep_s >= SOME_CREEP_S and effort.failing_at_most > 0.0
 
 
-def _verdict(fraction: float, effort: Effort) -> Verdict:
-    if fraction >= REACHED_TOP:
-        sank = could_fail(fraction, effort) and effort.record > SANK_DROPPED and effort.dropping
-        return "failed_in_hold" if sank else "completed"
-    if _failed_mid_lift(fraction, effort):
-        return "failed_mid_lift"
-    if fraction >= FULL_ROM:
-        return "completed"
-    return "partial" if fraction >= PARTIAL_FRACTION else "not_a_rep"
-
-
-def _failed_mid_lift(fraction: float, effort: Effort) -> bool:
+def _failed(effort: Effort, fraction: float) -> bool:
     """Whether an ascent that did not reach the top was one that could not."""
-    if fraction >= NEAR_FULL:
-        return effort.dropped > DROP and _struggled(effort)
-    if effort.dropping:
-        return _struggled(effort)
-    return effort.creep_s >= STRONG_CREEP_S and effort.decay >= DECAY
+    if fraction >= NEAR_FULL and effort.dropped <= DROP:
+        return False
+    return effort.creep_s >= SOME_CREEP_S and effort.fell_short and effort.failing > 0.0
 
 
-def _expected(
-    attempt: Attempt, fraction: float, completed: Sequence[Attempt], judged: Sequence[Judged]
-) -> bool:
+def _sank(effort: Effort) -> bool:
+    """Whether the weight sank from the top at full effort."""
+    struggled = effort.slowed < SANK_SLOWED and effort.decay > SANK_DECAY
+    return struggled and effort.record > SANK_DROPPED and effort.dropping
+
+
+def _believable(attempt: Attempt, effort: Effort, fraction: float, before: Judged) -> bool:
     """Whether the set so far makes a failure low in the range believable."""
-    before = next(j for j in reversed(judged) if j.verdict != "not_a_rep")
-    if before.verdict == "failed_mid_lift" and fraction >= BARELY:
-        return True
-    usual = median(a.speed_deg_s for a in completed[:USUAL_OF])
-    tired = completed[-1].speed_deg_s < TIRED * usual
+    if effort.creep_s < LOW_CREEP_S or attempt.height_deg < LEAST_DEG:
+        return False
+    failed = before.verdict in FAILED
+    tired = failed or (before.effort is not None and before.effort.slowed < TIRED)
     at_once = attempt.start_s - before.attempt.end_s < NO_PAUSE_S
     return (tired and at_once) if fraction < BARELY else (tired or at_once)
 
 
-def _has_failed(judged: Sequence[Judged]) -> bool:
-    """Whether the last rep so far is a failed one."""
-    reps = [j for j in judged if j.verdict != "not_a_rep"]
-    return bool(reps) and reps[-1].verdict in ("failed_mid_lift", "failed_in_hold")
+def _carried_on(
+    attempt: Attempt, following: Attempt | None, lifter: LifterRange, method: TrainingMethod
+) -> bool:
+    """Whether the next rep shows, too soon for a muscle that has failed, that this one had not."""
+    if following is None or following.start_s - attempt.end_s > CARRIED_ON_S:
+        return False
+    fraction, again = lifter.fraction(attempt.top_deg), lifter.fraction(following.top_deg)
+    alike = following.rising_deg_s <= AS_SLOW * attempt.rising_deg_s
+    return method.full(again) or (alike and fraction >= USUAL and again >= fraction - AS_HIGH)
 
 
-def _after_setting_up(attempts: Sequence[Attempt], lifter: LifterRange) -> int:
-    """Number of leading attempts that only adjusted the machine."""
-    full = [i for i, a in enumerate(attempts) if lifter.fraction(a.top_deg) >= FULL_ROM]
-    for skipped in range(len(full) - 2, 0, -1):
-        dips, reps = full[:skipped], full[skipped:]
-        if (
-            all(attempts[i].hold_s < DIP_HOLD_S for i in dips)
-            and all(attempts[i].hold_s >= MEANT_HOLD_S for i in reps[:USUAL_OF])
-            and attempts[reps[0]].start_s - attempts[dips[-1]].end_s >= DIP_PAUSE_S
-        ):
-            return reps[0]
-    return 0
+def _leaves(attempt: Attempt, effort: Effort, fraction: float, before: Judged) -> bool:
+    """Whether what follows a failure is getting out of the machine."""
+    at_once = attempt.start_s - before.attempt.end_s < RECOVERY_S
+    return fraction < LEAVING or (at_once and effort.slowed > WITHOUT_WEIGHT)
 
 
-def _settle_failures_in_the_hold(judged: list[Judged]) -> list[Judged]:
+def _without_refuted(judged: list[Judged]) -> list[Judged]:
     """A lifter who completes another rep had not failed in the hold before it."""
     last = max((i for i, j in enumerate(judged) if j.verdict == "completed"), default=-1)
     return [

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from legcurl.events import CueKind, Phase
 from legcurl.motion.attempts import Excursion, Look
-from legcurl.motion.classify import FULL_ROM, HOLD_TARGET_S, PARTIAL_FRACTION
+from legcurl.motion.classify import LISTED
 from legcurl.motion.lifter_range import LifterRange
 from legcurl.motion.measure_rep import PULSE_FRACTION
 from legcurl.motion.resampler import GRID_S
+from legcurl.motion.training_method import TrainingMethod
 
-SHORT_HOLD_S = HOLD_TARGET_S - 0.5
-"""A hold shorter than this gets a word, in s: half a second less than asked is still a squeeze."""
+SHORT_BY_S = 0.5
+"""A hold shorter than asked by more than this gets a word, in s: less is still a squeeze."""
 
 RUSHED_DEG_S = 60.0
 """Coming down faster than this is not resisting, in °/s: an eccentric by the method takes 10 to
@@ -31,7 +32,8 @@ a breath does not."""
 class CueGiver:
     """Looks in, cues out."""
 
-    def __init__(self) -> None:
+    def __init__(self, method: TrainingMethod) -> None:
+        self._method = method
         self._phase: Phase = "unknown"
         self._given: set[CueKind] = set()  # in this rep or rest
         self._bottom_since: int | None = None
@@ -63,11 +65,11 @@ class CueGiver:
             self._hold_s = hold_s
         reached = lifter.fraction(attempt.peak)
         left = attempt.peak - look.angle > PULSE_FRACTION * attempt.height
-        if left and not self._judged and reached >= PARTIAL_FRACTION:
+        if left and not self._judged and reached >= LISTED:
             self._judged = True
-            if reached < FULL_ROM:
+            if not self._method.full(reached):
                 return self._once("all_the_way")
-            if self._hold_s < SHORT_HOLD_S:
+            if self._hold_s < self._method.hold_target_s - SHORT_BY_S:
                 return self._once("squeeze")
         return self._rushing(look)
 

@@ -1,33 +1,37 @@
-"""The lifter's own range of motion: from a calibration, from his reps, or corrected by them.
+"""The lifter's own range of motion: what several of his reps support.
 
 In: the attempts of a set so far, and a calibrated range if there is one. Out: the range that all
 fractions refer to. It is asked again after every attempt and always about all of them, so what
-one rep taught is applied to the reps before it; and it never shrinks as a lifter tires, because
-the attempts that settle it are the first that agree.
+one rep taught is applied to the reps before it. No single lift moves it where others agree, and it
+does not shrink as a lifter tires, because it is the highest level that is supported.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Literal
 
 from legcurl.motion.measure_rep import Attempt
 
-MIN_LEARNT_ROM_DEG = 30.0
-"""A range learnt from motion alone is at least this, in degrees: below it are fidgets (the
-shortest lifters move 45°)."""
+MIN_LEARNT_ROM_DEG = 12.0
+"""A range learnt from motion alone is at least this, in degrees (the smallest ROM is 15°)."""
+
+SURELY_ROM_DEG = 30.0
+"""Below this, in degrees, motion is a range only if several attempts agree: fidgets do not."""
 
 AGREE = 0.08
 """Tops within this fraction of each other's height agree: a lifter's tops vary by 2 to 4 %."""
 
-FIRST = 3
-"""So many agreeing attempts settle the range; later ones are tired (Steele et al. 2017 take the
-first three repetitions as the reference for velocity)."""
+AGREE_DEG = 2.5
+"""... or within so many degrees, of a small range."""
 
-OUTGROWN = 1.12
-"""A range is refuted by tops this far beyond it: what was taken for it was a test of the weight."""
+SEVERAL = 3
+"""So many agreeing attempts outweigh one that does not; and the first so many of those that agree
+settle the range, as later ones are tired (Steele et al. 2017 take the first three repetitions as
+the reference for velocity)."""
 
 FRESH_REACH = 1.02
 """A fresh lifter's tops lie this much beyond the range that he shows when asked (median over the
@@ -37,8 +41,8 @@ HELD_S = 0.5
 """A top held this long was meant, in s; a swing of the empty lever is not held."""
 
 CALIBRATION_LOW, CALIBRATION_HIGH = 0.93, 1.10
-"""A calibration is another lifter's when the first held tops agree with each other and lie outside
-these fractions of it: a lifter's own tops lie at 0.98 to 1.08 of his calibration."""
+"""A calibration is another lifter's when the tops agree with each other and lie outside these
+fractions of it: a lifter's own tops lie at 0.98 to 1.08 of his calibration."""
 
 CALIBRATION_BOTTOM = 0.10
 """... or when his reps begin this fraction of the range away from the calibrated bottom, upwards.
@@ -64,58 +68,63 @@ class LifterRange:
 
 
 def settle_range(attempts: Sequence[Attempt], calibrated: LifterRange | None) -> LifterRange | None:
-    """The range that these attempts of one set, in order, refer to; None while nobody knows."""
-    learnt = learn_range(attempts)
-    if calibrated is None:
-        return None if learnt is None else learnt.range
-    if learnt is None or not learnt.sure:
-        return calibrated
-    top = calibrated.fraction(learnt.range.flexed)
-    bottom = calibrated.fraction(learnt.range.extended)
-    if CALIBRATION_LOW <= top <= CALIBRATION_HIGH and bottom <= CALIBRATION_BOTTOM:
-        return calibrated
-    return learnt.range
+    """The range that these attempts of one set, in order, refer to; None while nobody knows.
 
-
-@dataclass(frozen=True, slots=True)
-class Learnt:
-    """A range taught by attempts, the first of them, and whether two held tops agree on it."""
-
-    range: LifterRange
-    first: int  # position of the first full attempt
-    sure: bool
-
-
-def learn_range(attempts: Sequence[Attempt]) -> Learnt | None:
-    """The earliest range that the attempts after it do not refute.
-
-    Attempts before the one that begins it are tests of the weight. It is refuted by tops far
-    beyond it, and gives way to a later one that explains more attempts only where it rests on a
-    single top that nothing repeated.
+    `attempts` are those that look like reps: set-up motion is left out by the caller.
     """
-    best: Learnt | None = None
-    best_full = 0
-    for first, candidate in enumerate(attempts):
-        if candidate.height_deg < MIN_LEARNT_ROM_DEG:
+    support = _highest_supported(attempts)
+    if calibrated is None:
+        return None if support is None else _range_of(support)
+    if support is None or not _refute(support, calibrated):
+        return calibrated
+    return _range_of(support)
+
+
+def _highest_supported(attempts: Sequence[Attempt]) -> list[Attempt] | None:
+    """The first attempts that agree on the highest level that is not one lift's alone."""
+    moved = [a for a in attempts if a.height_deg >= MIN_LEARNT_ROM_DEG]
+    for highest in sorted(moved, key=lambda a: -a.top_deg):
+        near = max(AGREE * highest.height_deg, AGREE_DEG)
+        alike = [a for a in moved if 0 <= highest.top_deg - a.top_deg <= near]
+        if len(alike) == 1 and _outvoted(highest, moved):
             continue
-        alike = [
-            a
-            for a in attempts[first:]
-            if abs(a.height_deg - candidate.height_deg) <= AGREE * candidate.height_deg
-        ][:FIRST]
-        flexed = median(a.top_deg for a in alike)
-        extended = median(a.bottom_deg for a in alike)
-        if flexed - extended < MIN_LEARNT_ROM_DEG:
+        if highest.height_deg < SURELY_ROM_DEG and len(alike) < SEVERAL:
             continue
-        chosen = LifterRange(extended, extended + (flexed - extended) / FRESH_REACH, "learnt")
-        beyond = sum(chosen.fraction(a.top_deg) > OUTGROWN for a in attempts[first + 1 :])
-        if beyond:
-            continue
-        held = sum(a.hold_s >= HELD_S for a in alike)
-        full = sum(0.90 <= chosen.fraction(a.top_deg) <= OUTGROWN for a in attempts[first:])
-        found = Learnt(chosen, first, sure=held >= 2)
-        if best is None or (
-            best_full == 1 and full >= 2 and held >= 2 and candidate.hold_s >= HELD_S
-        ):
-            best, best_full = found, full
-    return best
+        return alike[:SEVERAL]
+    return None
+
+
+def _outvoted(highest: Attempt, moved: Sequence[Attempt]) -> bool:
+    """Whether several others agree with each other on a lower level."""
+    lower = [a for a in moved if a.top_deg < highest.top_deg]
+    return any(
+        sum(abs(b.top_deg - a.top_deg) <= AGREE / 2 * a.height_deg for b in lower) >= SEVERAL
+        for a in lower
+    )
+
+
+def supported_bottom(attempts: Sequence[Attempt]) -> float | None:
+    """The lowest level that two reps, or the only one, began from."""
+    moved = [a for a in attempts if a.height_deg >= MIN_LEARNT_ROM_DEG]
+    levels = sorted(a.bottom_deg for a in moved)
+    if len(levels) < 2:
+        return levels[0] if levels else None
+    near = max(AGREE * max(a.height_deg for a in moved), AGREE_DEG)
+    agreed = (high for low, high in pairwise(levels) if high - low <= near)
+    return next(agreed, levels[1])
+
+
+def _range_of(support: Sequence[Attempt]) -> LifterRange:
+    extended = median(a.bottom_deg for a in support)
+    flexed = median(a.top_deg for a in support)
+    return LifterRange(extended, extended + (flexed - extended) / FRESH_REACH, "learnt")
+
+
+def _refute(support: Sequence[Attempt], calibrated: LifterRange) -> bool:
+    """Whether what the lifter does says that the calibration is another lifter's."""
+    held = sum(a.hold_s >= HELD_S for a in support)
+    if len(support) < SEVERAL and held < SEVERAL - 1:
+        return False
+    shown = _range_of(support)
+    fits = CALIBRATION_LOW <= calibrated.fraction(shown.flexed) <= CALIBRATION_HIGH
+    return not fits or calibrated.fraction(shown.extended) > CALIBRATION_BOTTOM

@@ -41,6 +41,7 @@ class Ascent:
     velocities: tuple[float, ...]  # °/s, from the start until within 1° of the top
     first_half_s: float  # from the start to half of the height
     second_half_s: float  # from there until within 1° of the top
+    arrived: float  # grid step at which it was within 1° of the top
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Attempt:
     top_deg: float
     ascent: Ascent
     descent_deg_s: float  # mean speed from 85 % to 35 % of the height, positive
+    flat_s: float  # from within 1° of the top to the end of the hold
     incomplete: bool = False
 
     @property
@@ -77,6 +79,12 @@ class Attempt:
     def height_deg(self) -> float:
         """Top over start."""
         return self.top_deg - self.bottom_deg
+
+    @property
+    def rising_deg_s(self) -> float:
+        """Mean velocity until within 1° of the top, the creeping there included."""
+        rising_s = self.ascent.first_half_s + self.ascent.second_half_s
+        return self.height_deg / max(rising_s, GRID_S)
 
     @property
     def speed_deg_s(self) -> float:
@@ -194,6 +202,7 @@ def ascent_of(excursion: Excursion, start: float, bottom: float, top_deg: float)
         velocities=tuple(velocities),
         first_half_s=(half_step - start) * GRID_S,
         second_half_s=max(arrived_step - half_step, 0) * GRID_S,
+        arrived=arrived_step,
     )
 
 
@@ -250,6 +259,7 @@ def _attempt(
 ) -> Attempt:
     hold_end = max(hold_end, top.hold_start)
     left = min(curve.level(round(start)), top.top_deg)
+    ascent = ascent_of(excursion, start, left, top.top_deg)
     return Attempt(
         opened=excursion.opened,
         start_s=time_s(start),
@@ -258,6 +268,7 @@ def _attempt(
         end_s=time_s(max(end, hold_end)),
         bottom_deg=left,
         top_deg=top.top_deg,
-        ascent=ascent_of(excursion, start, left, top.top_deg),
-        descent_deg_s=descent_speed(excursion, hold_end, bottom, top.top_deg),
+        ascent=ascent,
+        descent_deg_s=descent_speed(excursion, hold_end, left, top.top_deg),
+        flat_s=max(hold_end - ascent.arrived, 0.0) * GRID_S,
     )

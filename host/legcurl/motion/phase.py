@@ -9,7 +9,7 @@ from __future__ import annotations
 from legcurl.events import Phase
 from legcurl.motion.attempts import Excursion, Look
 from legcurl.motion.kinematics import QUASI_STATIC_DEG_S
-from legcurl.motion.lifter_range import MIN_LEARNT_ROM_DEG, LifterRange
+from legcurl.motion.lifter_range import SURELY_ROM_DEG, LifterRange
 from legcurl.motion.measure_rep import PULSE_FRACTION
 from legcurl.motion.resampler import GRID_S
 
@@ -21,6 +21,9 @@ LEFT_S = 0.4
 """... and it comes down for good when it is this far below, or has come down for this long, in s:
 a lifter who arrives with a swing settles back by 3 to 7° within a third of a second, and goes on
 holding (docs/detection.md: an overshoot on arrival is no top)."""
+
+ARRIVED_S = 1.2
+"""For so long after arriving, in s, only the former says so: settling back is not lowering."""
 
 SETTLED_S = 0.12
 """A lever that stands again this long, in s, near the top has only settled back: the hold goes on,
@@ -42,6 +45,11 @@ class PhaseTracker:
         self._held_from = 0  # where the last hold began, in case it goes on
         self._sinking_since = 0  # first look of those that came down without a break
         self._moving_at = 0  # last look that was not still
+
+    @property
+    def hold_s(self) -> float:
+        """How long the hold has lasted that is going on, in s; else 0."""
+        return (self.hold_until - self.hold_from) * GRID_S
 
     def look(self, look: Look, attempt: Excursion | None, lifter: LifterRange | None) -> bool:
         """Take a look; say whether the phase changed."""
@@ -81,12 +89,13 @@ class PhaseTracker:
             self._turn = max(self._turn, angle)
         fallen = self._turn - angle
         sinking_s = (step - self._sinking_since) * GRID_S
-        if fallen > LEFT_DEG or (fallen > TURNED_DEG and sinking_s >= LEFT_S):
+        arrived = phase == "hold" and (step - self.hold_from) * GRID_S < ARRIVED_S
+        if fallen > LEFT_DEG or (fallen > TURNED_DEG and sinking_s >= LEFT_S and not arrived):
             self._turn = angle
             return "eccentric"
         if phase == "concentric" and abs(velocity) < QUASI_STATIC_DEG_S:
             high = (
-                attempt.height >= MIN_LEARNT_ROM_DEG
+                attempt.height >= SURELY_ROM_DEG
                 if lifter is None
                 else lifter.fraction(angle) >= HOLD_FRACTION
             )

@@ -219,7 +219,9 @@ class Grid:
         if self._t_us == NEVER:
             self._begin(*believed[0])
         elif not self._slipped(believed):
-            if far and not (self._stuck() and self.end >= SETTLED_STEPS):
+            coarse = PLAIN_PERIOD_US < believed[0][0] - self._t_us <= BRIDGE_US
+            hidden = (self._stuck() or coarse) and self.end >= SETTLED_STEPS
+            if far and not hidden:
                 self._jump(*believed[0])
             else:
                 if far:

@@ -5,19 +5,17 @@ In: verdicts. Out: `RepResult`, `SetResult`, and the words for why an attempt is
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from legcurl.events import Failure, Outcome, RepResult, SetResult
-from legcurl.motion.classify import FULL_ROM, HOLD_TARGET_S, Judged
+from legcurl.motion.classify import Judged
 from legcurl.motion.lifter_range import LifterRange
+from legcurl.motion.training_method import REST_SHOWN_S, TrainingMethod
 
 FAILURES: Mapping[str, Failure] = {"failed_mid_lift": "mid_lift", "failed_in_hold": "in_hold"}
 """Verdicts that are failures, as a rep tells them."""
-
-REST_SHOWN_S = 1.0
-"""More rest than this is shown, and is no time under load, in s (docs/detection.md)."""
 
 MOMENTS = (
     *("start_s", "end_s", "hold_start_s", "hold_end_s", "known_s", "fail_s"),
@@ -38,8 +36,9 @@ def set_result(
     ended_s: float,
     interrupted: bool,
     incomplete: bool,
+    method: TrainingMethod,
 ) -> SetResult:
-    """Sum up a set.
+    """Sum up a set that was judged by `method`.
 
     `sign` is that of flexion on the sensor's axis; `known_s` says of each rep when its failure was
     known, if it has one.
@@ -72,7 +71,16 @@ def set_result(
         velocity_loss=velocity_loss(reps),
         rom_loss=1 - peaks[-1] / max(peaks) if peaks else None,
         incomplete=incomplete or any(rep.incomplete for rep in reps),
+        counted_reps=counted_reps(reps, method),
+        method=method,
     )
+
+
+def counted_reps(reps: Iterable[RepResult], method: TrainingMethod) -> int | None:
+    """Reps from the fraction that the method counts from; None where those are the full ones."""
+    if not method.counts_apart:
+        return None
+    return sum(not rep.failed and method.counts(rep.rom_fraction) for rep in reps)
 
 
 def velocity_loss(reps: Sequence[RepResult]) -> float | None:
@@ -81,7 +89,9 @@ def velocity_loss(reps: Sequence[RepResult]) -> float | None:
     return 1 - speeds[-1] / max(speeds[:FIRST_REPS]) if speeds else None
 
 
-def rep_result(judged: Judged, lifter: LifterRange, number: int, known_s: float) -> RepResult:
+def rep_result(
+    judged: Judged, lifter: LifterRange, number: int, known_s: float, method: TrainingMethod
+) -> RepResult:
     """Build a rep from a verdict; the rest before it is the set's to know."""
     attempt = judged.attempt
     failure = FAILURES.get(judged.verdict)
@@ -101,8 +111,8 @@ def rep_result(judged: Judged, lifter: LifterRange, number: int, known_s: float)
         rest_before_s=0.0,
         peak_deg=attempt.top_deg - lifter.extended,
         rom_fraction=judged.fraction,
-        hold_met=attempt.hold_s >= HOLD_TARGET_S,
-        full_rom=judged.fraction >= FULL_ROM,
+        hold_met=failure is None and method.hold_met(attempt.hold_s),
+        full_rom=method.full(judged.fraction),
         fail_s=attempt.hold_end_s if failure else None,
         evidence=evidence_of(judged) if failure else None,
         mean_velocity_deg_s=attempt.speed_deg_s,

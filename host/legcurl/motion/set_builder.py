@@ -7,10 +7,8 @@ thing said about each rep is what the finished set contains.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
-from statistics import median
 
 from legcurl.events import (
     FailureSuspected,
@@ -18,17 +16,26 @@ from legcurl.events import (
     MotionEvent,
     MuscleSuccess,
     RepCorrected,
+    RepCounted,
     RepEnded,
     RepResult,
     SetEnded,
     SetStarted,
 )
 from legcurl.motion.attempts import MIN_ATTEMPT_DEG, Look
-from legcurl.motion.classify import Judged, could_fail, judge
-from legcurl.motion.lifter_range import LifterRange, settle_range
+from legcurl.motion.classify import Judged, classify, could_fail
+from legcurl.motion.lifter_range import LifterRange, supported_bottom
 from legcurl.motion.measure_rep import Attempt
 from legcurl.motion.resampler import GRID_S
-from legcurl.motion.results import FAILURES, evidence_of, rep_result, set_result, what_changed
+from legcurl.motion.results import (
+    FAILURES,
+    counted_reps,
+    evidence_of,
+    rep_result,
+    set_result,
+    what_changed,
+)
+from legcurl.motion.training_method import STANDARD, TrainingMethod
 
 REST_IN_SET_S = 18.0
 """Up to this much rest still belongs to the same set, in s (docs/detection.md)."""
@@ -52,13 +59,15 @@ NEAR_BOTTOM = 0.25
 class SetBuilder:
     """Attempts of one set in, events out; `calibrated` is the lifter's range if one is known."""
 
-    def __init__(self, calibrated: LifterRange | None = None) -> None:
+    def __init__(
+        self, calibrated: LifterRange | None = None, method: TrainingMethod = STANDARD
+    ) -> None:
         self.lifter = calibrated
         self.bottom: float | None = None  # where this lifter's reps begin, degrees of flexion
         self.start_s: float | None = None  # of the set that is open
-        self.completed = 0
         self.closes_s = inf  # an attempt that starts later belongs to another set
         self._calibrated = calibrated
+        self._method = method
         self._attempts: list[Attempt] = []
         self._said: dict[int, RepResult] = {}
         self._known_s: dict[int, float] = {}
@@ -66,6 +75,9 @@ class SetBuilder:
         self._doubted: int | None = None  # the attempt suspected of failing
         self._confirmed: int | None = None  # the attempt that Muscle Success was said of
         self._confirmed_s: dict[int, float] = {}  # when a failure was known
+        self._at_top: float | None = (
+            None  # fraction of the open attempt that was counted at its top
+        )
         self._incomplete = False
         self._unseen_until_s = -inf  # the set stays open until then because of what nobody saw
         self._sign = 1
@@ -93,7 +105,11 @@ class SetBuilder:
         events: list[MotionEvent] = []
         self._sign = sign
         self._attempts.append(attempt)
+        counted, self._at_top = self._at_top is not None, None
         self._judge_again(t_s, events)
+        rep = self._said.get(attempt.opened)
+        if counted and not (rep and self._counts(rep)):
+            events.append(self._not_counted(t_s))
         last = max((rep.end_s for rep in self._said.values()), default=attempt.end_s)
         self.closes_s = max(last + REST_IN_SET_S, self._unseen_until_s)
         self._tell_failure(attempt, t_s, events)
@@ -109,19 +125,46 @@ class SetBuilder:
         return self._end(t_s, interrupted=lifting or t_s < settled_s)
 
     @property
-    def attempts(self) -> Sequence[Attempt]:
-        """The measured attempts of the open set."""
-        return self._attempts
+    def completed(self) -> int:
+        """Full reps so far, with one that was counted at its top."""
+        at_top = self._at_top is not None and self._method.full(self._at_top)
+        return sum(rep.completed for rep in self._said.values()) + at_top
+
+    @property
+    def counted(self) -> int | None:
+        """Reps that count so far, where the method does not count just the full ones."""
+        counted = counted_reps(self._said.values(), self._method)
+        return None if counted is None else counted + (self._at_top is not None)
+
+    def reach(self, fraction: float, t_s: float) -> list[MotionEvent]:
+        """The open attempt has turned at a fraction of the range: count it, if so asked for."""
+        method = self._method
+        if method.count_at != "top" or self._at_top is not None or not method.counts(fraction):
+            return []
+        self._at_top = fraction
+        return [RepCounted(t_s, self.completed, self.counted)]
+
+    def drop(self, t_s: float) -> list[MotionEvent]:
+        """The open attempt came to nothing."""
+        counted, self._at_top = self._at_top is not None, None
+        return [self._not_counted(t_s)] if counted else []
+
+    def _counts(self, rep: RepResult) -> bool:
+        return not rep.failed and self._method.counts(rep.rom_fraction)
+
+    def _not_counted(self, t_s: float) -> RepCorrected:
+        reason = "it did not count after all"
+        return RepCorrected(t_s, None, None, self.completed, reason, self.counted)
 
     def retract(self, t_s: float) -> list[MotionEvent]:
         """Take back all that was said of the open set: it was seen the wrong way round."""
-        events: list[MotionEvent] = []
+        events = self.drop(t_s)
+        reason = "seen the wrong way round"
         if self._confirmed is not None or self._doubted is not None:
-            events.append(FailureWithdrawn(t_s, "the set was seen the wrong way round"))
-        left = self.completed
-        for rep in self._said.values():
-            left -= rep.completed
-            events.append(RepCorrected(t_s, rep, None, left, "seen the wrong way round"))
+            events.append(FailureWithdrawn(t_s, f"the set was {reason}"))
+        for opened, rep in list(self._said.items()):
+            del self._said[opened]
+            events.append(RepCorrected(t_s, rep, None, self.completed, reason, self.counted))
         return events
 
     @property
@@ -139,8 +182,8 @@ class SetBuilder:
 
         None says that it cannot turn out a failure, however it comes down.
         """
-        judged = judge([*self._attempts, attempt], self.lifter)[-1]
-        if judged.effort is None or not could_fail(judged.fraction, judged.effort):
+        judged = classify([*self._attempts, attempt], self._calibrated, self._method)[1][-1]
+        if not could_fail(judged):
             return None
         if judged.verdict not in FAILURES:
             return []
@@ -157,31 +200,30 @@ class SetBuilder:
         return events
 
     def _judge_again(self, t_s: float, events: list[MotionEvent]) -> None:
-        self.lifter = settle_range(self._attempts, self._calibrated) or self._calibrated
-        self._judged = judge(self._attempts, self.lifter)
+        lifter, self._judged = classify(self._attempts, self._calibrated, self._method)
+        self.lifter = lifter or self._calibrated
         reps = self._results(t_s)
         if reps and self.start_s is None:
             self.start_s = next(iter(reps.values())).start_s
             events.append(SetStarted(t_s, self.start_s))
-        self.completed = sum(rep.completed for rep in reps.values())
-        for opened, old in list(self._said.items()):
-            if opened not in reps:
-                del self._said[opened]
-                events.append(
-                    RepCorrected(t_s, old, None, self.completed, "motion before the first full rep")
-                )
+        before, self._said = self._said, reps
+        for opened, old in before.items():
+            new = reps.get(opened)
+            if new is None:
+                reason = "it was no rep"
+                events.append(RepCorrected(t_s, old, None, self.completed, reason, self.counted))
         for opened, rep in reps.items():
-            old = self._said.get(opened)
+            old = before.get(opened)
             if old is None:
-                events.append(RepEnded(t_s, rep, self.completed))
+                events.append(RepEnded(t_s, rep, self.completed, self.counted))
             elif old != rep:
-                events.append(RepCorrected(t_s, old, rep, self.completed, what_changed(old, rep)))
-        self._said = reps
+                reason = what_changed(old, rep)
+                events.append(RepCorrected(t_s, old, rep, self.completed, reason, self.counted))
         if reps:
             self.start_s = next(iter(reps.values())).start_s
-            full = [j.attempt.bottom_deg for j in self._judged if j.verdict == "completed"]
-            if full:
-                self.bottom = median(full[-BOTTOM_OF:])
+            self.bottom = supported_bottom(
+                [j.attempt for j in self._judged if j.verdict in ("completed", "partial")]
+            )
 
     def _results(self, t_s: float) -> dict[int, RepResult]:
         lifter = self.lifter
@@ -194,31 +236,33 @@ class SetBuilder:
                 continue
             attempt = judged.attempt
             known_s = self._known_s.setdefault(attempt.opened, t_s)
-            rep = rep_result(judged, lifter, len(reps) + 1, known_s)
+            rep = rep_result(judged, lifter, len(reps) + 1, known_s, self._method)
             if before is not None:
                 rep = replace(rep, rest_before_s=max(rep.start_s - before.end_s, 0.0))
             reps[attempt.opened] = before = rep
         return reps
 
     def _tell_failure(self, attempt: Attempt, t_s: float, events: list[MotionEvent]) -> None:
-        """Confirm or withdraw what was suspected of this attempt, or said of the one before."""
-        opened = attempt.opened
-        rep = self._said.get(opened)
-        doubted = self._doubted == opened
+        """Confirm or withdraw what was suspected of this attempt, or said of the last rep."""
+        doubted = self._doubted == attempt.opened
         self._doubted = None
-        if rep is not None and rep.failure is not None and rep.fail_s is not None:
-            if self._confirmed != opened:
-                self._confirmed = opened
-                events.append(MuscleSuccess(t_s, rep.fail_s, rep.failure, rep.evidence or ""))
-            self._confirmed_s.setdefault(opened, t_s)
-            return
-        if doubted:
+        rep = self._said.get(attempt.opened)
+        opened, last = next(reversed(self._said.items()), (None, None))
+        failed = last is not None and last.failure is not None
+        withdrawn = False
+        if doubted and (rep is None or rep.failure is None):
             reason = "the rep was completed" if rep and rep.completed else "it was no failure"
             events.append(FailureWithdrawn(t_s, reason))
-        elif rep is not None and self._confirmed is not None:
+            withdrawn = True
+        elif self._confirmed is not None and not failed:
             events.append(FailureWithdrawn(t_s, "another rep followed"))
-        if rep is not None:
+        if opened is None or last is None or last.failure is None or last.fail_s is None:
             self._confirmed = None
+            return
+        if self._confirmed != opened or withdrawn:
+            events.append(MuscleSuccess(t_s, last.fail_s, last.failure, last.evidence or ""))
+        self._confirmed = opened
+        self._confirmed_s.setdefault(opened, t_s)
 
     def _end(self, t_s: float, *, interrupted: bool) -> list[MotionEvent]:
         if not self._said or self.lifter is None:
@@ -231,6 +275,7 @@ class SetBuilder:
             ended_s=t_s,
             interrupted=interrupted,
             incomplete=self._incomplete,
+            method=self._method,
         )
         return [SetEnded(t_s, result)]
 

@@ -1,13 +1,83 @@
-"""What the training method asks of a set: the marks that every view draws."""
+"""What the training method asks of a rep and of a set: one value, set for a gym or a machine.
+
+Detection, cues, page and reports take their marks from here, and every set keeps the method that
+it was judged by.
+"""
 
 from __future__ import annotations
 
-from legcurl.motion.classify import FULL_ROM, HOLD_TARGET_S
-from legcurl.motion.results import REST_SHOWN_S
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal
 
-__all__ = ["FULL_ROM", "HOLD_TARGET_S", "REMINDER", "REST_SHOWN_S", "SET_WINDOW_S", "is_rest"]
+from legcurl.errors import ConfigError
 
-SET_WINDOW_S = (60.0, 120.0)  # a set to failure should last one to two minutes
+COUNTED_LEAST, COUNTED_MOST = 0.50, 0.95
+"""A rep may count from half of the range on; above 0.95 the range itself is not known so well."""
+
+
+def _within(field: str, value: float, least: float, most: float) -> None:
+    if not (isfinite(value) and least <= value <= most):
+        raise ConfigError(
+            f"{field} = {value:g} is outside of {least:g} to {most:g}: choose a value between."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingMethod:
+    """The exercise as it is taught; the defaults are its own (docs/detection.md).
+
+    Raises ConfigError, which names the field and what it may be.
+    """
+
+    hold_target_s: float = 3.0
+    hold_tolerance_s: float = 0.1  # as well as a hold is known: 2.96 s is a hold of 3 s
+    set_window_s: tuple[float, float] = (60.0, 120.0)  # a set to failure should last so long
+    full_rom_fraction: float = 0.90  # of the lifter's range
+    counted_fraction: float = 0.90  # from which a rep counts for the coach
+    count_at: Literal["end", "top"] = "end"  # when the count goes up
+
+    def __post_init__(self) -> None:
+        _within("hold_target_s", self.hold_target_s, 0.0, 60.0)
+        _within("hold_tolerance_s", self.hold_tolerance_s, 0.0, 1.0)
+        _within("full_rom_fraction", self.full_rom_fraction, COUNTED_LEAST, COUNTED_MOST)
+        _within("counted_fraction", self.counted_fraction, COUNTED_LEAST, COUNTED_MOST)
+        if len(self.set_window_s) != 2:
+            raise ConfigError("set_window_s is two times in seconds, such as [60, 120].")
+        least, most = self.set_window_s
+        _within("set_window_s", least, 0.0, 3600.0)
+        _within("set_window_s", most, 0.0, 3600.0)
+        if least >= most:
+            raise ConfigError(
+                f"set_window_s goes from {least:g} to {most:g} s: write the shorter time first."
+            )
+        if self.count_at not in ("end", "top"):
+            raise ConfigError(f'count_at is "end" or "top", not {self.count_at!r}.')
+
+    def hold_met(self, hold_s: float) -> bool:
+        """Whether a hold is long enough, as well as it can be known."""
+        return hold_s >= self.hold_target_s - self.hold_tolerance_s - 1e-9
+
+    def full(self, fraction: float) -> bool:
+        """Whether a top at this fraction of the range makes a rep full."""
+        return fraction >= self.full_rom_fraction
+
+    def counts(self, fraction: float) -> bool:
+        """Whether a rep that was not failed counts from this fraction of the range."""
+        return fraction >= self.counted_fraction
+
+    @property
+    def counts_apart(self) -> bool:
+        """Whether the reps that count are not just the full ones: both counts are then shown."""
+        return self.counted_fraction != self.full_rom_fraction
+
+
+STANDARD = TrainingMethod()
+
+FULL_ROM = STANDARD.full_rom_fraction
+HOLD_TARGET_S = STANDARD.hold_target_s
+SET_WINDOW_S = STANDARD.set_window_s
+REST_SHOWN_S = 1.0  # the method allows no rest at the bottom; shorter is turning round
 REMINDER = "toes up"  # nothing here can see toes: a reminder, never a measurement
 
 

@@ -18,7 +18,8 @@ from legcurl.store import tables
 from legcurl.store.records import Client, Correction, Machine, NewSet, SetQuery, StoredSet
 from legcurl.store.validation import storable
 
-SET_FIELDS = [field.name for field in fields(SetResult) if field.name != "reps"]
+NO_COLUMN = {"reps", "method", "counted_reps"}  # reps have a table of their own
+SET_FIELDS = [field.name for field in fields(SetResult) if field.name not in NO_COLUMN]
 REP_FIELDS = [field.name for field in fields(RepResult)]
 _NEXT = re.compile(
     r"(-?[0-9]{1,17})~(.+)", re.DOTALL

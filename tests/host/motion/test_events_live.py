@@ -20,12 +20,14 @@ from legcurl.events import (
     PhaseChanged,
     Progress,
     RepCorrected,
+    RepCounted,
     RepEnded,
     RepResult,
     SetEnded,
     SetStarted,
 )
-from legcurl.motion import Calibration, SetTracker, analyze
+from legcurl.motion import Calibration, SetTracker, TrainingMethod, analyze
+from legcurl.motion.training_method import STANDARD
 from lever import Lever, to_failure
 from selection import first_short
 
@@ -49,7 +51,10 @@ def wild_lever(seed: int) -> Lever:
     lever = Lever(rng.uniform(-20, 0)).rests(2)
     for _ in range(rng.randint(2, 9)):
         act = rng.choice(
-            ["rep", "rep", "rep", "fail", "partial", "fidget", "drop", "rest", "grind"]
+            [
+                *("rep", "rep", "rep", "fail", "partial", "fidget", "drop", "rest", "grind"),
+                *("half", "hang", "swing"),
+            ]
         )
         if act == "rep":
             lever.rep(top=rng.uniform(85, 110), up_s=rng.uniform(1, 4), hold_s=rng.uniform(0, 4))
@@ -61,6 +66,12 @@ def wild_lever(seed: int) -> Lever:
             lever.lifts(rng.uniform(4, 20), 0.5).rests(rng.uniform(0, 2)).drops()
         elif act == "drop":
             lever.lifts(100, 2).holds(rng.uniform(0, 2)).drops()
+        elif act == "half":
+            lever.lifts(100, 1.5).lowers(rng.uniform(10, 60), 1).lifts(98, 1).lowers(0, 1.5)
+        elif act == "hang":
+            lever.lifts(95, 1.5).holds(rng.uniform(0, 2)).lowers(rng.uniform(10, 50), 1).rests(4)
+        elif act == "swing":
+            lever.lifts(rng.uniform(40, 110), 0.5).lowers(0, 0.5)
         elif act == "grind":
             lever.lifts(50, 2).creeps(60, 2).lifts(98, 5).holds(2).lowers(0, 3)
         else:
@@ -112,6 +123,24 @@ def test_a_swing_on_arrival_does_not_end_the_live_hold():
             if rep.hold_start_s < event.t_s < rep.end_s
         ]
         assert max(shown) == pytest.approx(rep.hold_s, abs=0.3)
+
+
+def test_settling_back_after_arriving_is_not_shown_as_lowering():
+    lever = Lever().rests(3)
+    for _ in range(3):
+        lever.lifts(104, 2.2).lowers(100, 0.6).holds(3).lowers(0, 4).rests(0.3)
+    phases = [event.phase for event in kinds(events_of(lever.rests(3)), PhaseChanged)]
+    assert phases == ["concentric", "hold", "eccentric", "bottom"] * 3
+
+
+def test_clock_and_phase_run_from_the_first_motion():
+    lever = Lever().rests(3).rep().rep()
+    first_rep = [
+        event for event in kinds(events_of(lever.rests(3)), Progress) if 3.8 < event.t_s < 12.0
+    ]
+    for event in first_rep:
+        assert event.phase != "unknown"
+        assert event.set_s == pytest.approx(event.t_s - 3.0, abs=0.5)
 
 
 @pytest.mark.parametrize("seed", first_short([11, 12, 13, 14]))
@@ -177,14 +206,29 @@ def test_a_test_of_the_weight_taken_for_a_rep_is_corrected_aloud():
     assert kinds(events, SetEnded)[0].set.completed_reps == 2
 
 
-@pytest.mark.parametrize("seed", first_short(range(40), 10))
+def tracker_like(seed: int) -> SetTracker:
+    """Calibrated or not, counting at the top or at the end, as the seed says."""
+    return SetTracker(
+        Calibration(0.0, 100.0) if seed % 2 else None,
+        progress_s=0.1,
+        method=TrainingMethod(counted_fraction=0.7, count_at="top") if seed % 3 else STANDARD,
+    )
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 10_000))
 def test_the_finished_set_is_what_the_events_said(seed: int):
     said: list[RepResult] = []
     ended = 0
-    for event in events_of(wild_lever(seed), noise_deg=0.05, seed=seed):
+    count: tuple[int, int | None] = (0, None)
+    tracker = tracker_like(seed)
+    events = tracker.push(*wild_lever(seed).seen(noise_deg=0.05, seed=seed))
+    for event in events + tracker.finish():
+        if isinstance(event, RepCounted | RepEnded | RepCorrected):
+            count = event.completed_reps, event.counted_reps
         if isinstance(event, RepEnded):
             said.append(event.rep)
-        elif isinstance(event, RepCorrected):
+        elif isinstance(event, RepCorrected) and event.old is not None:
             assert event.old in said
             at = said.index(event.old)
             said[at : at + 1] = [] if event.new is None else [event.new]
@@ -192,6 +236,7 @@ def test_the_finished_set_is_what_the_events_said(seed: int):
             ended += 1
             assert sorted(said, key=lambda rep: rep.start_s) == list(event.set.reps)
             assert event.set.completed_reps == sum(rep.completed for rep in said)
+            assert count == (event.set.completed_reps, event.set.counted_reps)
             said = []
     assert said == []
 
@@ -200,9 +245,9 @@ def test_the_finished_set_is_what_the_events_said(seed: int):
 @given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(1, 900), max_size=200))
 def test_cutting_the_samples_differently_changes_no_event(seed: int, cuts: list[int]):
     times, angles = wild_lever(seed).seen(rate_hz=50.0, noise_deg=0.1, seed=seed, jitter=0.2)
-    whole = SetTracker(progress_s=0.1)
+    whole = tracker_like(seed)
     expected = whole.push(times, angles) + whole.finish()
-    tracker = SetTracker(progress_s=0.1)
+    tracker = tracker_like(seed)
     said: list[MotionEvent] = []
     at = 0
     for cut in [*cuts, len(times)]:

