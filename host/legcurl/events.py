@@ -10,7 +10,7 @@ about the same samples.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
@@ -76,9 +76,10 @@ class SetResult:
     )
     rom_loss: float | None = None  # 1 − last completed rep's peak over the best
     incomplete: bool = False  # samples are missing inside the set
-    # Reps from the fraction that the method counts from. None: the same as completed_reps.
-    counted_reps: int | None = None
-    method: TrainingMethod | None = None  # that the set was judged by
+    # What was asked for is no part of what was measured: two sets may be equal without it.
+    # counted_reps: from the fraction that the method counts from; None is as completed_reps.
+    counted_reps: int | None = field(default=None, compare=False)
+    method: TrainingMethod | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from legcurl.errors import CalibrationError
 from legcurl.motion.resampler import short_way
 
 FULL_TURN_DEG = 360.0
-MIN_ROM_DEG = 12.0  # below this two poses are no range: the smallest is 15°
+MIN_ROM_DEG = 14.0  # below this two poses are no range: the smallest is 15°
 
 
 @dataclass(frozen=True, slots=True)

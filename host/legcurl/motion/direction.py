@@ -20,7 +20,7 @@ from math import log
 from statistics import median
 from typing import Literal
 
-from legcurl.motion.attempts import STILL_DEG_S, Look
+from legcurl.motion.attempts import MIN_ATTEMPT_DEG, STILL_DEG_S, Look
 from legcurl.motion.resampler import GRID_S
 from legcurl.motion.turning_points import Turn, TurningPoints
 
@@ -32,6 +32,10 @@ SETTLED_S = 0.4
 
 KEPT = 7500
 """Looks kept at most: five minutes, longer than any set."""
+
+KEPT_AT_REST, KEPT_STIRRED, STIRRED_S = 50, 750, 30.0
+"""Looks kept while the lever rests before the first motion, and after it has stirred for so long,
+in s: two seconds, or all of that time."""
 
 TURN = 1.5
 """Log odds against a direction from which it is given up: 4 to 1."""
@@ -117,6 +121,7 @@ class Direction:
         self._rest_till = 0
         self._still_since: int | None = None
         self._departed = False
+        self._stirred = -(10**9)  # the last look that was no longer at the rest
         self._lost = False  # the set's beginning is no longer kept: too late to follow it again
         self._turns = 0
         self._ask_at = 0
@@ -176,6 +181,8 @@ class Direction:
             rest = self._rest = look
             self._rest_till = look.step
         away = look.angle - rest.angle
+        if abs(away) >= MIN_ATTEMPT_DEG:
+            self._stirred = look.step
         if abs(away) < 2.0 and abs(look.velocity) < 2 * STILL_DEG_S:
             self._rest_till = look.step
         if abs(away) >= DEPARTURE_DEG:
@@ -191,8 +198,9 @@ class Direction:
         elif (look.step - self._still_since) * GRID_S >= SETTLED_S:
             if abs(away) > 4.0:
                 self._rest = Look(self._still_since, look.angle, look.velocity)
-            # Nothing before this rest belongs to the first rep.
-            del self.kept[:-50]
+            # Nothing before this rest belongs to the first rep, but a small lift may be one.
+            stirred = (look.step - self._stirred) * GRID_S < STIRRED_S
+            del self.kept[: -KEPT_STIRRED if stirred else -KEPT_AT_REST]
 
     @property
     def refuted(self) -> bool:

@@ -172,7 +172,10 @@ class Follower:
         base = self._finder.base(excursion)
         attempt = measure(excursion, curve, base, self._grid.time_s)
         if attempt.start_s > self.set.closes_s:
+            led_in = self.set.led_into(attempt)
             self._close_set(told_s, events)
+            for earlier in led_in:
+                events.extend(self.set.add(earlier, told_s, sign=self.sign))
         events.extend(self.set.add(attempt, told_s, sign=self.sign))
         if self.set.bottom is not None:
             self._finder.bottom = self.set.bottom

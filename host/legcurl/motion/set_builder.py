@@ -48,8 +48,8 @@ SETTLED_END_S = 2.0
 """Data that end this long after the last rep, the lever at the bottom, end a set that was over;
 sooner, they broke it off. In s: twice the rest that the method's "no rest" is shown from."""
 
-BOTTOM_OF = 5
-"""So many of the last reps say where this lifter's bottom is."""
+LED_INTO_S = 5.0
+"""A lift that ended no longer before another set's first rep, in s, belongs to that set."""
 
 
 NEAR_BOTTOM = 0.25
@@ -114,6 +114,16 @@ class SetBuilder:
         self.closes_s = max(last + REST_IN_SET_S, self._unseen_until_s)
         self._tell_failure(attempt, t_s, events)
         return events
+
+    def led_into(self, attempt: Attempt) -> list[Attempt]:
+        """The attempts at the end that were no reps of this set, and led into one of the next."""
+        led_in: list[Attempt] = []
+        for judged in reversed(self._judged):
+            following = led_in[0] if led_in else attempt
+            if judged.is_rep or following.start_s - judged.attempt.end_s > LED_INTO_S:
+                break
+            led_in.insert(0, judged.attempt)
+        return led_in
 
     def close(self, t_s: float) -> list[MotionEvent]:
         """Nobody can add to the set any more: say what it was, if it was one."""

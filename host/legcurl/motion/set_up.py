@@ -81,8 +81,9 @@ def after_tests(attempts: Sequence[Attempt], reps: range, lifter: LifterRange) -
         height = max(lifter.fraction(attempt.top_deg), attempt.height_deg / lifter.rom_deg)
         rests = [b.start_s - a.end_s for a, b in pairwise(attempts[first + 1 : reps.stop])]
         own_s = median(rests) if rests else 0.0
+        higher = any(lifter.fraction(a.top_deg) >= LOW for a in attempts[first + 1 : reps.stop])
         rested_s = following.start_s - attempt.end_s
-        if height >= LOW or rested_s <= AT_ONCE_S + AT_ONCE_RESTS * own_s:
+        if height >= LOW or not higher or rested_s <= AT_ONCE_S + AT_ONCE_RESTS * own_s:
             break
         first += 1
     return range(first, reps.stop)
