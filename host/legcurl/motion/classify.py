@@ -9,7 +9,7 @@ give the same set.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from legcurl.motion.effort import DROP, SOME_CREEP_S, USUAL_OF, Effort, effort_of
@@ -96,59 +96,76 @@ def classify(
     if lifter is None:
         return None, [Judged(attempt, "not_a_rep", 0.0) for attempt in attempts]
     reps = after_tests(attempts, reps, lifter)
+    so_far = _SetSoFar(lifter, method)
     judged: list[Judged] = []
-    usual: list[Attempt] = []
-    before: Judged | None = None
-    recent: Attempt | None = None
     for number, attempt in enumerate(attempts):
-        if number not in reps:
+        if number in reps:
+            following = attempts[number + 1] if number + 1 in reps else None
+            judged.append(so_far.judge(attempt, following))
+        else:
             judged.append(Judged(attempt, "not_a_rep", lifter.fraction(attempt.top_deg)))
-            continue
-        following = attempts[number + 1] if number + 1 in reps else None
-        this = _judge(attempt, lifter, usual, before, recent, following, method)
-        judged.append(this)
-        if this.is_rep:
-            before = this
-            if this.verdict != "failed_mid_lift" and this.fraction >= USUAL:
-                recent = attempt
-        if this.verdict in ("completed", "failed_in_hold") or (
-            this.verdict == "partial" and this.fraction >= USUAL and len(usual) < USUAL_OF
-        ):
-            usual.append(attempt)
     return lifter, _without_refuted(judged)
 
 
-def _judge(
-    attempt: Attempt,
-    lifter: LifterRange,
-    usual: Sequence[Attempt],
-    before: Judged | None,
-    recent: Attempt | None,
-    following: Attempt | None,
-    method: TrainingMethod,
-) -> Judged:
-    fraction = lifter.fraction(attempt.top_deg)
-    height = attempt.height_deg / lifter.rom_deg
-    chosen: Verdict = "not_a_rep"
-    if method.full(fraction):
-        chosen = "completed"
-    elif (fraction >= LISTED and height >= LISTED_HEIGHT) or height >= LISTED_ANYWHERE:
-        chosen = "partial"
-    if before is None or recent is None or len(usual) < USUAL_LEAST:
-        return Judged(attempt, chosen, fraction)
-    effort = effort_of(attempt, usual, recent, lifter)
-    verdict = chosen
-    if fraction >= REACHED_TOP:
-        verdict = "failed_in_hold" if _sank(effort) else "completed"
-    elif (
-        _failed(effort, fraction)
-        and (fraction >= LOW or _believable(attempt, effort, fraction, before))
-        and not _carried_on(attempt, following, lifter, method)
-    ):
-        verdict = "failed_mid_lift"
-    elif before.verdict in FAILED and _leaves(attempt, effort, fraction, before):
-        verdict = "not_a_rep"
-    return Judged(attempt, verdict, fraction, effort)
+@dataclass(slots=True)
+class _SetSoFar:
+    """What the reps before say about the next attempt."""
+
+    lifter: LifterRange
+    method: TrainingMethod
+    usual: list[Attempt] = field(default_factory=list)  # that the next one is compared with
+    before: Judged | None = None  # the last rep
+    recent: Attempt | None = None  # the last that shows how far the lifter goes now
+
+    def judge(self, attempt: Attempt, following: Attempt | None) -> Judged:
+        """Say what the next attempt was; `following` is the one after it, if there is one yet."""
+        judged = self._judge(attempt, following)
+        if judged.is_rep:
+            self.before = judged
+        if judged.verdict in ("completed", "failed_in_hold"):
+            self.usual.append(attempt)
+            self.recent = attempt
+        elif judged.verdict == "partial" and judged.fraction >= USUAL:
+            self.recent = attempt
+            if len(self.usual) < USUAL_OF:
+                self.usual.append(attempt)
+        return judged
+
+    def _judge(self, attempt: Attempt, following: Attempt | None) -> Judged:
+        fraction = self.lifter.fraction(attempt.top_deg)
+        verdict = self._chosen(attempt, fraction)
+        before, recent = self.before, self.recent
+        if before is None or recent is None or len(self.usual) < USUAL_LEAST:
+            return Judged(attempt, verdict, fraction)
+        effort = effort_of(attempt, self.usual, recent, self.lifter)
+        if fraction >= REACHED_TOP:
+            verdict = "failed_in_hold" if _sank(effort) else "completed"
+        elif (
+            _failed(effort, fraction)
+            and (fraction >= LOW or _believable(attempt, effort, fraction, before))
+            and not self._carried_on(attempt, following)
+        ):
+            verdict = "failed_mid_lift"
+        elif before.verdict in FAILED and _leaves(attempt, effort, fraction, before):
+            verdict = "not_a_rep"
+        return Judged(attempt, verdict, fraction, effort)
+
+    def _chosen(self, attempt: Attempt, fraction: float) -> Verdict:
+        """What it was if the lifter turned by choice."""
+        if self.method.full(fraction):
+            return "completed"
+        height = attempt.height_deg / self.lifter.rom_deg
+        listed = fraction >= LISTED and height >= LISTED_HEIGHT
+        return "partial" if listed or height >= LISTED_ANYWHERE else "not_a_rep"
+
+    def _carried_on(self, attempt: Attempt, following: Attempt | None) -> bool:
+        """Whether the next rep comes too soon for a muscle that had failed."""
+        if following is None or following.start_s - attempt.end_s > CARRIED_ON_S:
+            return False
+        fraction, again = (self.lifter.fraction(a.top_deg) for a in (attempt, following))
+        alike = following.rising_deg_s <= AS_SLOW * attempt.rising_deg_s
+        as_high = alike and fraction >= USUAL and again >= fraction - AS_HIGH
+        return as_high or self.method.full(again)
 
 
 def could_fail(judged: Judged) -> bool:
@@ -182,17 +199,6 @@ def _believable(attempt: Attempt, effort: Effort, fraction: float, before: Judge
     tired = failed or (before.effort is not None and before.effort.slowed < TIRED)
     at_once = attempt.start_s - before.attempt.end_s < NO_PAUSE_S
     return (tired and at_once) if fraction < BARELY else (tired or at_once)
-
-
-def _carried_on(
-    attempt: Attempt, following: Attempt | None, lifter: LifterRange, method: TrainingMethod
-) -> bool:
-    """Whether the next rep shows, too soon for a muscle that has failed, that this one had not."""
-    if following is None or following.start_s - attempt.end_s > CARRIED_ON_S:
-        return False
-    fraction, again = lifter.fraction(attempt.top_deg), lifter.fraction(following.top_deg)
-    alike = following.rising_deg_s <= AS_SLOW * attempt.rising_deg_s
-    return method.full(again) or (alike and fraction >= USUAL and again >= fraction - AS_HIGH)
 
 
 def _leaves(attempt: Attempt, effort: Effort, fraction: float, before: Judged) -> bool:

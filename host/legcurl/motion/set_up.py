@@ -31,7 +31,7 @@ OWN_REPS = 3
 LOW = 0.55
 """Fraction of the range below which a lift may only test the weight."""
 
-AT_ONCE_S, AT_ONCE_RESTS = 1.0, 1.5
+AT_ONCE_S, AT_ONCE_RESTS = 1.1, 1.5
 """A lift leads straight into the next one if the rest between them is no longer than this, in s,
 and so many times the lifter's own rest between reps."""
 
