@@ -109,7 +109,7 @@ def sloppy(lifter: Lifter, number: int, plan: RepPlan) -> RepPlan:
 
 def shrinking(lifter: Lifter, number: int, plan: RepPlan) -> RepPlan:
     """Each rep from the third a little shorter, by choice, and held, until he fails."""
-    loss = 0.03 + 0.02 * lifter.spec.rom_deg % 0.03  # of the ROM a rep: each lifter his own
+    loss = 0.03 + 0.03 * (lifter.spec.rom_deg % 1.0)  # of the ROM a rep: each lifter his own
     fraction = 1.015 - max(0, number - 2) * loss + lifter.rng.gauss(0.0, 0.008)
     return replace(
         plan, top_deg=lifter.spec.rom_deg * max(0.6, fraction), chosen_short=fraction < 0.9
