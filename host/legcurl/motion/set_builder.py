@@ -75,9 +75,7 @@ class SetBuilder:
         self._doubted: int | None = None  # the attempt suspected of failing
         self._confirmed: int | None = None  # the attempt that Muscle Success was said of
         self._confirmed_s: dict[int, float] = {}  # when a failure was known
-        self._at_top: float | None = (
-            None  # fraction of the open attempt that was counted at its top
-        )
+        self._at_top: float | None = None  # fraction of the open attempt if it has been counted
         self._incomplete = False
         self._unseen_until_s = -inf  # the set stays open until then because of what nobody saw
         self._sign = 1
