@@ -16,10 +16,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
+from math import isfinite, log
 from statistics import median
 from typing import Literal
 
+from legcurl.errors import InputError
 from legcurl.motion.attempts import MIN_ATTEMPT_DEG, STILL_DEG_S, Look
 from legcurl.motion.resampler import GRID_S
 from legcurl.motion.turning_points import Turn, TurningPoints
@@ -84,11 +85,19 @@ class KnownDirection:
 
     `log_odds` is how sure that is (4 is 55 to 1), and `source` how it is known. It can be stored
     with the machine and given to the next tracker, which takes it as remembered.
+    Raises InputError where that cannot be a direction.
     """
 
     sign: Sign
     log_odds: float
     source: Source
+
+    def __post_init__(self) -> None:
+        if self.sign not in (-1, 0, 1) or not (isfinite(self.log_odds) and self.log_odds >= 0.0):
+            raise InputError(
+                f"A direction is 1 or -1 and its log odds are 0 or more, not {self.sign} and "
+                f"{self.log_odds}: forget it, and the next set teaches it again."
+            )
 
     @property
     def sure(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from legcurl.errors import InputError
 from legcurl.events import RepEnded, SetEnded, SetResult
 from legcurl.motion import Calibration, KnownDirection, SetTracker, analyze
 from lever import Lever
@@ -163,6 +164,11 @@ class TestRememberedDirection:
         down = KnownDirection(-1, 2.0, "learnt")
         [result] = self.sets_of(lever, down)
         assert (len(result.reps), way_of(result)) == (8, 1)
+
+    @pytest.mark.parametrize(("sign", "log_odds"), [(2, 1.0), (1, float("nan")), (1, -3.0)])
+    def test_what_cannot_be_a_direction_is_refused(self, sign: int, log_odds: float):
+        with pytest.raises(InputError, match="forget it"):
+            KnownDirection(sign, log_odds, "learnt")  # pyright: ignore[reportArgumentType]
 
     def test_a_calibration_outweighs_it(self):
         tracker = SetTracker(Calibration(70.0, 170.0), remembered=KnownDirection(-1, 6.0, "learnt"))
