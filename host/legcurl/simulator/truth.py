@@ -36,7 +36,8 @@ CREEP_LEAST_DEG_S = 0.3  # slower is standing still
 CREEP_CLEAR_S = 0.8  # a failure that crept for less is not plain to see
 CREEP_LITTLE_S = 0.5  # a chosen partial that crept for longer looks like a failure,
 HELD_CLEARLY_S = 1.2  # unless he held it for this long, and
-LOWERED_CLEARLY = 1.3  # let it down no faster than this times his usual speed
+LOWERED_CLEARLY = 1.3  # let it down no faster than this times his usual speed, and
+AS_HIGH_AS_BEFORE = 0.08  # of the ROM: went nearly as high as in the rep before
 DROP_DEG_S = 40.0  # let down faster than this without having been held: slipped, failed, chosen?
 SMALL_ATTEMPT_DEG = 7.0  # less than 6° is no attempt; as it is measured to a degree
 
@@ -197,11 +198,12 @@ def judged(
         )
         hold_doubtful = m.hold_doubtful or failed or rep.hold_s < SHORT_HOLD_S
         lowered = _lowering(track, m) <= LOWERED_CLEARLY * lowering
+        as_before = bool(truths) and fraction >= truths[-1].rep.rom_fraction - AS_HIGH_AS_BEFORE
         truths.append(
             RepTruth(
                 rep,
                 hold_doubtful,
-                _ambiguous(m, rep, creep_s, lowered, full_rom_doubt),
+                _ambiguous(m, rep, creep_s, lowered and as_before, full_rom_doubt),
                 m.entry.chosen_short,
                 m.entry.assisted,
                 creep_s,
@@ -227,7 +229,7 @@ def _ambiguous(
         return True
     if fraction < FULL_ROM:  # chosen: plain unless it looked like a failure, or like a slip
         dropped = rep.hold_s < SHORT_HOLD_S and m.rise_deg > DROP_DEG_S * rep.eccentric_s
-        struggled = creep_s > CREEP_LITTLE_S and not (lowered and rep.hold_s >= HELD_CLEARLY_S)
+        struggled = creep_s > CREEP_LITTLE_S and not (unhurried and rep.hold_s >= HELD_CLEARLY_S)
         return struggled or dropped or m.rise_deg < SMALL_ATTEMPT_DEG
     return False
 
