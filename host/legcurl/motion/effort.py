@@ -80,7 +80,7 @@ class Effort:
     @property
     def failing_at_most(self) -> float:
         """The same log odds if the weight were dropped from here."""
-        return self._failing(max(self.dropped, 5.0))
+        return self._failing(max(self.dropped, 10.0))
 
     def _failing(self, dropped: float) -> float:
         stood_s = min(self.flat_s, 2.5) if dropped < DROP else 0.0
@@ -88,7 +88,7 @@ class Effort:
             BIAS
             + CREEP_WORTH * _log_within(-0.7, (self.creep_s + 0.3) / 0.6, 2.0)
             + DECAY_WORTH * _log_within(-0.5, self.decay, 1.2)
-            + DROP_WORTH * _log_within(-0.7, dropped, 1.5)
+            + DROP_WORTH * _log_within(-0.7, dropped, 2.3)
             + SHORT_WORTH * min(max(self.shortfall, -0.1), 0.3)
             + SLOW_WORTH * _log_within(-2.0, self.rose, 0.2)
             + FLAT_WORTH * stood_s
