@@ -33,6 +33,9 @@ SEVERAL = 3
 settle the range, as later ones are tired (Steele et al. 2017 take the first three repetitions as
 the reference for velocity)."""
 
+FRESH_OF = 60
+"""The first so many attempts settle the range: more than any set has. Bounds the work."""
+
 FRESH_REACH = 1.02
 """A fresh lifter's tops lie this much beyond the range that he shows when asked (median over the
 first reps of calibrated sets)."""
@@ -82,7 +85,7 @@ def settle_range(attempts: Sequence[Attempt], calibrated: LifterRange | None) ->
 
 def _highest_supported(attempts: Sequence[Attempt]) -> list[Attempt] | None:
     """The first attempts that agree on the highest level that is not one lift's alone."""
-    moved = [a for a in attempts if a.height_deg >= MIN_LEARNT_ROM_DEG]
+    moved = [a for a in attempts[:FRESH_OF] if a.height_deg >= MIN_LEARNT_ROM_DEG]
     for highest in sorted(moved, key=lambda a: -a.top_deg):
         near = max(AGREE * highest.height_deg, AGREE_DEG)
         alike = [a for a in moved if 0 <= highest.top_deg - a.top_deg <= near]

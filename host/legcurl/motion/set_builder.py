@@ -48,6 +48,9 @@ SETTLED_END_S = 2.0
 """Data that end this long after the last rep, the lever at the bottom, end a set that was over;
 sooner, they broke it off. In s: twice the rest that the method's "no rest" is shown from."""
 
+MOST_ATTEMPTS = 300
+"""A set is closed after so many attempts, an hour's: bounds the memory and the work."""
+
 LED_INTO_S = 5.0
 """A lift that ended no longer before another set's first rep, in s, belongs to that set."""
 
@@ -110,6 +113,8 @@ class SetBuilder:
             events.append(self._not_counted(t_s))
         last = max((rep.end_s for rep in self._said.values()), default=attempt.end_s)
         self.closes_s = max(last + REST_IN_SET_S, self._unseen_until_s)
+        if len(self._attempts) >= MOST_ATTEMPTS:
+            self.closes_s = -inf
         self._tell_failure(attempt, t_s, events)
         return events
 

@@ -321,6 +321,17 @@ def test_memory_does_not_grow_while_nothing_happens():
         assert len(tracker._grid.angles) < 1000
 
 
+def test_a_lever_that_never_rests_costs_bounded_work_and_memory():
+    tracker = SetTracker()
+    lever = Lever().rests(3)
+    for _ in range(320):
+        lever.lifts(60, 0.8).lowers(0, 0.8)
+    events = tracker.push(*lever.seen(rate_hz=50.0))
+    [ended] = kinds(events, SetEnded)
+    assert len(ended.set.reps) == 300
+    assert len(tracker._grid.angles) < 40_000
+
+
 def test_a_lever_left_up_for_hours_is_forgotten():
     tracker = SetTracker()
     tracker.push(*Lever().rests(3).rep().rep().lifts(70, 2).seen())
