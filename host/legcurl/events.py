@@ -11,10 +11,9 @@ about the same samples.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-if TYPE_CHECKING:
-    from legcurl.motion.training_method import TrainingMethod
+from legcurl.training_method import TrainingMethod
 
 TOLD_HOLD_CHANGE_S = 0.2  # the last digit that is shown, and a little
 TOLD_ROM_CHANGE = 0.05

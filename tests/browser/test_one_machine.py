@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from browsing import Tablet, until
 from legcurl.events import LinkChanged, SensorTrouble
-from legcurl.motion.training_method import HOLD_TARGET_S
 from legcurl.presentation.wording import beside_target, percent, tenths
+from legcurl.training_method import HOLD_TARGET_S
 from playwright.sync_api import Page, expect
 from stage import Stage
 from states import EARLY, QUITS, STEADY

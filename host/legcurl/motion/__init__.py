@@ -3,6 +3,6 @@
 from legcurl.motion.calibration import Calibration
 from legcurl.motion.direction import KnownDirection
 from legcurl.motion.tracker import SetTracker, analyze
-from legcurl.motion.training_method import TrainingMethod
+from legcurl.training_method import TrainingMethod
 
 __all__ = ["Calibration", "KnownDirection", "SetTracker", "TrainingMethod", "analyze"]

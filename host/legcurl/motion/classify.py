@@ -16,7 +16,7 @@ from legcurl.motion.effort import DROP, SOME_CREEP_S, USUAL_OF, Effort, effort_o
 from legcurl.motion.lifter_range import LifterRange, settle_range
 from legcurl.motion.measure_rep import Attempt
 from legcurl.motion.set_up import after_tests, without_set_up
-from legcurl.motion.training_method import STANDARD, TrainingMethod
+from legcurl.training_method import STANDARD, TrainingMethod
 
 REACHED_TOP = 0.95
 """Fraction from which the top counts as reached: a failure beyond it is one in the hold."""

@@ -12,7 +12,7 @@ from legcurl.motion.classify import LISTED
 from legcurl.motion.lifter_range import LifterRange
 from legcurl.motion.measure_rep import PULSE_FRACTION
 from legcurl.motion.resampler import GRID_S
-from legcurl.motion.training_method import TrainingMethod
+from legcurl.training_method import TrainingMethod
 
 SHORT_BY_S = 0.5
 """A hold shorter than asked by more than this gets a word, in s: less is still a squeeze."""

@@ -20,7 +20,7 @@ from legcurl.motion.measure_rep import SETTLE_WAIT, measure, measure_so_far
 from legcurl.motion.phase import PhaseTracker
 from legcurl.motion.resampler import Grid
 from legcurl.motion.set_builder import SetBuilder
-from legcurl.motion.training_method import TrainingMethod
+from legcurl.training_method import TrainingMethod
 
 BEFORE_START = 120
 """Grid steps kept before an attempt opens: its start is looked for there."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 from legcurl.events import Failure, Outcome, RepResult, SetResult
 from legcurl.motion.classify import Judged
 from legcurl.motion.lifter_range import LifterRange
-from legcurl.motion.training_method import REST_SHOWN_S, TrainingMethod
+from legcurl.training_method import REST_SHOWN_S, TrainingMethod
 
 FAILURES: Mapping[str, Failure] = {"failed_mid_lift": "mid_lift", "failed_in_hold": "in_hold"}
 """Verdicts that are failures, as a rep tells them."""

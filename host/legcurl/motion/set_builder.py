@@ -35,7 +35,7 @@ from legcurl.motion.results import (
     set_result,
     what_changed,
 )
-from legcurl.motion.training_method import STANDARD, TrainingMethod
+from legcurl.training_method import STANDARD, TrainingMethod
 
 REST_IN_SET_S = 18.0
 """Up to this much rest still belongs to the same set, in s (docs/detection.md)."""

@@ -20,7 +20,7 @@ from legcurl.motion.follower import BEFORE_START, Follower
 from legcurl.motion.lifter_range import LifterRange
 from legcurl.motion.resampler import GRID_S, Break, Grid, short_way
 from legcurl.motion.set_builder import BlindBeginning, SetBuilder
-from legcurl.motion.training_method import STANDARD, TrainingMethod
+from legcurl.training_method import STANDARD, TrainingMethod
 
 LOOK_EVERY = 4
 """Grid steps between two looks at the lever: 40 ms."""

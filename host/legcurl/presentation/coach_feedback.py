@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from legcurl.events import SetResult
-from legcurl.motion.training_method import SET_WINDOW_S, is_rest
 from legcurl.presentation.wording import beside_target
+from legcurl.training_method import SET_WINDOW_S, is_rest
 
 SLOW_LOWERING_S = 3.0  # "slowly resists the weight back"
 MOST = 3

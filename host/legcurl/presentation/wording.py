@@ -31,7 +31,7 @@ from legcurl.events import (
     verdict,
 )
 from legcurl.gym.machine_state import missing_words
-from legcurl.motion.training_method import HOLD_TARGET_S, SET_WINDOW_S, is_rest
+from legcurl.training_method import HOLD_TARGET_S, SET_WINDOW_S, is_rest
 
 PHASE_WORDS: dict[Phase, str] = {
     "unknown": "READY",

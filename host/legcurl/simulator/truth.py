@@ -216,7 +216,7 @@ def judged(
 
 
 def _ambiguous(
-    m: Measured, rep: RepResult, creep_s: float, lowered: bool, full_rom_doubt: float
+    m: Measured, rep: RepResult, creep_s: float, unhurried: bool, full_rom_doubt: float
 ) -> bool:
     """Whether a careful human could count or judge this attempt otherwise."""
     fraction = rep.rom_fraction

@@ -18,9 +18,9 @@ from starlette.responses import Response
 from legcurl.events import plain
 from legcurl.export.csv_injection import escape_formula
 from legcurl.motion.results import velocity_loss
-from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
 from legcurl.presentation.wording import fault_words
 from legcurl.store.records import Client, StoredSet
+from legcurl.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
 
 if TYPE_CHECKING:
     from legcurl.gym.machine import Machine

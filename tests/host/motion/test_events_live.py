@@ -27,7 +27,7 @@ from legcurl.events import (
     SetStarted,
 )
 from legcurl.motion import Calibration, SetTracker, TrainingMethod, analyze
-from legcurl.motion.training_method import STANDARD
+from legcurl.training_method import STANDARD
 from lever import Lever, to_failure
 from selection import first_short
 

@@ -6,7 +6,7 @@ import pytest
 from legcurl.errors import ConfigError
 from legcurl.events import Cue, Progress, RepCorrected, RepCounted, RepEnded, SetEnded, SetResult
 from legcurl.motion import SetTracker, TrainingMethod, analyze
-from legcurl.motion.training_method import STANDARD
+from legcurl.training_method import STANDARD
 from lever import Lever
 
 

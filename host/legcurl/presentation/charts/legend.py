@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from legcurl._version import __version__
-from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S
 from legcurl.presentation.charts.set_chart import ChartKeeper, SetChart
 from legcurl.presentation.charts.style import (
     FAILED,
@@ -24,6 +23,7 @@ from legcurl.presentation.charts.style import (
     Frame,
 )
 from legcurl.presentation.wording import printable
+from legcurl.training_method import FULL_ROM, HOLD_TARGET_S
 
 NAME_SIGNS = 90
 

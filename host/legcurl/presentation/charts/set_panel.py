@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from legcurl.events import RepResult, SetResult, verdict
-from legcurl.motion.training_method import FULL_ROM, HOLD_TARGET_S, is_rest
 from legcurl.presentation.charts.set_chart import SetChart, Span
 from legcurl.presentation.charts.style import (
     AXES_IN,
@@ -44,6 +43,7 @@ from legcurl.presentation.charts.style import (
     write_title,
 )
 from legcurl.presentation.wording import FAILURE_WORDS, beside_target, set_line, summary
+from legcurl.training_method import FULL_ROM, HOLD_TARGET_S, is_rest
 
 FLAG_IN = 0.27
 REPS_IN = 0.42

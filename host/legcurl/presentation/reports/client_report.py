@@ -12,7 +12,6 @@ from matplotlib.dates import AutoDateLocator, DateFormatter, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from legcurl.motion.training_method import SET_WINDOW_S
 from legcurl.presentation.charts.style import FAILED, GRID, INK, SOFT
 from legcurl.presentation.reports.a4_page import (
     HEIGHT_IN,
@@ -25,6 +24,7 @@ from legcurl.presentation.reports.a4_page import (
 )
 from legcurl.presentation.reports.set_report import draw_chart, figures, name_of
 from legcurl.store.records import Client, StoredSet, Trace
+from legcurl.training_method import SET_WINDOW_S
 
 CHART_IN = 0.95
 CHART_LEFT_IN = 0.45  # for the axis' figures

@@ -16,13 +16,6 @@ from rich.text import Text
 
 from legcurl.events import RepResult, verdict
 from legcurl.gym.machine_state import MachineState
-from legcurl.motion.training_method import (
-    FULL_ROM,
-    HOLD_TARGET_S,
-    REMINDER,
-    SET_WINDOW_S,
-    is_rest,
-)
 from legcurl.presentation.terminal import bars
 from legcurl.presentation.terminal.big_digits import height_of, largest_scale, letter, width_of
 from legcurl.presentation.wording import (
@@ -37,6 +30,13 @@ from legcurl.presentation.wording import (
     rep_cells,
     summary,
     tenths,
+)
+from legcurl.training_method import (
+    FULL_ROM,
+    HOLD_TARGET_S,
+    REMINDER,
+    SET_WINDOW_S,
+    is_rest,
 )
 
 HOLD_SCALE = bars.Scale(5.0, ((HOLD_TARGET_S, "3 s"),))  # room to overshoot the mark visibly
