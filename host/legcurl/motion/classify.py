@@ -147,7 +147,7 @@ class _SetSoFar:
         ):
             verdict = "failed_mid_lift"
         elif before.verdict in FAILED and _leaves(attempt, effort, fraction, before):
-            verdict = "not_a_rep"
+            verdict = verdict if self._leads_on(attempt, following) else "not_a_rep"
         return Judged(attempt, verdict, fraction, effort)
 
     def _chosen(self, attempt: Attempt, fraction: float) -> Verdict:
@@ -157,6 +157,12 @@ class _SetSoFar:
         height = attempt.height_deg / self.lifter.rom_deg
         listed = fraction >= LISTED and height >= LISTED_HEIGHT
         return "partial" if listed or height >= LISTED_ANYWHERE else "not_a_rep"
+
+    def _leads_on(self, attempt: Attempt, following: Attempt | None) -> bool:
+        """Whether the next lift comes straight after it: then this one is a lift too."""
+        if following is None or following.start_s - attempt.end_s > NO_PAUSE_S:
+            return False
+        return self._chosen(following, self.lifter.fraction(following.top_deg)) == "completed"
 
     def _carried_on(self, attempt: Attempt, following: Attempt | None) -> bool:
         """Whether the next rep comes too soon for a muscle that had failed."""
