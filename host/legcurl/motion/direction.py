@@ -207,6 +207,7 @@ class Direction:
         elif (look.step - self._still_since) * GRID_S >= SETTLED_S:
             if abs(away) > 4.0:
                 self._rest = Look(self._still_since, look.angle, look.velocity)
+                self._rest_till = look.step
             # Nothing before this rest belongs to the first rep, but a small lift may be one.
             stirred = (look.step - self._stirred) * GRID_S < STIRRED_S
             del self.kept[: -KEPT_STIRRED if stirred else -KEPT_AT_REST]
