@@ -18,7 +18,7 @@ from typing import Any
 from timings import LIMIT_S, wait_until
 
 LEGCURL = Path(sys.executable).parent / "legcurl"
-PATIENT_LEGCURL = Path(__file__).resolve().parents[2] / "shared" / "patient_legcurl.py"
+PATIENT_LEGCURL = Path(__file__).resolve().parents[1] / "shared" / "patient_legcurl.py"
 # A shell that runs the tests in its background has SIGINT ignored.
 HEEDING_CTRL_C = ("env", "--default-signal=INT")
 

@@ -4,7 +4,7 @@ import json
 
 from running import run
 
-SENSOR = "sim:?seed=3&pace=fast"
+SENSOR = "sim:?seed=3&sets=1000"
 
 
 def test_the_moment_is_told_in_sensor_time():
