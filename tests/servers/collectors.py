@@ -106,11 +106,9 @@ async def kill_collectors(
             victim.start()
         await speaker.all_told([speaker.send(*one) for one in told[kills * share :]])
         await speaker.close()
-        await until(
-            lambda: rows(center, tables.sets) == sets, lambda: rows(center, tables.sets), 60
-        )
+        await until(lambda: rows(center, tables.sets) == sets, lambda: rows(center, tables.sets))
         wanted = {1: sets - len(changed), 2: len(changed)}
-        await until(lambda: revisions(center) == wanted, lambda: revisions(center), 60)
+        await until(lambda: revisions(center) == wanted, lambda: revisions(center))
         assert rows(center, tables.reps) == sets * len(new_set(lifter="early", seed=6).result.reps)
         assert rows(center, tables.traces) == sets
     finally:
