@@ -78,6 +78,7 @@ class SetResult:
     # What was asked for is no part of what was measured: two sets may be equal without it.
     # counted_reps: from the fraction that the method counts from; None is as completed_reps.
     counted_reps: int | None = field(default=None, compare=False)
+    # That the set was judged by. None: the exercise's own.
     method: TrainingMethod | None = field(default=None, compare=False)
 
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 from legcurl.events import Failure, Outcome, RepResult, SetResult
 from legcurl.motion.classify import Judged
 from legcurl.motion.lifter_range import LifterRange
-from legcurl.training_method import REST_SHOWN_S, TrainingMethod
+from legcurl.training_method import REST_SHOWN_S, STANDARD, TrainingMethod
 
 FAILURES: Mapping[str, Failure] = {"failed_mid_lift": "mid_lift", "failed_in_hold": "in_hold"}
 """Verdicts that are failures, as a rep tells them."""
@@ -72,7 +72,7 @@ def set_result(
         rom_loss=1 - peaks[-1] / max(peaks) if peaks else None,
         incomplete=incomplete or any(rep.incomplete for rep in reps),
         counted_reps=counted_reps(reps, method),
-        method=method,
+        method=None if method == STANDARD else method,
     )
 
 

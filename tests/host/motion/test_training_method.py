@@ -49,6 +49,7 @@ def test_a_set_keeps_the_method_that_it_was_judged_by():
     method = TrainingMethod(hold_target_s=2.0)
     result = set_by(method, Lever().rests(3).rep(hold_s=2.2).rep(hold_s=2.2).rests(22))
     assert result.method == method
+    assert set_by(STANDARD, Lever().rests(3).rep().rep().rests(22)).method is None
     assert all(rep.hold_met for rep in result.reps)
 
 
