@@ -157,7 +157,8 @@ class _Performance:
             if self.begins_record and not lifter.recorded:
                 begins = self.done >= session.start_rep or ends
                 going = self._begins_within(going) if begins else going
-            if break_off_after and self.done > break_off_after:
+            # A record can only end after it has begun.
+            if lifter.recorded and break_off_after and self.done > break_off_after:
                 yield from self._breaks_off_within(going)
                 return False
             for _ in going:

@@ -202,3 +202,8 @@ def test_the_truth_as_json_names_what_may_be_listed_or_not():
 def test_other_lifters_have_nothing_that_is_optional():
     told = World(parse_address("sim:?lifter=early&pace=fast&seed=3")).truth().as_json()
     assert told["optional"] == []
+
+
+@pytest.mark.parametrize("seed", [10027, 10139])
+def test_a_record_that_begins_and_breaks_off_in_mid_rep_is_not_empty(seed):
+    assert len(make_session(seed).t_s) > 100
