@@ -98,7 +98,9 @@ def test_repeated_ctrl_c_ends_it_in_order(tmp_path: Path):
     ) as service:
         try:
             assert service.stdout is not None
-            assert service.stdout.readline().startswith("http://")
+            url = service.stdout.readline().strip()
+            with urllib.request.urlopen(f"{url}healthz", timeout=LIMIT_S):
+                pass  # it runs: there is something to tidy up
             service.send_signal(signal.SIGINT)
             assert service.stdout.readline() == "tidying up\n"
             for _ in range(20):
