@@ -40,7 +40,7 @@ GAP_WORDS = {
     "overrun": "the sensor could not keep up",
     "paused": "sampling was restarted",
     "reboot": "the sensor restarted",
-    "unknown": "nobody knows why",
+    "unknown": "the reason is unknown",
 }
 
 NOTE_LASTS_S = 6.0  # of sensor time: long enough to read a sentence

@@ -12,7 +12,7 @@ class Measure:
     """One figure of another part, under a name such as `legcurl_journal_bytes`."""
 
     name: str
-    what: str  # one sentence, for whoever reads /metrics
+    what: str  # one sentence, shown in /metrics
     value: float
     kind: Literal["gauge", "counter"] = "gauge"
 

@@ -56,7 +56,7 @@ class Follower:
         self._begin_set()
 
     def _begin_set(self) -> None:
-        """Wait for the next set, of whoever comes."""
+        """Wait for the next set, of any lifter."""
         calibrated = self._calibrated
         self.set = SetBuilder(calibrated, self._method)
         self._finder.bottom = None if calibrated is None else calibrated.extended
@@ -141,7 +141,7 @@ class Follower:
         return last_s
 
     def _close_set(self, told_s: float, events: list[MotionEvent]) -> None:
-        """Nobody can add to the set any more; the next may be another lifter's."""
+        """End the set for good; the next may be another lifter's."""
         self._closing(self.set)
         events.extend(self.set.close(told_s))
         self._begin_set()

@@ -71,7 +71,7 @@ class LifterRange:
 
 
 def settle_range(attempts: Sequence[Attempt], calibrated: LifterRange | None) -> LifterRange | None:
-    """The range that these attempts of one set, in order, refer to; None while nobody knows.
+    """The range that these attempts of one set, in order, refer to; None while unknown.
 
     `attempts` are those that look like reps: set-up motion is left out by the caller.
     """

@@ -56,7 +56,7 @@ LED_INTO_S = 5.0
 
 
 NEAR_BOTTOM = 0.25
-"""Fraction of the range: a lever that rests below this rests at the bottom; nobody holds there."""
+"""Fraction of the range: a lever that rests below this is at the bottom; lifters hold higher up."""
 
 
 class SetBuilder:

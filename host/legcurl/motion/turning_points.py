@@ -46,7 +46,7 @@ class TurningPoints:
         self.lowest = self.highest = 0.0
         self._looks: list[Look] = []  # since the turn before the last
         self._best = 0  # position of the farthest look of this swing
-        self._rising = 0  # +1 towards high, -1 towards low, 0 while nobody knows
+        self._rising = 0  # +1 towards high, -1 towards low, 0 while unknown
         self._stand: Look | None = None
         self._now: Look | None = None
 
