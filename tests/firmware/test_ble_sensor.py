@@ -234,7 +234,7 @@ async def test_a_whole_set_arrives_sample_by_sample(radio: str) -> None:
         hello = await host.hello()
         await host.start(hello["boot_id"])
         await asyncio.wait_for(host.lost.wait(), LIMIT_S)
-        await sensor.wait()
+        await asyncio.wait_for(sensor.wait(), LIMIT_S)
         assert host.damaged == 0
         got = check_every_sample(sensor, host.received)
         last_s = sum(1 for _ in World(sensor.options).sensor_trace(100)) / 100

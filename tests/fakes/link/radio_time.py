@@ -29,6 +29,10 @@ class RadioTimeLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    def stall(self, seconds: float) -> None:
+        """The process gets no computing time for so long, as on a busy computer."""
+        self._jumping.now += seconds
+
 
 def in_radio_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
     """Run an async test on such a loop."""

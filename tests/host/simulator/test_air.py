@@ -12,7 +12,7 @@ from bumble.device import AdvertisingType, Connection, ConnectionParametersPrefe
 from legcurl.simulator.radio.air import VirtualRadio, connection_parameters
 from legcurl.simulator.radio.central import power
 from legcurl.simulator.radio.controller import VirtualController
-from radio_time import in_radio_time, now
+from radio_time import RadioTimeLoop, in_radio_time, now
 
 ATT_NOTIFICATION = b"\x1b\x10\x00"
 LOST = hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR
@@ -186,6 +186,32 @@ async def test_loss_delays_and_never_loses() -> None:
         assert not host.ended
     # Each try fails with one half: on average one interval more.
     assert delays[1] - delays[0] == pytest.approx(200 * 0.03, rel=0.35)
+
+
+@in_radio_time
+async def test_a_busy_computer_that_skips_events_loses_no_connection() -> None:
+    radio = VirtualRadio(interval_s=0.03, timeout_s=0.5, loss=0.5, seed=7)
+    host, sensor = await connected(radio)
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, RadioTimeLoop)
+    for number in range(50):
+        sensor.send(bytes((number,)))
+        await asyncio.sleep(0.04)
+        loop.stall(0.6)
+    await asyncio.sleep(1.0)
+    assert (len(host.got), host.ended) == (50, [])
+
+
+@in_radio_time
+async def test_a_connection_ends_when_every_event_is_lost_for_the_timeout() -> None:
+    radio = VirtualRadio(interval_s=0.03, timeout_s=0.5)
+    host, sensor = await connected(radio)
+    began = now()
+    radio.loss = 1.0
+    sensor.send(b"x")
+    await asyncio.sleep(2.0)
+    assert host.ended[0][1] == sensor.ended[0][1] == LOST
+    assert host.ended[0][0] - began == pytest.approx(0.5, abs=0.04)
 
 
 async def arrivals(seed: int, *, busy: bool = False) -> list[float]:
