@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any
 
@@ -78,12 +79,16 @@ def _check_computer(scan: bool) -> list[Finding]:
 async def _measure(where: Address, seconds: float | None, collected: list[Evidence]) -> None:
     from legcurl.install.checks.monitored_sensor import MonitoredSensor
     from legcurl.install.doctor.measure_sensor import measure_sensor
+    from legcurl.recording.remembered_direction import remembered_direction
+    from legcurl.store.locations import own_journals
 
     async with MonitoredSensor(where) as sensor:
         if seconds is None:
             seconds = SECONDS if sensor.pace is not None else inf
         with _watching(sensor.name, seconds) as progress:
-            collected.append(await measure_sensor(sensor, seconds, progress))
+            evidence = await measure_sensor(sensor, seconds, progress)
+    remembered = remembered_direction(own_journals(), str(where))
+    collected.append(replace(evidence, remembered=remembered))
 
 
 def _told(findings: list[Finding], document: dict[str, Any], as_json: bool) -> int:
@@ -120,6 +125,7 @@ def _document(where: Address, evidence: Evidence) -> dict[str, Any]:
             "boot_reason": hello.boot_reason,
         },
         "calibration": evidence.stored,
+        "remembered_direction": evidence.remembered,
         "statistics": evidence.after,
         "crash_log": evidence.crash_log,
         "stream": {

@@ -25,6 +25,11 @@ def own_store() -> str:
     return f"sqlite:///{own_folder() / OWN_FILE}"
 
 
+def own_journals() -> Path:
+    """The folder of the journals beside the user's own store."""
+    return own_folder() / f"{OWN_FILE}.journal"
+
+
 def needed_store(url: str | None) -> str:
     """The URL of an existing store: `url`, else the user's own.
 

@@ -101,6 +101,13 @@ def test_a_healthy_sensor_has_only_good_findings():
 
 
 @pytest.mark.parametrize(
+    ("remembered", "said"), [(None, "first set"), (0, "first set"), (1, "grows"), (-1, "falls")]
+)
+def test_an_uncalibrated_sensors_direction_is_told(remembered: int | None, said: str):
+    assert said in told("direction", stored=None, remembered=remembered).said
+
+
+@pytest.mark.parametrize(
     ("theirs", "state", "said"),
     [
         ("1.2.2", "problem", "older than the 1.2.3"),

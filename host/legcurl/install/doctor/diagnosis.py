@@ -71,6 +71,7 @@ class Evidence:
     pace: float | None  # sensor seconds in one of the host's
     longest_silence_s: float  # host's
     wired: bool
+    remembered: int | None = None  # the sign of flexion that this computer's service has learnt
 
     @property
     def slower(self) -> str:
@@ -91,6 +92,7 @@ def diagnose(evidence: Evidence) -> list[Finding]:
         *of_angle(figures, figures.usual_noise_deg),
         *_of_movement(evidence),
         *_of_calibration(evidence),
+        *_of_direction(evidence),
         *_of_rate(evidence),
         *of_samples(figures, evidence.slower),
         *of_link(evidence.link),
@@ -248,6 +250,18 @@ def _of_calibration(evidence: Evidence) -> list[Finding]:
             f"Fasten it and run: {command('calibrate', str(evidence.address))}",
         )
     ]
+
+
+def _of_direction(evidence: Evidence) -> list[Finding]:
+    """How an uncalibrated sensor's direction is known."""
+    if direction_of(evidence.stored) is not None:
+        return []  # a calibration says it
+    if not evidence.remembered:
+        said = "Which way flexion is, the first set will show; a service then remembers it."
+        return [Finding("direction", "ok", said)]
+    way = "grows" if evidence.remembered > 0 else "falls"
+    said = f"This computer's service remembers from earlier sets that the angle {way} in flexion."
+    return [Finding("direction", "ok", said)]
 
 
 def _of_rate(evidence: Evidence) -> list[Finding]:
