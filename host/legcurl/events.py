@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
-from legcurl.training_method import TrainingMethod
+from legcurl.training_method import STANDARD, TrainingMethod
 
 TOLD_HOLD_CHANGE_S = 0.2  # the last digit that is shown, and a little
 TOLD_ROM_CHANGE = 0.05
@@ -80,6 +80,16 @@ class SetResult:
     counted_reps: int | None = field(default=None, compare=False)
     # That the set was judged by. None: the exercise's own.
     method: TrainingMethod | None = field(default=None, compare=False)
+
+    @property
+    def judged_by(self) -> TrainingMethod:
+        """The method that the set was judged by."""
+        return self.method or STANDARD
+
+    @property
+    def count(self) -> int:
+        """The reps that the coach counts."""
+        return self.completed_reps if self.counted_reps is None else self.counted_reps
 
 
 @dataclass(frozen=True, slots=True)

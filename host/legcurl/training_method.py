@@ -6,9 +6,9 @@ it was judged by.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 from legcurl.errors import ConfigError
 
@@ -16,11 +16,9 @@ COUNTED_LEAST, COUNTED_MOST = 0.50, 0.95
 """A rep may count from half of the range on; above 0.95 the range itself is not known so well."""
 
 
-def _within(field: str, value: float, least: float, most: float) -> None:
-    if not (isfinite(value) and least <= value <= most):
-        raise ConfigError(
-            f"{field} = {value:g} is outside of {least:g} to {most:g}: choose a value between."
-        )
+def _within(field: str, value: Any, least: float, most: float) -> None:
+    if type(value) not in (int, float) or not least <= value <= most:  # as no nan is
+        raise ConfigError(f"{field} is invalid: give a number from {least:g} to {most:g}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +40,19 @@ class TrainingMethod:
         _within("hold_tolerance_s", self.hold_tolerance_s, 0.0, 1.0)
         _within("full_rom_fraction", self.full_rom_fraction, COUNTED_LEAST, COUNTED_MOST)
         _within("counted_fraction", self.counted_fraction, COUNTED_LEAST, COUNTED_MOST)
-        if len(self.set_window_s) != 2:
-            raise ConfigError("set_window_s is two times in seconds, such as [60, 120].")
+        if not isinstance(self.set_window_s, tuple) or len(self.set_window_s) != 2:
+            raise ConfigError("set_window_s is invalid: give two times in s, such as [60, 120].")
         least, most = self.set_window_s
         _within("set_window_s", least, 0.0, 3600.0)
         _within("set_window_s", most, 0.0, 3600.0)
         if least >= most:
-            raise ConfigError(
-                f"set_window_s goes from {least:g} to {most:g} s: write the shorter time first."
-            )
+            raise ConfigError("set_window_s is invalid: give the shorter of its two times first.")
         if self.count_at not in ("end", "top"):
-            raise ConfigError(f'count_at is "end" or "top", not {self.count_at!r}.')
+            raise ConfigError('count_at is invalid: give "end" or "top".')
 
     def hold_met(self, hold_s: float) -> bool:
         """Whether a hold is long enough, as well as it can be known."""
-        return hold_s >= self.hold_target_s - self.hold_tolerance_s - 1e-9
+        return hold_s >= self.hold_met_from_s - 1e-9
 
     def full(self, fraction: float) -> bool:
         """Whether a top at this fraction of the range makes a rep full."""
@@ -67,6 +63,11 @@ class TrainingMethod:
         return fraction >= self.counted_fraction
 
     @property
+    def hold_met_from_s(self) -> float:
+        """The shortest hold that is long enough."""
+        return max(self.hold_target_s - self.hold_tolerance_s, 0.0)
+
+    @property
     def counts_apart(self) -> bool:
         """Whether the reps that count are not just the full ones: both counts are then shown."""
         return self.counted_fraction != self.full_rom_fraction
@@ -74,9 +75,21 @@ class TrainingMethod:
 
 STANDARD = TrainingMethod()
 
-FULL_ROM = STANDARD.full_rom_fraction
-HOLD_TARGET_S = STANDARD.hold_target_s
-SET_WINDOW_S = STANDARD.set_window_s
+
+def read_method(fields: Mapping[str, Any]) -> TrainingMethod:
+    """The method of a JSON or TOML object; what it leaves out is the exercise's own.
+
+    Raises ConfigError for a field that is unknown or has a wrong value.
+    """
+    given = dict(fields)
+    if isinstance(window := given.get("set_window_s"), list | tuple):
+        given["set_window_s"] = tuple(window)
+    try:
+        return TrainingMethod(**given)
+    except TypeError as error:
+        raise ConfigError(f"{error}: the fields of a method are in docs/operate.md.") from error
+
+
 REST_SHOWN_S = 1.0  # the method allows no rest at the bottom; shorter is turning round
 REMINDER = "toes up"  # nothing here can see toes: a reminder, never a measurement
 

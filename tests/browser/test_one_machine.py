@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from browsing import Tablet, until
 from legcurl.events import LinkChanged, SensorTrouble
-from legcurl.presentation.wording import beside_target, percent, tenths
-from legcurl.training_method import HOLD_TARGET_S
+from legcurl.presentation.wording import held, percent, tenths
+from legcurl.training_method import STANDARD
 from playwright.sync_api import Page, expect
 from stage import Stage
 from states import EARLY, QUITS, STEADY
@@ -42,12 +42,13 @@ def test_page_and_terminal_write_figures_alike(page: Page):
     written = page.evaluate(
         """async ([lengths, shares]) => {
           const {held, tenths, percent} = await import('/js/format.mjs');
-          return [lengths.map((s) => held(s)), lengths.map(tenths), shares.map(percent)];
+          const target = {hold_s: 3, hold_met_s: 2.9};
+          return [lengths.map((s) => held(s, target)), lengths.map(tenths), shares.map(percent)];
         }""",
         [lengths_s, shares],
     )
     assert written == [
-        [beside_target(length_s, HOLD_TARGET_S) for length_s in lengths_s],
+        [held(length_s, STANDARD) for length_s in lengths_s],
         [tenths(length_s) for length_s in lengths_s],
         [percent(share).removesuffix(" %") for share in shares],
     ]

@@ -264,7 +264,7 @@ def _say_what_matters(service: Service) -> tuple[Callable[[], None], Callable[[]
 
     def follow_all() -> None:
         for machine in service.gym.machines.values():
-            machine.bus.listen("lines", partial(lines.hear, partial(getattr, machine, "name")))
+            machine.bus.listen("lines", partial(lines.hear, machine))
 
     follow_all()
     return follow_all, lines.settle

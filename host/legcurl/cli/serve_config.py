@@ -17,6 +17,7 @@ from legcurl.errors import ConfigError
 from legcurl.gym.machine import MachineSetup
 from legcurl.identifiers import GYM_ID, GYM_ID_MAX, id_rule
 from legcurl.logs import hide
+from legcurl.training_method import TrainingMethod
 
 if TYPE_CHECKING:
     from legcurl.mqtt.publisher import Publishing
@@ -98,14 +99,14 @@ def _with_options(config: Config, options: Options) -> Config:
     if options.log_level is not None:
         log = replace(log, level=options.log_level)
     web = replace(web, allow_hosts=(*web.allow_hosts, *options.allow_hosts))
-    machines = _machines(options.stations) if options.stations else config.machines
+    machines = _machines(options.stations, config.method) if options.stations else config.machines
     config = replace(config, web=web, store=store, log=log, machines=machines)
     if options.gym is not None:
         config = replace(config, gym=replace(gym, id=options.gym))
     return config
 
 
-def _machines(stations: tuple[str, ...]) -> tuple[MachineConfig, ...]:
+def _machines(stations: tuple[str, ...], method: TrainingMethod) -> tuple[MachineConfig, ...]:
     from legcurl.links.address import parse
 
     machines = []
@@ -113,8 +114,8 @@ def _machines(stations: tuple[str, ...]) -> tuple[MachineConfig, ...]:
         name, equals, address = text.partition("=")
         if not equals or ":" in name:
             name, address = "", text
-        parse(address)  # an address that cannot be meant is said before anything starts
-        machines.append(MachineConfig(f"machine-{number}", address, name.strip()))
+        parse(address)  # a wrong address is an error before anything starts
+        machines.append(MachineConfig(f"machine-{number}", address, name.strip(), method=method))
     return tuple(machines)
 
 
@@ -144,7 +145,7 @@ def _with_broker(config: Config, options: Options, given: Secret | None) -> Conf
 def setups_of(config: Config) -> list[MachineSetup]:
     """The machines to follow."""
     return [
-        MachineSetup(machine.id, machine.name, machine.address, machine.calibration)
+        MachineSetup(machine.id, machine.name, machine.address, machine.calibration, machine.method)
         for machine in config.machines
     ]
 

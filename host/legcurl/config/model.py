@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from legcurl.motion import Calibration
+from legcurl.training_method import STANDARD, TrainingMethod
 
 PIN_MIN = 4
 PIN_MAX = 64
@@ -48,6 +49,7 @@ class MachineConfig:
     name: str = ""  # empty: the sensor's own
     extended_deg: float | None = None
     flexed_deg: float | None = None
+    method: TrainingMethod = STANDARD  # the gym's, with what this machine has of its own
 
     @property
     def calibration(self) -> Calibration | None:
@@ -112,6 +114,7 @@ class Config:
     """The whole configuration. `warnings` are shown and stop nothing."""
 
     gym: GymConfig = GymConfig()
+    method: TrainingMethod = STANDARD  # of machines that have none of their own
     machines: tuple[MachineConfig, ...] = ()
     store: StoreConfig = StoreConfig()
     web: WebConfig = WebConfig()

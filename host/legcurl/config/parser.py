@@ -31,6 +31,7 @@ from legcurl.config.model import (
 )
 from legcurl.config.schema import (
     MACHINES_MAX,
+    METHOD,
     PREFIX,
     SECRETS,
     SECTIONS,
@@ -43,6 +44,7 @@ from legcurl.config.schema import (
 )
 from legcurl.config.toml_positions import Place, lines_of
 from legcurl.errors import CalibrationError, ConfigError
+from legcurl.training_method import read_method
 
 ONE_HOST = ("serial:", "ble:", "tcp:")  # a sensor streams to one at a time
 
@@ -139,7 +141,8 @@ class _Parser:
         for variable, text in unknown_variables(self._variables):
             self._problems.append(Problem(variable, text))
         gym = self._section("gym")
-        machines = self._machines()
+        method = self._section("method")
+        machines = self._machines(method)
         store, web, log = (self._section(name) for name in ("store", "web", "log"))
         self._refuse_password()
         mqtt = self._section("mqtt")
@@ -147,6 +150,7 @@ class _Parser:
         self._refuse_same_pins(secrets["pin_file"], secrets["view_pin_file"])
         config = Config(
             gym=GymConfig(**gym),
+            method=read_method(method),
             machines=machines,
             store=StoreConfig(**store),
             web=WebConfig(
@@ -204,7 +208,7 @@ class _Parser:
                 self._add_problem((*place, key), f"{key}{shown}: must be {error}.")
         return values
 
-    def _machines(self) -> tuple[MachineConfig, ...]:
+    def _machines(self, method: dict[str, Any]) -> tuple[MachineConfig, ...]:
         tables = self._tables.get("machine", [])
         if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
             self._add_problem(
@@ -220,6 +224,8 @@ class _Parser:
         for number, table in enumerate(tables):
             place = ("machine", number)
             values = self._checked(place, table, SECTIONS["machine"])
+            own = self._checked((*place, "method"), values.get("method", {}), METHOD)
+            values["method"] = read_method(method | own)
             lacking = [key for key in ("id", "address") if key not in table]
             for key in lacking:
                 self._add_problem(place, f"this machine has no {key}: add {key} = … to it.")

@@ -9,8 +9,9 @@ the first, and its messages give types.
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from legcurl.config.model import PIN_MAX, PIN_MIN, TOKEN_MIN
 from legcurl.errors import ConfigError
 from legcurl.identifiers import GYM_ID, GYM_ID_MAX, MACHINE_ID, MACHINE_ID_MAX, id_rule
 from legcurl.links.address import parse
+from legcurl.training_method import TrainingMethod, read_method
 
 PREFIX = "LEGCURL_"
 NAME_MAX = 80
@@ -103,6 +105,14 @@ def _degrees(value: Any) -> float:
     return float(value)
 
 
+def _table(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise WrongValueError(
+            "a section: write [machine.method] on a line after the machine's keys"
+        )
+    return value
+
+
 def _boolean(value: Any) -> bool:
     if not isinstance(value, bool):
         raise WrongValueError("true or false, without quotes")
@@ -160,14 +170,28 @@ def _hosts(value: Any) -> tuple[str, ...]:
     return tuple(_host(one) for one in value)
 
 
+def _field_of_method(name: str) -> Check:
+    def check(value: Any) -> Any:
+        try:
+            return getattr(read_method({name: value}), name)
+        except ConfigError as error:
+            raise WrongValueError(str(error).partition(": give ")[2].rstrip(".")) from error
+
+    return check
+
+
+METHOD = {field.name: _field_of_method(field.name) for field in fields(TrainingMethod)}
+
 SECTIONS: dict[str, dict[str, Check]] = {
     "gym": {"id": _id(GYM_ID, GYM_ID_MAX), "name": _text},
+    "method": METHOD,
     "machine": {
         "id": _id(MACHINE_ID, MACHINE_ID_MAX),
         "name": _text,
         "address": _address,
         "extended_deg": _degrees,
         "flexed_deg": _degrees,
+        "method": _table,
     },
     "store": {
         "url": _store,
@@ -208,6 +232,11 @@ def as_toml(said: str, check: Check) -> Any:
         return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
             said.lower(), said
         )
+    if check in METHOD.values():
+        try:
+            return tomllib.loads(f"value = {said}")["value"]
+        except tomllib.TOMLDecodeError:
+            return said
     if isinstance(check, _Integer) and re.fullmatch(r"-?[0-9]{1,12}", said):
         return int(said)
     return said

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterable, Callable
 
 from legcurl.events import Event
 from legcurl.gym.machine_state import MachineState
+from legcurl.training_method import STANDARD, TrainingMethod
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +29,8 @@ TURN = 64  # events before other tasks have their turn in the event loop
 class EventBus:
     """Hands on the events of one machine; `state` is its state after the last of them."""
 
-    def __init__(self) -> None:
-        self.state = MachineState()
+    def __init__(self, method: TrainingMethod = STANDARD) -> None:
+        self.state = MachineState(method=method)
         self.failures: dict[str, Exception] = {}  # the newest, by the listener's name
         self._listeners: dict[str, Callable[[Event], None]] = {}
         self._at_end: list[Callable[[], None]] = []

@@ -21,11 +21,13 @@ from legcurl.events import Event, LinkChanged, SetEnded, SetStarted
 from legcurl.gym.event_bus import EventBus
 from legcurl.gym.machine_state import MachineState
 from legcurl.logs import about_machine
-from legcurl.motion import Calibration
+from legcurl.motion import Calibration, KnownDirection
+from legcurl.motion.direction import UNKNOWN
 from legcurl.protocol.requests import Hello
 from legcurl.recording.journal import Journal
 from legcurl.station.live_feed import PROMPT_MS
 from legcurl.station.station import Station, StationCounts, open_station
+from legcurl.training_method import STANDARD, TrainingMethod
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class MachineSetup:
     name: str  # shown; empty: the sensor's own
     address: str
     calibration: Calibration | None = None
+    method: TrainingMethod = STANDARD
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ class Machine:
         prompt_ms: Callable[[], int] = lambda: PROMPT_MS,
     ) -> None:
         self.setup = setup
-        self.bus = EventBus()
+        self.bus = EventBus(setup.method)
         self.station: Station | None = None
         self._followers: list[Follower] = []
         self._journals = journals
@@ -145,6 +148,11 @@ class Machine:
         return self._set_s is not None
 
     @property
+    def known_direction(self) -> KnownDirection:
+        """What is known of the way that the sensor is mounted."""
+        return UNKNOWN if self.station is None else self.station.session.known_direction
+
+    @property
     def counts(self) -> StationCounts:
         """What went beside the plan since the machine was set up."""
         now = StationCounts() if self.station is None else self.station.counts
@@ -156,7 +164,7 @@ class Machine:
         return "" if self.journal is None else self.journal.trouble
 
     async def run(self) -> None:
-        """Follow the sensor for ever; ends only for an address that cannot be meant."""
+        """Follow the sensor for ever; ends only for an invalid address."""
         about_machine(self.setup.id)
         async with aclosing(self._events()) as events:
             await self.bus.run(events)
@@ -164,8 +172,9 @@ class Machine:
     def become(self, setup: MachineSetup) -> None:
         """Be what the operator says now.
 
-        A new name holds at once, in mid-set too. Another address or range needs another station,
-        and waits until the set that is going on is over; where the link is lost, it is the way out.
+        A new name holds at once, in mid-set too. Another address, range or method needs another
+        station, and waits until the set that is going on is over; where the link is lost, it is
+        the way out.
         """
         now = self.setup
         self.setup = replace(now, name=setup.name)
@@ -194,6 +203,7 @@ class Machine:
         if self._next is None:
             return
         self.setup, self._next = self._next, None
+        self.bus.state = replace(self.bus.state, method=self.setup.method)
         before, self.journal = self.journal, self._new_journal()
         if before is not None:
             await asyncio.to_thread(before.end)
@@ -205,7 +215,10 @@ class Machine:
         if self._journals is None or setup.address.startswith(("replay:", "sim:")):
             return None
         journal = Journal(
-            self._journals / setup.id, source=setup.address, calibration=setup.calibration
+            self._journals / setup.id,
+            source=setup.address,
+            calibration=setup.calibration,
+            method=setup.method,
         )
         journal.needed_from_us = self._needed_from_us
         return journal
@@ -263,6 +276,7 @@ class Machine:
         self.station = open_station(
             self.setup.address,
             calibration=self.setup.calibration,
+            method=self.setup.method,
             journal=self.journal,
             prompt_ms=self._prompt_ms(),
             on_samples=self._sampled,

@@ -23,6 +23,7 @@ from legcurl.events import (
     PhaseChanged,
     Progress,
     RepCorrected,
+    RepCounted,
     RepEnded,
     RepResult,
     SamplesMissing,
@@ -34,6 +35,7 @@ from legcurl.events import (
     is_worth_telling,
 )
 from legcurl.session.encoder_faults import BLINDING_FAULTS
+from legcurl.training_method import STANDARD, TrainingMethod
 
 GAP_WORDS = {
     "evicted": "the sensor's log was full",
@@ -82,7 +84,9 @@ class MachineState:
     phase: Phase = "unknown"
     phase_since_s: float = 0.0
     stage: Literal["before", "during", "after"] = "before"
+    method: TrainingMethod = STANDARD  # that sets are judged by
     completed_reps: int = 0
+    counted_reps: int | None = None  # as in SetResult
     hold_s: float = 0.0  # of the hold that is going on, or the last one until the next lift
     rest_s: float = 0.0  # since the weight came down, while it stays there
     set_s: float = 0.0
@@ -104,11 +108,12 @@ class MachineState:
                 return self._at(event.t_s)._in_phase(event.phase)
             case SetStarted():
                 return self._at(event.t_s)._open()
+            case RepCounted():
+                return self._at(event.t_s)._open()._counting(event)
             case RepEnded():
                 seen = self._at(event.t_s)._open()
                 return replace(
-                    seen,
-                    completed_reps=event.completed_reps,
+                    seen._counting(event),
                     reps=_with_rep(seen.reps, event.rep),
                     hold_s=event.rep.hold_s if seen.phase != "hold" else seen.hold_s,
                 )
@@ -143,6 +148,11 @@ class MachineState:
             case SamplesMissing():
                 return self._at(event.t_s)._noting(missing_words(event), "bad")
         return self
+
+    @property
+    def count(self) -> int:
+        """The reps that the coach counts."""
+        return self.completed_reps if self.counted_reps is None else self.counted_reps
 
     @property
     def blind(self) -> bool:
@@ -208,6 +218,7 @@ class MachineState:
             rom_fraction=event.rom_fraction,
             reached_fraction=reached,
             completed_reps=event.completed_reps if during else seen.completed_reps,
+            counted_reps=event.counted_reps if during else seen.counted_reps,
             hold_s=event.hold_s if event.phase == "hold" else seen.hold_s,
             rest_s=event.t_s - seen.phase_since_s if event.phase == "bottom" else 0.0,
             set_s=event.set_s if during else seen.set_s,
@@ -221,6 +232,7 @@ class MachineState:
             self,
             stage="during",
             completed_reps=0,
+            counted_reps=None,
             set_s=0.0,
             reps=(),
             doubt=None,
@@ -228,15 +240,20 @@ class MachineState:
             result=None,
         )
 
+    def _counting(self, event: RepCounted | RepEnded | RepCorrected) -> MachineState:
+        return replace(self, completed_reps=event.completed_reps, counted_reps=event.counted_reps)
+
     def _corrected(self, event: RepCorrected) -> MachineState:
         reps = self.reps
         if event.old is not None:
             reps = tuple(rep for rep in reps if rep.number != event.old.number)
         if event.new is not None:
             reps = _with_rep(reps, event.new)
-        seen = replace(self, reps=reps, completed_reps=event.completed_reps)
+        seen = replace(self._counting(event), reps=reps)
         if not is_worth_telling(event):
             return seen
+        if event.new is None and event.old is None:
+            return seen._noting(f"The last count is taken back: {event.reason}", "doubt")
         what = f"Rep {event.new.number}" if event.new else "The last movement"
         return seen._noting(f"{what} was corrected: {event.reason}", "doubt")
 
@@ -247,6 +264,7 @@ class MachineState:
             result=result,
             reps=result.reps,
             completed_reps=result.completed_reps,
+            counted_reps=result.counted_reps,
             set_s=result.time_under_load_s,
             doubt=None,
             sets_ended=self.sets_ended + 1,

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from legcurl.events import SetResult
-from legcurl.presentation.wording import beside_target
-from legcurl.training_method import SET_WINDOW_S, is_rest
+from legcurl.presentation.wording import beside_target, minutes
+from legcurl.training_method import is_rest
 
 SLOW_LOWERING_S = 3.0  # "slowly resists the weight back"
 MOST = 3
@@ -26,6 +26,8 @@ class Praise:
 
 def praise(result: SetResult) -> Praise:
     """What to say of a set."""
+    method = result.judged_by
+    target = f"{method.hold_target_s:g} seconds"
     good: list[str] = []
     work: list[str] = []
     full = [rep for rep in result.reps if rep.completed]
@@ -39,11 +41,11 @@ def praise(result: SetResult) -> Praise:
     elif result.outcome == "stopped":
         work.append("Go on until a rep cannot be finished.")
     if full and met == len(full):
-        good.append("Every squeeze was held for 3 seconds.")
+        good.append(f"Every squeeze was held for {target}.")
     elif full and met * 2 >= len(full):
-        good.append(f"{met} of {len(full)} squeezes were held for 3 seconds.")
+        good.append(f"{met} of {len(full)} squeezes were held for {target}.")
     if full and met < len(full):
-        work.append(f"Squeeze longer: {met} of {len(full)} reached 3 seconds.")
+        work.append(f"Squeeze longer: {met} of {len(full)} reached {target}.")
     if full and not short:
         good.append("Full range on every rep.")
     if short:
@@ -57,11 +59,13 @@ def praise(result: SetResult) -> Praise:
         )
     if rested:
         work.append(f"Keep moving: rested before {'one rep' if rested == 1 else f'{rested} reps'}.")
-    shortest_s, longest_s = SET_WINDOW_S
+    shortest_s, longest_s = method.set_window_s
     if result.time_under_load_s < shortest_s and result.outcome == "muscle_success":
-        work.append("Under a minute: take less weight.")
-    elif result.time_under_load_s > longest_s:
-        work.append("More than two minutes under load: take more weight.")
-    elif result.time_under_load_s >= shortest_s:
-        good.append("One to two minutes under load, as it should be.")
+        work.append(f"Under {minutes(shortest_s)} min: take less weight.")
+    elif result.time_under_load_s > longest_s and result.outcome == "muscle_success":
+        work.append(f"Over {minutes(longest_s)} min under load: take more weight.")
+    elif shortest_s <= result.time_under_load_s <= longest_s:
+        good.append(
+            f"{minutes(shortest_s)} to {minutes(longest_s)} min under load, as it should be."
+        )
     return Praise(tuple(good[:MOST]), tuple(work[:MOST]))

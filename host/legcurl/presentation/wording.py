@@ -19,6 +19,7 @@ from legcurl.events import (
     Outcome,
     Phase,
     RepCorrected,
+    RepCounted,
     RepEnded,
     RepResult,
     SamplesMissing,
@@ -31,7 +32,7 @@ from legcurl.events import (
     verdict,
 )
 from legcurl.gym.machine_state import missing_words
-from legcurl.training_method import HOLD_TARGET_S, SET_WINDOW_S, is_rest
+from legcurl.training_method import STANDARD, TrainingMethod, is_rest
 
 PHASE_WORDS: dict[Phase, str] = {
     "unknown": "READY",
@@ -67,16 +68,19 @@ FAULT_WORDS = {  # what is wrong, and what to do about it
 CUT_SLACK = 1e-6  # of the last digit: 0.29 · 100 is a little below 29 in binary
 
 
-def line(event: Event) -> str | None:
-    """Say the event in one line, or None where it is of no interest afterwards."""
-    told = _sentence(event)
+def line(event: Event, method: TrainingMethod = STANDARD) -> str | None:
+    """Say the event in one line, or None where it is of no interest afterwards.
+
+    `method` is what the machine's sets are judged by.
+    """
+    told = _sentence(event, method)
     if told is None:
         return None
     t_s = getattr(event, "t_s", None)
     return printable(f"{'':10}{told}" if t_s is None else f"{t_s:8.1f}  {told}")
 
 
-def _sentence(event: Event) -> str | None:
+def _sentence(event: Event, method: TrainingMethod) -> str | None:
     match event:
         case SensorSeen():
             return f"sensor {sensor_title(event)}"
@@ -98,10 +102,12 @@ def _sentence(event: Event) -> str | None:
         case SetStarted():
             return f"set began at {event.start_s:.1f}"
         case RepEnded():
-            return f"{rep_line(event.rep)} [{event.completed_reps} done]"
+            return f"{rep_line(event.rep, method)} [{_counts(event)}]"
+        case RepCounted():
+            return f"top reached [{_counts(event)}]"
         case RepCorrected() if is_worth_telling(event):
-            what = _correction(event)
-            return f"correction: {what} ({event.reason}) [{event.completed_reps} done]"
+            what = _correction(event, method)
+            return f"correction: {what} ({event.reason}) [{_counts(event)}]"
         case FailureSuspected():
             return f"failing? {event.evidence}"
         case FailureWithdrawn():
@@ -130,7 +136,7 @@ def fault_words(fault: str, referenced_by: str | None = None) -> tuple[str, str]
     return FAULT_WORDS.get(fault, FAULT_WORDS["unknown"])
 
 
-def remarks(rep: RepResult) -> list[str]:
+def remarks(rep: RepResult, method: TrainingMethod) -> list[str]:
     """What a coach would say about the attempt, most important first."""
     said = []
     if rep.failure is not None:
@@ -138,7 +144,7 @@ def remarks(rep: RepResult) -> list[str]:
     elif not rep.full_rom:
         said.append("not the full range")
     if rep.completed and not rep.hold_met:
-        short_s = HOLD_TARGET_S - rep.hold_s
+        short_s = method.hold_target_s - rep.hold_s
         said.append(f"hold {short_s:.1f} s short" if short_s >= 0.05 else "hold just short")
     if is_rest(rep.rest_before_s):
         said.append(f"rested {rep.rest_before_s:.1f} s before")
@@ -147,33 +153,31 @@ def remarks(rep: RepResult) -> list[str]:
     return said
 
 
-def rep_line(rep: RepResult) -> str:
+def rep_line(rep: RepResult, method: TrainingMethod) -> str:
     """Give the attempt and its measures in one line."""
     stood = "stalled" if rep.failure == "mid_lift" else "hold"
     measures = (
         f"rep {rep.number} {verdict(rep)}: up {rep.concentric_s:.1f} s, "
-        f"{stood} {beside_target(rep.hold_s, HOLD_TARGET_S)} s, down {rep.eccentric_s:.1f} s, "
+        f"{stood} {held(rep.hold_s, method)} s, down {rep.eccentric_s:.1f} s, "
         f"range {percent(rep.rom_fraction)}"
     )
-    return ", ".join([measures, *remarks(rep)])
+    return ", ".join([measures, *remarks(rep, method)])
 
 
 REP_HEAD = ("rep", "result", "up", "hold", "down", "range", "remarks")
 _CELLS = ("{:>5}  ", "{:<8}", "{:>7}", "{:>8}", "{:>8}", "{:>8}", "  {}")
 
 
-def rep_cells(rep: RepResult) -> tuple[str, ...]:
+def rep_cells(rep: RepResult, method: TrainingMethod) -> tuple[str, ...]:
     """Give the attempt as a row of the table under REP_HEAD."""
     return (
         str(rep.number),
         verdict(rep),
         f"{rep.concentric_s:.1f} s",
-        "-"
-        if rep.failure == "mid_lift"
-        else f"{beside_target(rep.hold_s, HOLD_TARGET_S)} s",  # there he stalled
+        "-" if rep.failure == "mid_lift" else f"{held(rep.hold_s, method)} s",  # it stalled
         f"{rep.eccentric_s:.1f} s",
         percent(rep.rom_fraction),
-        ", ".join(remarks(rep)),
+        ", ".join(remarks(rep, method)),
     )
 
 
@@ -189,19 +193,19 @@ def table_line(cells: tuple[str, ...]) -> str:
 
 def window_verdict(result: SetResult) -> str:
     """Compare the set's length to the window that the method asks of a set to failure."""
-    shortest, longest = (bound / 60 for bound in SET_WINDOW_S)
+    shortest_s, longest_s = result.judged_by.set_window_s
     to_failure = result.outcome == "muscle_success"
-    if result.time_under_load_s < SET_WINDOW_S[0]:
-        return f"under {shortest:.0f} min" + (": take less weight" if to_failure else "")
-    if result.time_under_load_s > SET_WINDOW_S[1]:
-        return f"over {longest:.0f} min" + (": take more weight" if to_failure else "")
-    return f"within {shortest:.0f} to {longest:.0f} min"
+    if result.time_under_load_s < shortest_s:
+        return f"under {minutes(shortest_s)} min" + (": take less weight" if to_failure else "")
+    if result.time_under_load_s > longest_s:
+        return f"over {minutes(longest_s)} min" + (": take more weight" if to_failure else "")
+    return f"within {minutes(shortest_s)} to {minutes(longest_s)} min"
 
 
 def set_line(result: SetResult) -> str:
     """Give the set's outcome and its measures in one line."""
     told = (
-        f"{OUTCOME_WORDS[result.outcome]}, {_reps(result.completed_reps)}, "
+        f"{OUTCOME_WORDS[result.outcome]}, {reps_words(result)}, "
         f"{result.time_under_load_s:.1f} s under load ({window_verdict(result)})"
     )
     return told + (", samples missing" if result.incomplete else "")
@@ -209,18 +213,17 @@ def set_line(result: SetResult) -> str:
 
 def summary(result: SetResult) -> list[str]:
     """Give the set in a few short lines, for beside the count."""
-    minutes, seconds = divmod(round(result.time_under_load_s), 60)
+    whole_minutes, seconds = divmod(round(result.time_under_load_s), 60)
     told = [
         OUTCOME_WORDS[result.outcome],
-        f"{_reps(result.completed_reps)} in {minutes}:{seconds:02}, {window_verdict(result)}",
+        f"{reps_words(result)} in {whole_minutes}:{seconds:02}, {window_verdict(result)}",
     ]
-    held = [rep for rep in result.reps if rep.completed]
-    if held:
-        met = sum(rep.hold_met for rep in held)
-        mean_s = sum(rep.hold_s for rep in held) / len(held)
-        told.append(
-            f"holds: {met} of {len(held)} met, mean {beside_target(mean_s, HOLD_TARGET_S)} s"
-        )
+    full = [rep for rep in result.reps if rep.completed]
+    if full:
+        met = sum(rep.hold_met for rep in full)
+        mean_s = sum(rep.hold_s for rep in full) / len(full)
+        mean = held(mean_s, result.judged_by)
+        told.append(f"holds: {met} of {len(full)} met, mean {mean} s")
     losses = []
     if result.velocity_loss is not None:
         losses.append(f"speed lost {percent(result.velocity_loss)}")
@@ -246,6 +249,18 @@ def beside_target(length_s: float, target_s: float) -> str:
     return text
 
 
+def held(hold_s: float, method: TrainingMethod) -> str:
+    """Write a hold in seconds; one that is not met never reads as the target."""
+    return (
+        f"{hold_s:.1f}" if method.hold_met(hold_s) else beside_target(hold_s, method.hold_target_s)
+    )
+
+
+def minutes(length_s: float) -> str:
+    """Write a bound of the set's window in minutes: 1, 1.5."""
+    return f"{length_s / 60:.2f}".rstrip("0").rstrip(".")
+
+
 def percent(fraction: float) -> str:
     """Write a fraction in whole per cent, cut: 89.6 % has not reached 90 %."""
     return f"{int(fraction * 100 + CUT_SLACK)} %"  # an int: there is no "-0 %"
@@ -256,11 +271,21 @@ def tenths(seconds: float) -> str:
     return f"{floor(seconds * 10 + CUT_SLACK) / 10:.1f}"
 
 
-def _reps(count: int) -> str:
-    return f"{count} rep" if count == 1 else f"{count} reps"
+def reps_words(result: SetResult) -> str:
+    """The reps of a set; where others count than the full ones, both counts."""
+    full = result.completed_reps
+    if result.counted_reps is None:
+        return f"{full} rep" if full == 1 else f"{full} reps"
+    return f"{result.counted_reps} counted, {full} full"
 
 
-def _correction(event: RepCorrected) -> str:
-    if event.new is None:
-        return f"rep {event.old.number} was none" if event.old else "nothing changed"
-    return rep_line(event.new)
+def _counts(event: RepEnded | RepCounted | RepCorrected) -> str:
+    full = event.completed_reps
+    counted = event.counted_reps
+    return f"{full} done" if counted is None else f"{counted} counted, {full} full"
+
+
+def _correction(event: RepCorrected, method: TrainingMethod) -> str:
+    if event.new is not None:
+        return rep_line(event.new, method)
+    return f"rep {event.old.number} was none" if event.old else "the last count is taken back"

@@ -4,7 +4,7 @@ The file is what a serial link would carry: packets of COBS, each a frame with a
 ending in a zero (docs/protocol.md). The first is a header, then come the sensor's frames as they
 were received, byte for byte, with annotations (notes) of link and clocks between them:
 
-    0x70  header   JSON: format, legcurl, started, source, calibration, in_order
+    0x70  header   JSON: format, legcurl, started, source, calibration, in_order, method
     0x71  note     JSON: {"note": "link", "state": …, "reason": …}
                          {"note": "restart", "boot_id": …, "zero_us": …}
                          {"note": "clock", "zero_us": …, "t_us": …, "wall_us": …, "rate": …,
@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 from legcurl._version import __version__
-from legcurl.errors import CalibrationError, InputError, StoreError
+from legcurl.errors import CalibrationError, ConfigError, InputError, StoreError
 from legcurl.motion import Calibration
 from legcurl.protocol.frame import (
     CRC_BYTES,
@@ -52,6 +52,7 @@ from legcurl.session.annotations import (
     RestartNote,
 )
 from legcurl.session.sensor_session import HEEDED_OPS, Item
+from legcurl.training_method import STANDARD, TrainingMethod, read_method
 
 FORMAT = 1  # changes when an old reader would misread something; additions do not change it
 HEADER = 0x70
@@ -74,6 +75,7 @@ class RecordingHeader:
     started: datetime | None = None  # wall time, with its zone, when the recorder began
     source: str = ""  # the address that was recorded
     calibration: Calibration | None = None  # of the session, not the sensor's own
+    method: TrainingMethod = STANDARD
     legcurl: str = __version__
     format: int = FORMAT
     # The recorder left out frames that the session could not use, so a jump of the index is a hole.
@@ -317,6 +319,7 @@ def _header_packet(header: RecordingHeader) -> bytes:
             "source": header.source[:SOURCE_MAX_CHARS],
             "calibration": None if calibration is None else asdict(calibration),
             "in_order": header.in_order,
+            **({} if header.method == STANDARD else {"method": asdict(header.method)}),
         },
     )
 
@@ -341,11 +344,12 @@ def _header_of(body: bytes, name: str) -> RecordingHeader:
             started=None if started is None else datetime.fromisoformat(started),
             source=str(record.get("source", "")),
             calibration=None if calibration is None else Calibration(**calibration),
+            method=read_method(record.get("method") or {}),
             legcurl=str(record.get("legcurl", "")),
             format=written,
             in_order=record.get("in_order") is True,
         )
-    except (TypeError, ValueError, CalibrationError) as error:
+    except (TypeError, ValueError, CalibrationError, ConfigError) as error:
         raise InputError(f"{name} has an invalid header: {error}") from error
 
 

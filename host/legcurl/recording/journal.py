@@ -38,6 +38,7 @@ from legcurl.protocol.frame import Answer, FrameDecoder, FrameType, Gap, Samples
 from legcurl.protocol.requests import Op, Result, read_hello, read_start
 from legcurl.recording.file import SUFFIX, Recording, RecordingHeader, RecordingWriter
 from legcurl.session.annotations import WALL_UNKNOWN, ClockNote, DamageNote, LearntNote, LinkNote
+from legcurl.training_method import STANDARD, TrainingMethod
 
 if TYPE_CHECKING:
     from legcurl.motion import Calibration
@@ -68,12 +69,17 @@ class _Segment:
 class Journal:
     """The journal of one machine, for one station at a time.
 
-    `source` and `calibration` go into each segment's header. Disk errors are not raised: see
-    `trouble`.
+    `source`, `calibration` and `method` go into each segment's header. Disk errors are not raised:
+    see `trouble`.
     """
 
     def __init__(
-        self, folder: Path, *, source: str = "", calibration: Calibration | None = None
+        self,
+        folder: Path,
+        *,
+        source: str = "",
+        calibration: Calibration | None = None,
+        method: TrainingMethod = STANDARD,
     ) -> None:
         self.trouble = ""  # why writing fails; empty if it does not
         self.unwritten = 0  # items that could not be written
@@ -84,6 +90,7 @@ class Journal:
         self._folder = folder
         self._source = source
         self._calibration = calibration
+        self._method = method
         self._segments: list[_Segment] | None = None  # oldest first; None: not listed yet
         self._writer: RecordingWriter | None = None
         self._hello: Answer | None = None  # the sensor's last
@@ -257,7 +264,9 @@ class Journal:
         except OSError as error:
             raise StoreError(f"{self._folder} cannot be made: {error.strerror}.") from error
         started = datetime.now().astimezone()
-        header = RecordingHeader(started, self._source, self._calibration, in_order=True)
+        header = RecordingHeader(
+            started, self._source, self._calibration, self._method, in_order=True
+        )
         segment = _Segment(path, None)
         self._segments.append(segment)  # also if opening fails: its number is used up
         try:

@@ -31,7 +31,7 @@ from legcurl.events import (
     SamplesMissing,
     SensorSeen,
 )
-from legcurl.motion import Calibration, SetTracker
+from legcurl.motion import Calibration, KnownDirection, SetTracker
 from legcurl.protocol.frame import STATUS_BLIND, TURN, Answer, Boot, Frame, Gap, GapReason, Samples
 from legcurl.protocol.requests import Hello, Op, Result, StreamStart, read_hello, read_start
 from legcurl.session.annotations import (
@@ -44,6 +44,7 @@ from legcurl.session.annotations import (
 )
 from legcurl.session.encoder_faults import FaultWatch
 from legcurl.session.log_assembler import LogAssembler
+from legcurl.training_method import STANDARD, TrainingMethod
 
 Item = Frame | Note
 SampleReader = Callable[[Sequence[int], Sequence[float]], None]
@@ -80,15 +81,16 @@ class SessionCounts:
 class SensorSession:
     """The session of one sensor.
 
-    `calibration` overrides the one that the sensor holds. `on_samples` gets what the tracker gets,
-    just before it: times in µs of session time and raw degrees. For `jumps_are_holes`, which is
-    for recordings, see log_assembler.py.
+    `calibration` overrides the one that the sensor holds; `method` judges the sets. `on_samples`
+    gets what the tracker gets, just before it: times in µs of session time and raw degrees. For
+    `jumps_are_holes`, which is for recordings, see log_assembler.py.
     """
 
     def __init__(
         self,
         calibration: Calibration | None = None,
         *,
+        method: TrainingMethod = STANDARD,
         progress_s: float | None = PROGRESS_S,
         on_samples: SampleReader | None = None,
         jumps_are_holes: bool = False,
@@ -97,12 +99,13 @@ class SensorSession:
         self.log = LogAssembler(jumps_are_holes=jumps_are_holes)
         self.heeded = True  # the last item had an effect, so a recording needs it
         self._given = calibration
+        self._method = method
         self._progress_s = progress_s
         self._on_samples = on_samples
         self._hello: Hello | None = None
         self._seen: SensorSeen | None = None
         self._calibration = calibration
-        self._tracker = SetTracker(calibration, progress_s=progress_s)
+        self._tracker = SetTracker(calibration, progress_s=progress_s, method=method)
         self._boot_id: int | None = None
         # Session time at which the boot's clock was zero; None from a restart to its first sample
         # unless the host measured it.
@@ -144,6 +147,11 @@ class SensorSession:
     def calibration(self) -> Calibration | None:
         """The range in use: given, or the sensor's own; None while it is learnt live."""
         return self._calibration
+
+    @property
+    def known_direction(self) -> KnownDirection:
+        """What is known of the way that the sensor is mounted."""
+        return self._tracker.known_direction
 
     @property
     def time_us(self) -> int | None:
@@ -299,7 +307,7 @@ class SensorSession:
         """End the open set and begin with nothing learnt."""
         events: list[Event] = [] if self._last_us is None else [*self._tracker.finish()]
         self._calibration = calibration
-        self._tracker = SetTracker(calibration, progress_s=self._progress_s)
+        self._tracker = SetTracker(calibration, progress_s=self._progress_s, method=self._method)
         return events
 
     def _take(self, run: Samples) -> list[Event]:

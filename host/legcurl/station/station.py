@@ -36,6 +36,7 @@ from legcurl.station.open_route import route_to
 from legcurl.station.peer_authentication import CHANGES, Keys, PeerAuthentication
 from legcurl.station.replay_feed import ReplayFeed
 from legcurl.station.wall_clock import WallLine, WallTimes, host_boot
+from legcurl.training_method import STANDARD, TrainingMethod
 
 if TYPE_CHECKING:
     from legcurl.events import Event
@@ -52,6 +53,7 @@ def open_station(
     address: str | Address,
     *,
     calibration: Calibration | None = None,
+    method: TrainingMethod | None = None,
     record: str | Path | None = None,
     journal: Journal | None = None,
     history: bool = True,
@@ -61,7 +63,8 @@ def open_station(
 ) -> Station:
     """A station for `async with`: entering it connects, leaving it releases everything.
 
-    `calibration` overrides the sensor's own. `record` names a new file for all that comes in.
+    `calibration` overrides the sensor's own. `method` judges the sets, by default a recording's own
+    or the exercise's. `record` names a new file for all that comes in.
     With `history` the stream begins with what the sensor's log still holds, so that a host that
     was restarted in mid-set finds the whole set; without, it begins now. With `prompt_ms` a sensor
     on a cable sends samples when they are so old, and not when a frame is full, for a person who
@@ -83,16 +86,19 @@ def open_station(
             assert journal is not None
             return journal
         started = datetime.now().astimezone()
-        header = RecordingHeader(started, str(address), calibration, in_order=True)
+        header = RecordingHeader(
+            started, str(address), calibration, method or STANDARD, in_order=True
+        )
         return RecordingWriter(record, header)
 
     recorder = None if record is None and journal is None else open_recorder
     if isinstance(address, ReplayAddress):
         recording = Recording(address.path)
-        session = session_for(recording, calibration, on_samples=on_samples)
+        session = session_for(recording, calibration, method=method, on_samples=on_samples)
         queue = EventQueue(session, recorder)
         return Station(str(address), ReplayFeed(recording, address.pace, queue), queue)
-    queue = EventQueue(SensorSession(calibration, on_samples=on_samples), recorder)
+    session = SensorSession(calibration, method=method or STANDARD, on_samples=on_samples)
+    queue = EventQueue(session, recorder)
     route = route_to(address)
     target = address.target if isinstance(address, BleAddress) else ""
     authentication = PeerAuthentication(str(address), KeyRing() if keys is None else keys, target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,9 +17,9 @@ from legcurl.events import RepResult, SetResult
 from legcurl.store import tables
 from legcurl.store.records import Client, Correction, Machine, NewSet, SetQuery, StoredSet
 from legcurl.store.validation import storable
+from legcurl.training_method import read_method
 
-NO_COLUMN = {"reps", "method", "counted_reps"}  # reps have a table of their own
-SET_FIELDS = [field.name for field in fields(SetResult) if field.name not in NO_COLUMN]
+SET_FIELDS = [field.name for field in fields(SetResult) if field.name != "reps"]
 REP_FIELDS = [field.name for field in fields(RepResult)]
 _NEXT = re.compile(
     r"(-?[0-9]{1,17})~(.+)", re.DOTALL
@@ -195,11 +195,26 @@ def _stored_set(
         started=as_moment(row["started_us"]),
         load_kg=row["load_kg"],
         note=row["note"],
-        original=SetResult(reps=reps, **{name: row[name] for name in SET_FIELDS}),
+        original=_result(row, reps),
         corrections=corrections,
         detection=row["detection"],
         has_trace=bool(row["has_trace"]),
     )
+
+
+def set_columns(result: SetResult) -> dict[str, Any]:
+    """A measurement as the columns of its row; its reps have a table of their own."""
+    columns = {name: getattr(result, name) for name in SET_FIELDS}
+    if result.method is not None:
+        columns["method"] = json.dumps(asdict(result.method))
+    return columns
+
+
+def _result(row: RowMapping, reps: tuple[RepResult, ...]) -> SetResult:
+    columns = {name: row[name] for name in SET_FIELDS}
+    if columns["method"] is not None:
+        columns["method"] = read_method(json.loads(columns["method"]))
+    return SetResult(reps=reps, **columns)
 
 
 def as_us(moment: datetime) -> int:

@@ -144,7 +144,8 @@ class StoredSet:
         result = self.original
         for correction in self.corrections:
             if correction.kind == "count" and isinstance(correction.value, int):
-                result = replace(result, completed_reps=correction.value)
+                counted = None if result.counted_reps is None else correction.value
+                result = replace(result, completed_reps=correction.value, counted_reps=counted)
             elif correction.kind == "outcome" and correction.value in OUTCOMES:
                 result = replace(result, outcome=correction.value)
         return result

@@ -22,7 +22,6 @@ from legcurl.store import tables, traces
 from legcurl.store.database import engine_for, file_of, transaction, url_of
 from legcurl.store.queries import (
     REP_FIELDS,
-    SET_FIELDS,
     as_client,
     as_machine,
     as_moment,
@@ -31,6 +30,7 @@ from legcurl.store.queries import (
     how_many,
     one_set,
     same_set,
+    set_columns,
     stored_sets,
     these_sets,
 )
@@ -196,8 +196,7 @@ class Store:
         That is another id if the same set was stored before. The machine's entry for the next set
         is cleared. If the client was erased meanwhile, the set is stored without a client.
         """
-        row = {name: getattr(new.result, name) for name in SET_FIELDS}
-        row |= {
+        row = set_columns(new.result) | {
             "id": new.id,
             "machine_id": new.machine.id,
             "client_id": new.expected.client_id,

@@ -80,6 +80,8 @@ sets = Table(
     Column("velocity_loss", Float),
     Column("rom_loss", Float),
     Column("incomplete", Boolean, nullable=False),
+    Column("counted_reps", Integer),  # None: as completed_reps
+    Column("method", Text),  # JSON; None: the exercise's own
     # Counts versions of the set: 1 as measured, and each change.
     Column("revision", Integer, nullable=False, server_default="1"),
     Index("sets_by_machine", "machine_id", "started_us", "id"),

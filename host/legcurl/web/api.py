@@ -30,7 +30,7 @@ from legcurl.web.requests import (
     session_of,
     writing,
 )
-from legcurl.web.responses import client_json, csv_answer, row, table
+from legcurl.web.responses import client_json, csv_answer, row, table, target_json
 
 IDENTIFY_S = 10
 EVENT_STREAM = "text/event-stream"
@@ -226,6 +226,7 @@ async def _set(request: Request) -> Response:
         row(stored)
         | {
             "set": plain(stored.result),
+            "target": target_json(stored.result.judged_by),
             "original": plain(stored.original),
             "corrections": corrections,
             "previous": previous,

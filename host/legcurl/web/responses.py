@@ -20,23 +20,30 @@ from legcurl.export.csv_injection import escape_formula
 from legcurl.motion.results import velocity_loss
 from legcurl.presentation.wording import fault_words
 from legcurl.store.records import Client, StoredSet
-from legcurl.training_method import FULL_ROM, HOLD_TARGET_S, REST_SHOWN_S, SET_WINDOW_S
+from legcurl.training_method import REST_SHOWN_S, TrainingMethod
 
 if TYPE_CHECKING:
     from legcurl.gym.machine import Machine
     from legcurl.gym.machine_state import MachineState
+    from legcurl.motion import KnownDirection
     from legcurl.store.records import Expected
 
 MOVING = (
     *("t_s", "rom", "phase", "hold_s", "rest_s", "set_s", "count", "reached", "angle_deg"),
     "behind_s",
 )
-TARGET = {
-    "hold_s": HOLD_TARGET_S,
-    "full_rom": FULL_ROM,
-    "window_s": list(SET_WINDOW_S),
-    "rest_s": REST_SHOWN_S,
-}
+
+
+def target_json(method: TrainingMethod) -> dict[str, Any]:
+    """What the method asks for, as the page draws it."""
+    return {
+        "hold_s": method.hold_target_s,
+        "hold_met_s": method.hold_met_from_s,
+        "full_rom": method.full_rom_fraction,
+        "window_s": list(method.set_window_s),
+        "rest_s": REST_SHOWN_S,
+        "count_at": method.count_at,
+    }
 
 
 def row(stored: StoredSet) -> dict[str, Any]:
@@ -53,6 +60,7 @@ def row(stored: StoredSet) -> dict[str, Any]:
         "started": stored.started.astimezone(UTC).isoformat(),
         "outcome": result.outcome,
         "completed_reps": result.completed_reps,
+        "count": result.count,
         "time_under_load_s": round(result.time_under_load_s, 1),
         "holds_met": sum(rep.hold_met for rep in completed),
         "reps": len(result.reps),
@@ -77,7 +85,7 @@ def moving(state: MachineState) -> list[Any]:
         round(state.hold_s, 3),
         round(state.rest_s, 1),
         round(state.set_s, 1),
-        state.completed_reps,
+        state.count,
         _rounded(state.reached_fraction, 4),
         _rounded(state.angle_deg, 2),
         round(state.behind_s, 1),
@@ -113,8 +121,13 @@ def whole(state: MachineState) -> dict[str, Any]:
         "reps": plain(state.reps),
         "velocity_loss": _rounded(loss, 4),
         "result": None if result is None else plain(result),
-        "target": TARGET,
+        "target": target_json(state.method),
     }
+
+
+def direction_json(known: KnownDirection) -> dict[str, Any]:
+    """What is known of the way that a machine's sensor is mounted."""
+    return {"sign": known.sign, "source": known.source, "sure": known.sure}
 
 
 def machine_json(
@@ -127,6 +140,7 @@ def machine_json(
         "name": machine.name,
         **whole(machine.state),
         "journal_trouble": machine.journal_trouble,
+        "direction": direction_json(machine.known_direction),
         "set_id": set_id,
         "client": None if client_id is None else {"id": client_id, "name": client_name},
         "load_kg": expected.load_kg,

@@ -11,6 +11,7 @@ from legcurl.events import (
     Phase,
     Progress,
     RepCorrected,
+    RepCounted,
     RepEnded,
     SamplesMissing,
     SensorTrouble,
@@ -56,6 +57,16 @@ def test_the_count_is_that_of_completed_reps_at_every_moment():
             seen += event.rep.completed
         assert state.completed_reps == seen
     assert seen == 7
+
+
+def test_a_rep_that_counts_at_its_top_is_counted_there_or_taken_back_aloud():
+    seen = after(SetStarted(1.0, 0.5), RepCounted(2.0, 1, 3))
+    assert (seen.count, seen.completed_reps) == (3, 1)
+    taken_back = RepCorrected(4.0, None, None, 0, "it did not count after all", 2)
+    seen = seen.apply(taken_back)
+    assert seen.count == 2
+    assert seen.note is not None
+    assert "taken back" in seen.note.text
 
 
 def test_the_picture_before_during_and_after_a_set():

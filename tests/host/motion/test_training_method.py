@@ -26,11 +26,11 @@ def test_the_defaults_are_those_of_the_exercise():
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"counted_fraction": 0.4}, "counted_fraction = 0.4 is outside of 0.5 to 0.95"),
+        ({"counted_fraction": 0.4}, "counted_fraction is invalid: give a number from 0.5 to 0.95"),
         ({"full_rom_fraction": 1.2}, "full_rom_fraction"),
         ({"hold_target_s": float("nan")}, "hold_target_s"),
         ({"hold_tolerance_s": -0.1}, "hold_tolerance_s"),
-        ({"set_window_s": (120.0, 60.0)}, "shorter time first"),
+        ({"set_window_s": (120.0, 60.0)}, "shorter of its two times first"),
         ({"set_window_s": (60.0,)}, "two times"),
         ({"count_at": "middle"}, '"end" or "top"'),
     ],

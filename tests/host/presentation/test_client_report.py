@@ -9,11 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from legcurl.motion.results import REST_SHOWN_S
 from legcurl.presentation.coach_feedback import praise
 from legcurl.presentation.reports.a4_page import HEIGHT_IN, fitted, width_in, written
 from legcurl.presentation.wording import remarks, rep_line
 from legcurl.store import Client, Expected, open_store
+from legcurl.training_method import REST_SHOWN_S, STANDARD, TrainingMethod
 from made_sets import FIRST, measured, new_set
 from running import run
 from selection import first_short
@@ -153,14 +153,19 @@ def test_a_stop_of_exactly_one_second_is_no_rest_anywhere():
         result = replace(result, outcome="interrupted", reps=reps)
         told = " ".join(praise(result).work)
         assert ("Keep moving" in told) == is_rest
-        assert any("rested" in said for said in remarks(reps[1])) == is_rest
+        assert any("rested" in said for said in remarks(reps[1], STANDARD)) == is_rest
 
 
 def test_a_mean_just_below_the_mark_does_not_read_as_the_mark():
     result = measured("steady", 5)[1]
     reps = tuple(replace(rep, eccentric_s=2.96) for rep in result.reps)
     assert "Lower more slowly: 2.96 s on average." in praise(replace(result, reps=reps)).work
-    assert "hold 2.96 s" in rep_line(replace(reps[0], failure=None, hold_s=2.96))
+
+
+@pytest.mark.parametrize(("tolerance_s", "said"), [(0.1, "hold 3.0 s"), (0.02, "hold 2.96 s")])
+def test_a_hold_reads_as_the_target_only_if_it_is_met(tolerance_s: float, said: str):
+    rep = replace(measured("steady", 5)[1].reps[0], failure=None, hold_s=2.96)
+    assert said in rep_line(rep, TrainingMethod(hold_tolerance_s=tolerance_s))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from legcurl.service.set_writer import BEFORE_SET_S
 from legcurl.store import tables
 from legcurl.store.maintenance.reanalyze import DETECTION, measured_again, reanalyze, waiting
 from legcurl.store.records import Trace
+from legcurl.training_method import TrainingMethod
 from made_sets import FIRST, measured, new_set
 from selection import first_short
 
@@ -50,6 +51,18 @@ def test_the_same_detection_finds_the_same_set_in_the_trace_that_was_kept(lifter
     assert found.end_s == pytest.approx(result.end_s, abs=0.05)
     assert found.time_under_load_s == pytest.approx(result.time_under_load_s, abs=2.0)
     assert found.outcome_known_s == pytest.approx(result.outcome_known_s, abs=0.05)
+
+
+def test_a_set_is_measured_again_by_its_own_method(store):
+    method = TrainingMethod(hold_target_s=60.0, counted_fraction=0.6)
+    old = old_set()
+    store.add_set(replace(old, result=replace(old.result, method=method)))
+    (done,) = again(store)
+    assert done.became == "measured"
+    result = store.get_set(done.set_id).original
+    assert result.judged_by == method
+    assert result.counted_reps is not None
+    assert not any(rep.hold_met for rep in result.reps)
 
 
 def test_a_set_gets_its_new_result_and_keeps_the_old_one_beside_it(store):

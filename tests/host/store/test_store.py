@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 from legcurl.errors import InputError
 from legcurl.store import Expected, Machine, SetQuery, open_store
+from legcurl.training_method import STANDARD, TrainingMethod
 from made_sets import FIRST, MACHINE, measured, new_set
 
 
@@ -21,6 +22,18 @@ def test_a_set_comes_out_as_it_went_in(store):
     assert stored.machine == MACHINE
     assert not stored.deleted
     assert not stored.corrected
+
+
+def test_a_set_keeps_its_method_and_the_reps_that_count_by_it(store):
+    method = TrainingMethod(hold_target_s=2.0, counted_fraction=0.7, count_at="top")
+    result = replace(measured()[1], method=method, counted_reps=9)
+    store.add_set(new_set(result=result))
+    store.add_set(new_set(1))
+    judged, standard = (store.get_set(f"set-000{number}").original for number in (0, 1))
+    assert (judged.judged_by, judged.count) == (method, 9)
+    assert (standard.judged_by, standard.count) == (STANDARD, result.completed_reps)
+    store.correct("set-0000", "count", 11, who="coach")
+    assert store.get_set("set-0000").result.count == 11
 
 
 def test_the_same_set_again_changes_nothing(store):

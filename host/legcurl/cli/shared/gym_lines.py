@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TextIO
 
 from legcurl.cli.shared.nonblocking_output import UnhurriedFile
 from legcurl.events import Event
+from legcurl.gym.machine import Machine
 from legcurl.presentation.wording import line, printable
 
 LINES_ROOM = 200
@@ -19,11 +19,11 @@ class GymLines:
         self._out = UnhurriedFile(out, LINES_ROOM)
         self._told = 0  # of the lines that were left out
 
-    def hear(self, name: Callable[[], str], event: Event) -> None:
+    def hear(self, machine: Machine, event: Event) -> None:
         """Say what an event means, if it matters afterwards."""
-        told = line(event)
+        told = line(event, machine.state.method)
         if told is not None:
-            self.say(f"{printable(name())}: {told.lstrip()}")
+            self.say(f"{printable(machine.name)}: {told.lstrip()}")
 
     def say(self, text: str) -> None:
         """Write a line, and how many were left out before it."""

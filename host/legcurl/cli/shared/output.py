@@ -193,7 +193,7 @@ def write_set(result: SetResult) -> None:
     write_line(f"Set from {result.start_s:.1f} s: {set_line(result)}")
     write_line(table_line(REP_HEAD))
     for rep in result.reps:
-        write_line(table_line(rep_cells(rep)))
+        write_line(table_line(rep_cells(rep, result.judged_by)))
 
 
 def warn(message: str) -> None:

@@ -22,8 +22,7 @@ from legcurl.presentation.charts.style import (
     STALL,
     Frame,
 )
-from legcurl.presentation.wording import printable
-from legcurl.training_method import FULL_ROM, HOLD_TARGET_S
+from legcurl.presentation.wording import percent, printable
 
 NAME_SIGNS = 90
 
@@ -69,9 +68,10 @@ def draw_foot(
 
 def _marks(charts: Sequence[SetChart]) -> list[Artist]:
     reps = [rep for chart in charts for rep in chart.result.reps]
+    method = charts[0].result.judged_by  # one machine's sets
     marks: list[Artist] = [
         Patch(facecolor=LIFT, label="lifting (concentric)"),
-        Patch(facecolor=HOLD, label=f"hold; met: {HOLD_TARGET_S:.0f} s or longer"),
+        Patch(facecolor=HOLD, label=f"hold; met: {method.hold_target_s:g} s or longer"),
         Patch(facecolor=LOWER, label="lowering (eccentric)"),
     ]
     if any(rep.failure == "mid_lift" for rep in reps):
@@ -81,6 +81,12 @@ def _marks(charts: Sequence[SetChart]) -> list[Artist]:
             Line2D([], [], marker="X", color=FAILED, linestyle="none", label="failure begins")
         )
     marks.append(
-        Line2D([], [], color=INK, linestyle=(0, (6, 3)), lw=1.1, label=f"full: {FULL_ROM:.0%}")
+        Line2D(
+            *([], []),
+            color=INK,
+            linestyle=(0, (6, 3)),
+            lw=1.1,
+            label=f"full: {percent(method.full_rom_fraction)}",
+        )
     )
     return marks

@@ -42,8 +42,8 @@ from legcurl.presentation.charts.style import (
     without_gaps,
     write_title,
 )
-from legcurl.presentation.wording import FAILURE_WORDS, beside_target, set_line, summary
-from legcurl.training_method import FULL_ROM, HOLD_TARGET_S, is_rest
+from legcurl.presentation.wording import FAILURE_WORDS, held, set_line, summary
+from legcurl.training_method import TrainingMethod, is_rest
 
 FLAG_IN = 0.27
 REPS_IN = 0.42
@@ -162,7 +162,8 @@ def _set_heights(
     """Choose what degrees the axes show: all of the curve, and room for words."""
     lowest = min([0.0, *curve])
     highest = max([result.rom_deg, *curve])
-    above_in = NARROW_HOLDS_IN if any(_narrow(rep) for rep in reps) else HOLDS_IN
+    method = result.judged_by
+    above_in = NARROW_HOLDS_IN if any(_narrow(rep, method) for rep in reps) else HOLDS_IN
     below_in = RESTS_IN if any(_rests(result)) else 0.12
     scale = (highest - lowest) / (AXES_IN - above_in - below_in)
     low, high = lowest - below_in * scale, highest + above_in * scale
@@ -177,8 +178,9 @@ def _set_heights(
 def _draw_range(panel: Panel) -> None:
     """Draw the lifter's range, and where a rep begins to be a full one."""
     axes = panel.axes
-    for fraction in (0.0, FULL_ROM, 1.0):
-        full = fraction == FULL_ROM
+    full_rom = panel.result.judged_by.full_rom_fraction
+    for fraction in (0.0, full_rom, 1.0):
+        full = fraction == full_rom
         level = fraction * panel.result.rom_deg
         axes.axhline(
             level,
@@ -227,24 +229,24 @@ def _draw_phases(panel: Panel, rep: RepResult) -> None:
         panel.axes.fill_between(moments, levels, panel.low_deg, color=colour, linewidth=0, zorder=1)
 
 
-def _narrow(rep: Rep) -> bool:
-    return rep.room_in < HOLD_TEXT_IN and bool(_hold_words(rep.result))
+def _narrow(rep: Rep, method: TrainingMethod) -> bool:
+    return rep.room_in < HOLD_TEXT_IN and bool(_hold_words(rep.result, method))
 
 
-def _hold_words(rep: RepResult) -> list[str]:
+def _hold_words(rep: RepResult, method: TrainingMethod) -> list[str]:
     if rep.failure == "mid_lift":
         return ["stalled", f"{rep.hold_s:.1f} s"]
     if rep.hold_s < NO_HOLD_S:
         return ["no", "hold"] if rep.completed else []
     if not rep.completed:
         return [f"{rep.hold_s:.1f} s"]
-    length = f"{beside_target(rep.hold_s, HOLD_TARGET_S)} s"
+    length = f"{held(rep.hold_s, method)} s"
     return [length, "met" if rep.hold_met else "short"]
 
 
 def _draw_hold(panel: Panel, rep: Rep) -> None:
-    """Draw a rule over the hold, a tick where it reached its 3 s, and its length in words."""
-    axes, one = panel.axes, rep.result
+    """Draw a rule over the hold, a tick where it reached its target, and its length in words."""
+    axes, one, method = panel.axes, rep.result, panel.result.judged_by
     level = one.peak_deg + 0.07 * panel.degrees_per_in
     colour = FAILED if one.failure else INK
     if one.failure != "mid_lift":
@@ -257,15 +259,15 @@ def _draw_hold(panel: Panel, rep: Rep) -> None:
             zorder=5,
         )
         if one.hold_met:
-            met_s = one.hold_start_s + HOLD_TARGET_S
+            met_s = one.hold_start_s + method.hold_target_s
             tick = 0.05 * panel.degrees_per_in
             axes.plot((met_s, met_s), (level - tick, level + tick), color=colour, lw=1.2, zorder=5)
-    narrow = _narrow(rep)
+    narrow = _narrow(rep, method)
     short = one.completed and not one.hold_met
     # Over the range, not on its lines: a partial's label must not lie on the 90 % line.
     over = max(level, panel.result.rom_deg + 0.05 * panel.degrees_per_in)
     axes.annotate(
-        (" " if narrow else "\n").join(_hold_words(one)),
+        (" " if narrow else "\n").join(_hold_words(one, method)),
         (rep.at_s, over if one.full_rom else level),
         xytext=(-BESIDE_PT if rep.beside else 0, 5),
         textcoords="offset points",

@@ -24,7 +24,6 @@ from legcurl.presentation.reports.a4_page import (
 )
 from legcurl.presentation.reports.set_report import draw_chart, figures, name_of
 from legcurl.store.records import Client, StoredSet, Trace
-from legcurl.training_method import SET_WINDOW_S
 
 CHART_IN = 0.95
 CHART_LEFT_IN = 0.45  # for the axis' figures
@@ -42,6 +41,7 @@ class Series:
     title: str
     form: Literal["number", "time"]
     points: list[tuple[float, float, bool]]  # matplotlib's days, value, ended in Muscle Success
+    window_s: tuple[float, float]  # that the newest set's method asks for
 
 
 def draw_client_report(
@@ -81,11 +81,15 @@ def _tiles(sets: Sequence[StoredSet]) -> list[tuple[str, str]]:
     to_failure = sum(one.result.outcome == "muscle_success" for one in sets)
     completed = [rep for one in sets for rep in one.result.reps if rep.completed]
     met = sum(rep.hold_met for rep in completed)
+    target_s = sets[-1].result.judged_by.hold_target_s
     return [
         (f"{to_failure} of {len(sets)}", "to Muscle Success"),
         (f"{loads[-1]:g} kg" if loads else "–", "last load"),
         (f"{max(loads):g} kg" if loads else "–", "highest load"),
-        (f"{round(100 * met / len(completed))} %" if completed else "–", "squeezes held for 3 s"),
+        (
+            f"{round(100 * met / len(completed))} %" if completed else "–",
+            f"squeezes held for {target_s:g} s",
+        ),
     ]
 
 
@@ -96,11 +100,12 @@ def _held(stored: StoredSet) -> float | None:
 
 def _draw_charts(page: A4Page, sets: Sequence[StoredSet], y_in: float) -> float:
     """Draw four charts over time, two by two, and return where they end."""
+    target_s = sets[-1].result.judged_by.hold_target_s
     charts = (
         _series(sets, "Load (kg)", lambda one: one.load_kg),
-        _series(sets, "Reps", lambda one: one.result.completed_reps),
+        _series(sets, "Reps", lambda one: one.result.count),
         _series(sets, "Time under load", lambda one: one.result.time_under_load_s, "time"),
-        _series(sets, "Squeezes held for 3 s (%)", _held),
+        _series(sets, f"Squeezes held for {target_s:g} s (%)", _held),
     )
     span = (_day(sets[0]), _day(sets[-1]))
     zone = sets[0].started.astimezone().tzinfo
@@ -129,7 +134,7 @@ def _series(
         for one in sets
         if (number := value(one)) is not None
     ]
-    return Series(title, form, points)
+    return Series(title, form, points, sets[-1].result.judged_by.set_window_s)
 
 
 def _day(stored: StoredSet) -> float:
@@ -154,8 +159,8 @@ def _draw_over_time(
     days, numbers, _ = zip(*series.points, strict=True)
     top = max(numbers) * 1.15 or 1.0
     if series.form == "time":
-        axes.axhspan(*SET_WINDOW_S, color="#ececf0", zorder=0)
-        top = max(top, SET_WINDOW_S[1] * 1.1)
+        axes.axhspan(*series.window_s, color="#ececf0", zorder=0)
+        top = max(top, series.window_s[1] * 1.1)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda s, _: f"{s // 60:.0f}:{s % 60:02.0f}"))
         axes.set_yticks(
             [step * 60 for step in range(int(top // 60) + 1)][:: max(1, int(top // 300))]

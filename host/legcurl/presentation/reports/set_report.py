@@ -65,9 +65,9 @@ def figures(result: SetResult) -> list[tuple[str, str]]:
     minutes, seconds = divmod(round(result.time_under_load_s), 60)
     met = sum(rep.hold_met for rep in full)
     return [
-        (str(result.completed_reps), "rep" if result.completed_reps == 1 else "reps"),
+        (str(result.count), "rep" if result.count == 1 else "reps"),
         (f"{minutes}:{seconds:02}", f"under load, {window_verdict(result).partition(':')[0]}"),
-        (f"{met} of {len(full)}", "squeezes held for 3 s"),
+        (f"{met} of {len(full)}", f"squeezes held for {result.judged_by.hold_target_s:g} s"),
         ENDS[result.outcome],
     ]
 
@@ -125,7 +125,7 @@ def _draw_reps(page: A4Page, result: SetResult, y_in: float) -> None:
         at_in = y_in + number * row_in
         if number % 2 == 0:
             page.shade(at_in - row_in + 0.06, row_in)
-        _draw_row(page, rep_cells(rep), at_in, size, bold=rep.failure is not None)
+        _draw_row(page, rep_cells(rep, result.judged_by), at_in, size, bold=rep.failure is not None)
     if len(shown) < len(reps):
         words = f"… and {len(reps) - len(shown)} more attempts"
         page.text(LEFT_IN, y_in + (len(shown) + 1) * row_in, words, size=size, colour=SOFT)

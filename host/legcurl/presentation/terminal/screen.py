@@ -32,16 +32,10 @@ from legcurl.presentation.wording import (
     tenths,
 )
 from legcurl.training_method import (
-    FULL_ROM,
-    HOLD_TARGET_S,
     REMINDER,
-    SET_WINDOW_S,
+    TrainingMethod,
     is_rest,
 )
-
-HOLD_SCALE = bars.Scale(5.0, ((HOLD_TARGET_S, "3 s"),))  # room to overshoot the mark visibly
-ROM_SCALE = bars.Scale(1.1, ((FULL_ROM, "90 %"),))
-SET_SCALE = bars.Scale(150.0, ((SET_WINDOW_S[0], "1:00"), (SET_WINDOW_S[1], "2:00")))
 
 WIDE_COLUMNS = 70  # from here on count and bars stand side by side
 WIDE_ROWS = 18
@@ -102,7 +96,7 @@ def _wide(state: MachineState, canvas: Canvas) -> list[Text]:
         _header(state, canvas),
         *_beside(count, panel, left, main_height),
         _sentence(state) or Text(),
-        *_table(state.reps, reps, canvas.width),
+        *_table(state, reps, canvas.width),
         _foot(state, canvas),
     ]
 
@@ -111,7 +105,7 @@ def _narrow(state: MachineState, canvas: Canvas) -> list[Text]:
     """Count and phase in a line, bars, and digits where there is room: most important first."""
     width = canvas.width
     word, style = _word(state)
-    top = Text(f" {state.completed_reps} ", "bold reverse")
+    top = Text(f" {state.count} ", "bold reverse")
     top.append(f" {word} ", _BANNER if _succeeded(state) else style)
     rows = [top, _hold_bar(state, width, canvas), _rom_bar(state, width, canvas)]
     rows.append(_set_bar(state, width, canvas))
@@ -124,11 +118,11 @@ def _narrow(state: MachineState, canvas: Canvas) -> list[Text]:
         rows[1:1] = _banner(state, canvas, width, spare)
         spare = 0
     elif scale:
-        digits = letter(str(state.completed_reps), scale, ascii_only=canvas.ascii_only)
+        digits = letter(str(state.count), scale, ascii_only=canvas.ascii_only)
         rows[1:1] = [Text(" " + row, "bold") for row in digits]
         spare -= len(digits)
     if spare > 1:
-        rows[-1:-1] = _table(state.reps, min(spare - 1, MOST_REPS), width)
+        rows[-1:-1] = _table(state, min(spare - 1, MOST_REPS), width)
     return [_header(state, canvas), *rows] if canvas.height > len(rows) else rows
 
 
@@ -162,7 +156,7 @@ def _header(state: MachineState, canvas: Canvas) -> Text:
 
 def _count(state: MachineState, canvas: Canvas, width: int, height: int) -> list[Text]:
     """Give the count as tall as fits, on a width that does not change at the tenth rep."""
-    text = "-" if state.link == "connecting" else str(state.completed_reps)
+    text = "-" if state.link == "connecting" else str(state.count)
     roomy = text.rjust(2)
     scale = max(1, largest_scale(roomy, width - 2, height - 1))
     style = "bold green" if _succeeded(state) else "bold"
@@ -186,11 +180,11 @@ def _panel(state: MachineState, canvas: Canvas, width: int, height: int) -> list
         return [*rows, Text(), *[Text(told, "bold") for told in summary(state.result)]]
     shown = [
         _hold_bar(state, width, canvas),
-        _axis(HOLD_SCALE, width),
+        _axis(_hold_scale(state.method), width),
         _rom_bar(state, width, canvas),
-        _axis(ROM_SCALE, width),
+        _axis(_rom_scale(state.method), width),
         _set_bar(state, width, canvas),
-        _axis(SET_SCALE, width),
+        _axis(_set_scale(state.method), width),
     ]
     return [*rows, *[Text()] * (height - len(rows) - len(shown)), *shown]
 
@@ -222,7 +216,7 @@ def _word(state: MachineState) -> tuple[str, str]:
         return "OVER", "bold"
     if state.stage == "before" and state.phase in ("unknown", "bottom"):
         return "READY", "bold"
-    if state.phase == "hold" and state.hold_s >= HOLD_TARGET_S:
+    if state.phase == "hold" and state.method.hold_met(state.hold_s):
         return PHASE_WORDS["hold"], "bold green"
     return PHASE_WORDS[state.phase], _PHASE_STYLES[state.phase]
 
@@ -249,26 +243,42 @@ def _sentence(state: MachineState) -> Text | None:
     return None
 
 
+def _hold_scale(method: TrainingMethod) -> bars.Scale:
+    target_s = method.hold_target_s
+    return bars.Scale(target_s + 2.0, ((target_s, f"{target_s:g} s"),))  # room to overshoot
+
+
+def _rom_scale(method: TrainingMethod) -> bars.Scale:
+    full = method.full_rom_fraction
+    return bars.Scale(1.1, ((full, percent(full)),))
+
+
+def _set_scale(method: TrainingMethod) -> bars.Scale:
+    return bars.Scale(
+        1.25 * method.set_window_s[1], tuple((s, _clock(s)) for s in method.set_window_s)
+    )
+
+
 def _hold_bar(state: MachineState, width: int, canvas: Canvas) -> Text:
-    met = state.hold_s >= HOLD_TARGET_S
+    met = state.method.hold_met(state.hold_s)
     style = "green" if met else "yellow"
     reading = Text(f"{tenths(state.hold_s):>4} s", f"bold {style}" if state.hold_s else "dim")
-    return _bar_row(
-        "hold", state.hold_s, HOLD_SCALE, width, style, reading, canvas, beyond="bold green"
-    )
+    scale = _hold_scale(state.method)
+    return _bar_row("hold", state.hold_s, scale, width, style, reading, canvas, beyond="bold green")
 
 
 def _rom_bar(state: MachineState, width: int, canvas: Canvas) -> Text:
     """Show the range, or while none is known the sensor's angle, which proves it alive."""
+    scale = _rom_scale(state.method)
     if state.rom_fraction is None:
         known = "----" if state.angle_deg is None else f"{state.angle_deg:.1f}°"
-        return _bar_row("angle", 0.0, ROM_SCALE, width, "dim", Text(f"{known:>6}"), canvas)
-    style = "green" if state.rom_fraction >= FULL_ROM else "cyan"
+        return _bar_row("angle", 0.0, scale, width, "dim", Text(f"{known:>6}"), canvas)
+    style = "green" if state.method.full(state.rom_fraction) else "cyan"
     reading = Text(f"{percent(state.rom_fraction):>6}")
     return _bar_row(
         "range",
         state.rom_fraction,
-        ROM_SCALE,
+        scale,
         width,
         style,
         reading,
@@ -278,14 +288,17 @@ def _rom_bar(state: MachineState, width: int, canvas: Canvas) -> Text:
 
 
 def _set_bar(state: MachineState, width: int, canvas: Canvas) -> Text:
-    shortest, longest = SET_WINDOW_S
+    shortest, longest = state.method.set_window_s
     style = "yellow"
     if state.set_s >= shortest:
         style = "green" if state.set_s <= longest else "red"
-    minutes, seconds = divmod(int(state.set_s), 60)
-    return _bar_row(
-        "set", state.set_s, SET_SCALE, width, style, Text(f"{minutes:3}:{seconds:02}"), canvas
-    )
+    reading = Text(f"{_clock(state.set_s):>6}")
+    scale = _set_scale(state.method)
+    return _bar_row("set", state.set_s, scale, width, style, reading, canvas)
+
+
+def _clock(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 _LABEL_CELLS = 6
@@ -317,17 +330,17 @@ def _axis(scale: bars.Scale, width: int) -> Text:
     return Text(" " * _LABEL_CELLS) + bars.axis(scale, cells)
 
 
-def _table(reps: tuple[RepResult, ...], rows: int, width: int) -> list[Text]:
+def _table(state: MachineState, rows: int, width: int) -> list[Text]:
     """Give the head and the last attempts, the newest at the bottom; blank rows fill it up."""
     head = Text("".join(aligned(REP_HEAD)))
     head.pad_right(max(0, width - head.cell_len))
     head.stylize("underline dim")
-    shown = [_rep_row(rep) for rep in reps[-rows:]]
+    shown = [_rep_row(rep, state.method) for rep in state.reps[-rows:]]
     return [head, *shown, *[Text()] * (rows - len(shown))]
 
 
-def _rep_row(rep: RepResult) -> Text:
-    number, result, up, hold, down, reached, said = aligned(rep_cells(rep))
+def _rep_row(rep: RepResult, method: TrainingMethod) -> Text:
+    number, result, up, hold, down, reached, said = aligned(rep_cells(rep, method))
     short_hold = "yellow" if rep.completed else "dim"
     row = Text(number, no_wrap=True)
     row.append(result, _VERDICT_STYLES[verdict(rep)])

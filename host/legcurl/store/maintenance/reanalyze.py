@@ -7,9 +7,10 @@ with the sets of other versions. Corrections stay, and apply to the new result.
 **What is taken from the old measurement.** The ends of the range serve as the calibration: a trace
 begins seconds before its set, and nothing else holds what was learnt earlier (an installer's
 calibration, the range of a lifter who had moved before). They are corrected by the same rules as a
-live calibration. The end of a set is recognised from the time after it, of which a trace has only
-seconds; so if the outcome is the same and no failure, `outcome_known_s` stays. A set that was
-incomplete stays so, because a trace does not show samples that are missing before it.
+live calibration. The set's own method judges it again. The end of a set is recognised from the time
+after it, of which a trace has only seconds; so if the outcome is the same and no failure,
+`outcome_known_s` stays. A set that was incomplete stays so, because a trace does not show samples
+that are missing before it.
 
 A set without a trace, or whose trace now holds no set or several, keeps its result and is counted;
 the next version tries again.
@@ -31,7 +32,7 @@ from legcurl.errors import CalibrationError, StoreError
 from legcurl.events import SetEnded, SetResult, plain
 from legcurl.motion import Calibration, SetTracker
 from legcurl.store import tables
-from legcurl.store.queries import REP_FIELDS, SET_FIELDS, as_us, one_set, stored_sets
+from legcurl.store.queries import REP_FIELDS, as_us, one_set, set_columns, stored_sets
 from legcurl.store.records import StoredSet, Trace
 from legcurl.store.store import Store
 
@@ -84,7 +85,7 @@ def reanalyze(store: Store, now: Callable[[], datetime]) -> Iterator[Remeasured]
 
 def measured_again(original: SetResult, trace: Trace) -> list[SetResult]:
     """The sets that this detection finds in the trace of one; times are those of the trace."""
-    tracker = SetTracker(_calibration(original))
+    tracker = SetTracker(_calibration(original), method=original.judged_by)
     events = [*tracker.push(trace.t_us, trace.angle_deg), *tracker.finish()]
     return [_with_what_is_known(original, e.set) for e in events if isinstance(e, SetEnded)]
 
@@ -160,11 +161,10 @@ def _keep_old(connection: Connection, row: RowMapping, stored: StoredSet, now: d
 
 def _put_new(connection: Connection, set_id: str, new: SetResult) -> None:
     column = tables.sets.c
-    values = {name: getattr(new, name) for name in SET_FIELDS}
     connection.execute(
         sa.update(tables.sets)
         .where(column.id == set_id)
-        .values(values | {"detection": DETECTION, "revision": column.revision + 1})
+        .values(set_columns(new) | {"detection": DETECTION, "revision": column.revision + 1})
     )
     connection.execute(sa.delete(tables.reps).where(tables.reps.c.set_id == set_id))
     rows = [

@@ -14,14 +14,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from legcurl.store import tables
-from legcurl.store.queries import REP_FIELDS, SET_FIELDS, as_us
+from legcurl.store.queries import REP_FIELDS, as_us, set_columns
 from legcurl.store.replication.outbox import insert_for
 from legcurl.store.replication.set_document import ForgetDocument, SetDocument
 
@@ -220,9 +220,8 @@ def _put_traces(connection: Connection, sets: Sequence[SetDocument]) -> None:
 
 
 def _row(document: SetDocument) -> dict[str, Any]:
-    measured = asdict(document.measured)
     client_id = document.client_id
-    return {name: measured[name] for name in SET_FIELDS} | {
+    return set_columns(document.measured) | {
         "id": _id(document.gym_id, document.set_id),
         "machine_id": _id(document.gym_id, document.machine_id),
         "client_id": None if client_id is None else _id(document.gym_id, client_id),

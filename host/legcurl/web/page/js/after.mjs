@@ -51,7 +51,7 @@ export class AfterSet {
   show(stored) {
     const result = stored.set;
     const reps = new RepsRow();
-    reps.update(result.reps);
+    reps.update(result.reps, stored.target);
     const { good, work } = stored.feedback;
     const opened = this.element.querySelector("details")?.open ?? false;
     this.trouble = make("p", { class: "trouble", role: "alert" });
@@ -65,7 +65,7 @@ export class AfterSet {
       this.entry(stored),
       this.trouble,
       this.picture(stored),
-      make("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": strings.table }, table(result)),
+      make("div", { class: "card scroll", tabindex: 0, role: "region", "aria-label": strings.table }, table(result, stored.target)),
       this.may ? this.corrections(stored, opened) : history(stored),
       make(
         "div", { class: "fields" },
@@ -78,7 +78,7 @@ export class AfterSet {
 
   /** On a phone it keeps the size at which its words can be read, and is moved sideways. */
   picture(stored) {
-    const alt = strings.pictureOf(strings.outcomes[stored.set.outcome], stored.set.completed_reps);
+    const alt = strings.pictureOf(strings.outcomes[stored.set.outcome], stored.count);
     const image = make("img", { src: `${this.path}.png?${stored.corrections.length}`, alt, width: 1200, height: 560 });
     return make("div", { class: "picture scroll", tabindex: 0, role: "region", "aria-label": strings.picture }, image);
   }
@@ -93,14 +93,14 @@ export class AfterSet {
 
   corrections(stored, opened) {
     const count = make("input", { type: "number", min: 0, max: REPS_MAX, step: 1, required: true, inputmode: "numeric" });
-    count.value = String(stored.set.completed_reps);
+    count.value = String(stored.count);
     const outcome = make("select", {}, ...CORRECTABLE.map((name) => make("option", { value: name }, strings.outcomes[name])));
     outcome.value = stored.set.outcome;
     const reason = make("input", { type: "text", maxlength: 200 });
     const correct = (kind, value) => this.write(() => post(`${this.path}/corrections`, { kind, value, reason: reason.value }));
     const save = async (event) => {
       event.preventDefault();
-      if (Number(count.value) !== stored.set.completed_reps) await correct("count", Number(count.value));
+      if (Number(count.value) !== stored.count) await correct("count", Number(count.value));
       if (outcome.value !== stored.set.outcome) await correct("outcome", outcome.value);
     };
     return make(
@@ -165,7 +165,7 @@ function summary(stored, below) {
   return make(
     "div", { class: "summary" },
     make(below ? "h2" : "h1", { class: "outcome" }, strings.outcomes[stored.set.outcome]),
-    make("span", {}, strings.rep(stored.set.completed_reps)), make("span", {}, clock(stored.set.time_under_load_s)),
+    make("span", {}, strings.rep(stored.count)), make("span", {}, clock(stored.set.time_under_load_s)),
     make("span", { class: "muted" }, stored.machine.name), make("span", { class: "muted" }, dayAndTime(stored.started)),
     stored.corrected ? make("span", { class: "muted" }, strings.corrected) : null,
     stored.deleted ? make("strong", { class: "trouble" }, strings.deleted) : null,
@@ -184,7 +184,7 @@ function comparison(stored) {
   const change = (now, then, text) => strings.change(now === then ? "=" : now > then ? "▲" : "▼", text(then), text(now));
   const seconds = (row) => Math.floor(row.time_under_load_s);
   return list(strings.compare, [
-    change(stored.completed_reps, before.completed_reps, strings.rep),
+    change(stored.count, before.count, strings.rep),
     change(seconds(stored), seconds(before), (s) => strings.underLoad(clock(s))),
     change(stored.holds_met, before.holds_met, strings.holds),
     stored.load_kg !== null && before.load_kg !== null ? change(stored.load_kg, before.load_kg, (kg) => strings.kg(kilograms(kg))) : null,
@@ -200,12 +200,12 @@ function history(stored) {
   )));
 }
 
-function table(result) {
+function table(result, target) {
   const c = strings.columns;
   const row = (rep) => make(
     "tr", {},
     make("th", { scope: "row" }, String(rep.number)), make("td", {}, repWord(rep)),
-    make("td", {}, strings.seconds(rounded(rep.concentric_s))), make("td", {}, rep.completed ? strings.seconds(held(rep.hold_s)) : UNKNOWN),
+    make("td", {}, strings.seconds(rounded(rep.concentric_s))), make("td", {}, rep.completed ? strings.seconds(held(rep.hold_s, target)) : UNKNOWN),
     make("td", {}, strings.seconds(rounded(rep.eccentric_s))), make("td", {}, strings.percent(percent(rep.rom_fraction))),
     make("td", {}, strings.seconds(rounded(rep.rest_before_s))),
   );

@@ -80,12 +80,12 @@ export class RepsRow {
     this.shown = "";
   }
 
-  update(reps) {
+  update(reps, target) {
     const seen = JSON.stringify(reps.map((rep) => [rep.number, rep.rom_fraction, rep.hold_s, rep.failed, rep.completed]));
     if (seen === this.shown) return;
     this.shown = seen;
     set(this.element, "data-many", reps.length > HELD_DIGITS_REPS);
-    this.element.replaceChildren(...reps.map(bar));
+    this.element.replaceChildren(...reps.map((rep) => bar(rep, target)));
   }
 }
 
@@ -96,12 +96,12 @@ function sign(rep) {
   return rep.hold_met ? `${rep.number}✓` : String(rep.number);
 }
 
-function bar(rep) {
-  const hold = strings.seconds(held(rep.hold_s));
+function bar(rep, target) {
+  const hold = strings.seconds(held(rep.hold_s, target));
   const label = strings.repLabel(rep.number, strings.percent(percent(rep.rom_fraction)), hold, repWord(rep));
   const element = make(
     "li", { title: label, "data-hold": rep.hold_met ? "met" : "short", "data-result": rep.failed ? "failed" : rep.completed ? "done" : "partial" },
-    make("i", { "aria-hidden": "true" }, rep.completed ? make("b", {}, held(rep.hold_s)) : null),
+    make("i", { "aria-hidden": "true" }, rep.completed ? make("b", {}, held(rep.hold_s, target)) : null),
     make("span", { "aria-hidden": "true" }, sign(rep)),
     make("span", { class: "spoken" }, label),
   );

@@ -1,7 +1,5 @@
 // Numbers and times as they are shown. A figure that is not known is a dash, never a zero.
 
-const HOLD_TARGET_S = 3; // of the method; a live machine tells its own
-
 /** What is not known. */
 export const UNKNOWN = "–";
 
@@ -15,10 +13,10 @@ export function rounded(seconds) {
   return seconds.toFixed(1);
 }
 
-/** How long a hold was that is over: rounded, but one that was too short never reads as long enough. */
-export function held(seconds, target = HOLD_TARGET_S) {
+/** A hold that is over: rounded, but one that does not meet the method's target never reads as if it did. */
+export function held(seconds, target) {
   const text = rounded(seconds);
-  const flatters = seconds < target && text === rounded(target);
+  const flatters = seconds < target.hold_met_s - 1e-9 && text === rounded(target.hold_s);
   return flatters ? (Math.floor(seconds * 100) / 100).toFixed(2) : text;
 }
 

@@ -63,7 +63,7 @@ export function table(sets, known, gyms = new Map()) {
     make("td", {}, make("a", { href: `#/set/${encodeURIComponent(stored.id)}` }, dayAndTime(stored.started))),
     ...others.map(([, shown]) => make("td", {}, shown(stored))),
     make("td", {}, stored.load_kg === null ? UNKNOWN : strings.kg(kilograms(stored.load_kg))),
-    make("td", {}, String(stored.completed_reps)), make("td", {}, clock(stored.time_under_load_s)),
+    make("td", {}, String(stored.count)), make("td", {}, clock(stored.time_under_load_s)),
     make("td", {}, strings.ofAll(stored.holds_met, stored.completed_reps)),
     make("td", {}, stored.velocity_loss === null ? UNKNOWN : strings.percent(percent(Math.max(stored.velocity_loss, 0)))),
     make("td", { class: "words" }, stored.deleted ? strings.deleted : strings.outcomes[stored.outcome]),
@@ -84,7 +84,7 @@ function lines(sets) {
   return make(
     "div", { class: "columns" },
     line(c.load, rows, (row) => row.load_kg, (kg) => strings.kg(kilograms(kg))),
-    line(c.reps, rows, (row) => row.completed_reps, (n) => strings.rep(n)),
+    line(c.reps, rows, (row) => row.count, (n) => strings.rep(n)),
     line(c.time, rows, (row) => row.time_under_load_s, (s) => clock(s)),
     line(c.holds, rows, (row) => (row.completed_reps ? row.holds_met / row.completed_reps : null), (share) => strings.percent(percent(share))),
   );

@@ -116,10 +116,10 @@ export class MachineView {
     set(document.body, "data-tone", colour);
     set(this.element, "data-stage", machine.stage);
     this.target = machine.target.full_rom;
-    this.ring.update(machine.hold_s, machine.target.hold_s, machine.phase === "hold");
+    this.ring.update(machine.hold_s, machine.target, machine.phase === "hold");
     this.range.update(machine.rom, machine.reached, machine.target.full_rom);
     this.clock.update(machine.set_s, machine.target.window_s);
-    this.reps.update(machine.reps);
+    this.reps.update(machine.reps, machine.target);
     this.entry.update(machine.client, machine.load_kg);
     const loss = machine.velocity_loss ?? 0;
     show(this.loss, loss >= LOSS_FROM);

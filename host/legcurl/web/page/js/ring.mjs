@@ -24,16 +24,16 @@ export class Ring {
   }
 
   update(seconds, target, active) {
-    const share = Math.min(seconds / target, 1);
-    const beyond = Math.min(Math.max(seconds / target - 1, 0), 1);
+    const share = Math.min(seconds / target.hold_s, 1);
+    const beyond = Math.min(Math.max(seconds / target.hold_s - 1, 0), 1);
     const empty = seconds === 0 && !active;
     set(this.arc, "stroke-dasharray", `${share.toFixed(3)} 2`);
     set(this.over, "stroke-dasharray", `${beyond.toFixed(3)} 2`);
-    set(this.element, "data-met", seconds >= target);
+    set(this.element, "data-met", seconds >= target.hold_met_s - 1e-9);
     set(this.element, "data-active", active);
     set(this.element, "data-empty", seconds === 0);
     say(this.number, empty ? "" : active ? tenths(seconds) : held(seconds, target));
-    say(this.caption, empty ? strings.holdTarget(target) : strings.holdUnit);
+    say(this.caption, empty ? strings.holdTarget(target.hold_s) : strings.holdUnit);
     set(this.caption, "y", empty ? 54 : 71);
   }
 }

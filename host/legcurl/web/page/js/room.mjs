@@ -166,6 +166,6 @@ class Tile {
     say(this.clock, machine.stage === "before" ? "" : clock(machine.set_s));
     set(this.link, "data-tone", tone(machine));
     set(this.link, "data-stage", machine.stage);
-    this.ring.update(machine.hold_s, machine.target.hold_s, machine.phase === "hold");
+    this.ring.update(machine.hold_s, machine.target, machine.phase === "hold");
   }
 }

@@ -54,7 +54,7 @@ export class Sound {
       this.tone(REP_HZ, 0.12);
       this.speak(String(now.count));
     } else if (now.held > before.held) {
-      this.tone(now.held === machine.target.hold_s ? TICK_HZ * 1.5 : TICK_HZ, 0.06);
+      this.tone(now.held === Math.floor(machine.target.hold_s) ? TICK_HZ * 1.5 : TICK_HZ, 0.06);
     }
   }
 
