@@ -157,7 +157,7 @@ class AttemptFinder:
         if self.bottom is not None:
             leaving = max(leaving, self.bottom + OFF_BOTTOM_DEG)
         if angle > leaving:
-            self._begin(look.step, self.floor, list(recent), look)
+            self._begin(look.step, self.floor, _since_descent(recent), look)
             recent.clear()
 
     def _begin(self, opened: int, floor: float, looks: list[Look], peak: Look) -> None:
@@ -254,3 +254,10 @@ class AttemptFinder:
         self.floor = floor
         self._still_since = None
         self._recent.clear()
+
+
+def _since_descent(looks: list[Look]) -> list[Look]:
+    """The looks since the lever was last higher than it is now: what came down is no lift."""
+    now = looks[-1].angle
+    higher = [i for i, look in enumerate(looks) if look.angle > now]
+    return looks[higher[-1] + 1 :] if higher else list(looks)

@@ -98,7 +98,7 @@ class Follower:
         self._tell_live(look, told_s, events)
         if finder.open is not None:
             self._watch_descent(finder.open, look, now, told_s, events)
-        elif not self._measuring and self._grid.time_s(now) > self.set.closes_s:
+        elif not self._measuring and self._grid.time_s(now) > self.set.over_s:
             self._close_set(told_s, events)
 
     def _tell_live(self, look: Look, told_s: float, events: list[MotionEvent]) -> None:

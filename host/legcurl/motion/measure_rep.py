@@ -23,8 +23,9 @@ that ends lower is a catch on the way down. Convention; the larger of the two, o
 degrees."""
 
 LEAVING_DEG = 6.0
-LEAVING_FRACTION = 0.08
-"""The lever has left the bottom when it is this much above it; the larger of the two."""
+LEAVING_FRACTION = 0.12
+"""The lever has left the bottom when it is this much above it; the larger of the two. A lever that
+fell may rest as high above where it bounced."""
 
 ARRIVED_DEG = 1.0
 """The ascent is over within this of the top, in degrees: what follows is holding."""

@@ -118,6 +118,13 @@ class SetBuilder:
         self._tell_failure(attempt, t_s, events)
         return events
 
+    @property
+    def over_s(self) -> float:
+        """From then on the set is over, unless a lift is under way."""
+        if self._judged and not self._judged[-1].is_rep:
+            return max(self.closes_s, self._judged[-1].attempt.end_s + LED_INTO_S)
+        return self.closes_s
+
     def led_into(self, attempt: Attempt) -> list[Attempt]:
         """The attempts at the end that were no reps of this set, and led into one of the next."""
         led_in: list[Attempt] = []

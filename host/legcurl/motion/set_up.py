@@ -28,6 +28,10 @@ NOT_HELD_S = 0.3
 OWN_REPS = 3
 """So many attempts say what is usual."""
 
+REPS_AFTER = 2
+"""So many lifts of full size after the last rep are reps, however fast: a lifter who fails slowly
+goes on with less weight. Getting out is one swing."""
+
 LOW = 0.55
 """Fraction of the range below which a lift may only test the weight."""
 
@@ -47,8 +51,12 @@ class OwnReps:
         """Whether an attempt is not held and too fast to be one of them."""
         if attempt.hold_s > NOT_HELD_S:
             return False
-        full = attempt.height_deg >= FULL_SIZE * self.height_deg
-        return attempt.speed_deg_s > (HURRIED_FULL if full else HURRIED) * self.speed_deg_s
+        hurried = HURRIED_FULL if self.full_size(attempt) else HURRIED
+        return attempt.speed_deg_s > hurried * self.speed_deg_s
+
+    def full_size(self, attempt: Attempt) -> bool:
+        """Whether an attempt is as high as they are."""
+        return attempt.height_deg >= FULL_SIZE * self.height_deg
 
 
 def own_reps(attempts: Sequence[Attempt]) -> OwnReps | None:
@@ -70,6 +78,8 @@ def without_set_up(attempts: Sequence[Attempt]) -> range:
             first += 1
         while end - 1 > first and own.unlike(attempts[end - 1]):
             end -= 1
+        if sum(own.full_size(attempt) for attempt in attempts[end:]) >= REPS_AFTER:
+            end = len(attempts)
     return range(first, end)
 
 
