@@ -67,8 +67,8 @@ test: test-all
 test-all: $(STAMP)
 	tests/debian-packages chromium=chromium mosquitto=mosquitto postgres=postgresql \
 	  systemd-analyze=systemd
-	$(BIN)/python -m pytest -n 2 $(SELECTION) --ignore=tests/browser
-	$(BIN)/python -m pytest -n 2 $(SELECTION) tests/browser
+	$(BIN)/python -m pytest -n 4 $(SELECTION) --ignore=tests/browser
+	$(BIN)/python -m pytest -n 4 $(SELECTION) tests/browser
 
 test-chaos: $(STAMP)
 	tests/debian-packages mosquitto=mosquitto

@@ -47,6 +47,7 @@ def test_a_wrong_pin_shows_nothing_and_the_right_one_everything(guarded: Stage, 
     made.complaints[:] = [said for said in made.complaints if "401" not in said]
 
 
+@pytest.mark.long
 def test_who_guesses_pins_is_made_to_wait(guarded: Stage, tablet):
     made = tablet()
     page = made.page

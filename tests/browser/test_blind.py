@@ -8,6 +8,7 @@ import pytest
 from browsing import Tablet
 from cable import Cable
 from playwright.sync_api import Page, expect
+from selection import first_short
 from stage import Stage, take
 from states import STEADY
 
@@ -40,7 +41,7 @@ def count(page: Page):
     return page.locator(".counter .count")
 
 
-@pytest.mark.parametrize("trouble", ["cut", "silence"])
+@pytest.mark.parametrize("trouble", first_short(["cut", "silence"]))
 def test_without_a_connection_it_says_since_when_and_then_catches_up(
     stage: Stage, cable: Cable, made: Tablet, trouble: str
 ):

@@ -13,6 +13,7 @@ from browsing import frames, until
 from legcurl.store import SetQuery
 from PIL import Image
 from playwright.sync_api import Page, expect
+from selection import first_short
 from stage import Stage
 from states import EARLY, STATES, STEADY
 
@@ -37,7 +38,7 @@ def grave_findings(page: Page) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", first_short(["light", "dark"]))
 def test_axe_has_no_serious_finding_in_any_state(every_state, tablet, scheme: str):
     stage, machines = every_state
     page = tablet(color_scheme=scheme, reduced_motion="reduce").page
@@ -68,6 +69,7 @@ def test_axe_has_no_serious_finding_after_a_set_and_in_dialogs(every_state, tabl
         page.keyboard.press("Escape")
 
 
+@pytest.mark.long
 def test_nothing_is_wider_than_the_screen_in_any_state(every_state, tablet):
     stage, machines = every_state
     page = tablet().page

@@ -8,6 +8,7 @@ from legcurl.events import SetResult
 from legcurl.links.sim_address import parse_address
 from legcurl.simulator.world import World
 from playwright.sync_api import Page, expect
+from selection import first_short
 from serving import Serving, SimulatedSensor
 
 LIFTERS = {
@@ -34,7 +35,7 @@ def tile(page: Page, name: str):
     return page.locator(".tile").filter(has=page.get_by_role("heading", name=name))
 
 
-@pytest.mark.parametrize("name", LIFTERS)
+@pytest.mark.parametrize("name", first_short(LIFTERS))
 def test_the_count_on_the_page_is_the_lifters(gym: Serving, tablet, name: str):
     page = tablet().page
     page.goto(gym.url)
@@ -43,6 +44,7 @@ def test_the_count_on_the_page_is_the_lifters(gym: Serving, tablet, name: str):
     expect(shown.locator(".count")).to_have_text(str(truth(LIFTERS[name]).completed_reps))
 
 
+@pytest.mark.long
 def test_muscle_success_is_for_a_failed_rep_and_not_for_a_voluntary_stop(gym: Serving, tablet):
     page = tablet().page
     page.goto(gym.url)
@@ -54,6 +56,7 @@ def test_muscle_success_is_for_a_failed_rep_and_not_for_a_voluntary_stop(gym: Se
     assert {truth(LIFTERS[name]).outcome for name in LIFTERS} == {"muscle_success", "stopped"}
 
 
+@pytest.mark.long
 def test_the_table_after_the_set_has_the_holds_of_the_lifter(gym: Serving, tablet):
     page = tablet().page
     page.goto(gym.url)
@@ -68,6 +71,7 @@ def test_the_table_after_the_set_has_the_holds_of_the_lifter(gym: Serving, table
             assert float(shown.removesuffix(" s")) == pytest.approx(rep.hold_s, abs=0.11)
 
 
+@pytest.mark.long
 def test_a_service_that_began_anew_takes_what_a_coach_enters(tmp_path, tablet):
     with Serving(tmp_path, ["Left=sim:?seed=7"]) as serving:
         made = tablet()

@@ -216,6 +216,7 @@ def test_a_machines_day_lists_its_sets(stage: Stage, page: Page, a_set: str):
     expect(page.get_by_role("heading", level=1)).to_have_text("Muscle Success")
 
 
+@pytest.mark.long
 def test_a_set_is_shared_as_table_and_as_picture(page: Page, a_set: str):
     with page.expect_download() as table:
         page.locator(".after-set").get_by_role("link", name="CSV").click()

@@ -57,6 +57,7 @@ def test_a_service_that_is_killed_in_mid_set_stores_the_same_sets(seed: int, tmp
     assert lacking[0] > 0, "the first kill at least was in the middle of sets"
 
 
+@pytest.mark.long
 def test_sets_waiting_for_the_disk_survive_a_killed_service(tmp_path: Path):
     """Their sensors are gone by then, too: only the journal has them."""
     sims = ["sim:?seed=71&lifter=early", "sim:?seed=72&lifter=quits"]

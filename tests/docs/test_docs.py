@@ -101,6 +101,7 @@ def test_every_command_shown_exists_with_its_options(shown: str):
     verb.make_parser(click.Context(verb)).parse_args(optional)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "block", first_short(block for block in blocks("sh") if not block.by_hand), ids=str
 )

@@ -122,6 +122,7 @@ def test_flashing_a_running_sensor_writes_only_changed_files(pico):
     assert {**SETTINGS, **pico.stored()} == pico.stored()
 
 
+@pytest.mark.long
 def test_the_encoder_that_was_chosen_once_stays_chosen(pico):
     with pico:
         put_on(pico, FlashOptions(PICO, "as5048a"))
@@ -129,6 +130,7 @@ def test_the_encoder_that_was_chosen_once_stays_chosen(pico):
         assert put_on(pico, FlashOptions(PICO)).hello.encoder == "as5048a"
 
 
+@pytest.mark.long
 def test_erase_forgets_settings_calibration_and_key(pico):
     pico.put(SETTINGS)
     with pico:
@@ -137,6 +139,7 @@ def test_erase_forgets_settings_calibration_and_key(pico):
     assert not set(pico.stored()) & set(SETTINGS)
 
 
+@pytest.mark.long
 def test_flashing_removes_old_versions_and_keeps_foreign_files(pico):
     old = {"sensor/loop.py": b"old", "sensor/gone/x.mpy": b"old", "crash.log": b"=== old"}
     mine = {"boot.py": b"# mine\n", "lib/mine.py": b"mine", "notes.txt": b"mine"}
@@ -149,6 +152,7 @@ def test_flashing_removes_old_versions_and_keeps_foreign_files(pico):
     assert {**stored, **mine} == stored
 
 
+@pytest.mark.long
 def test_another_program_is_stopped_but_replaced_only_with_consent(pico):
     pico.put({"main.py": FOREIGN})
     with pico:
@@ -163,6 +167,7 @@ def test_another_program_is_stopped_but_replaced_only_with_consent(pico):
     assert done.hello.board == "pico"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("after", first_short([SOME_BYTES, 3_000, 90_000]))
 def test_a_second_run_mends_a_board_unplugged_in_mid_copy(pico, after: int):
     pico.put(SETTINGS)
@@ -205,6 +210,7 @@ def test_a_flash_without_room_is_told_before_anything_is_written(tmp_path: Path)
     assert set(small.stored()) == {"song.wav"}
 
 
+@pytest.mark.long
 def test_a_flash_that_fills_up_while_writing_is_told(tmp_path: Path):
     small = SimulatedBoard(tmp_path, PICO, flash_kb=64)
     with small, RawRepl(small.port) as prompt:
@@ -224,6 +230,7 @@ def test_a_pico_w_with_a_picos_micropython_is_told_the_build_it_needs(pico):
         put_on(pico, FlashOptions(load_board("pico_w")))
 
 
+@pytest.mark.long
 def test_a_board_of_another_maker_is_asked_about(tmp_path: Path):
     lipo = Micropython.of(PICO, machine="Pimoroni Pico LiPo 16MB with RP2040")
     with SimulatedBoard(tmp_path, PICO, lipo) as board:
@@ -233,6 +240,7 @@ def test_a_board_of_another_maker_is_asked_about(tmp_path: Path):
     assert done.hello.board == "pico"
 
 
+@pytest.mark.long
 def test_a_board_file_of_ones_own_is_installed_and_kept(pico, tmp_path: Path):
     fields = {**PICO.fields, "board": "gym3", "title": "Gym 3", "log_bytes": 65_536}
     own = tmp_path / "gym3.json"
@@ -271,6 +279,7 @@ def test_a_build_without_bluetooth_does_not_fit_a_board_with_a_radio(tmp_path: P
         put_on(simulated)
 
 
+@pytest.mark.long
 def test_a_board_that_is_refused_goes_on_with_what_it_did(pico):
     with pico:
         put_on(pico)
@@ -290,6 +299,7 @@ async def hello_of(port: str):
                 await asyncio.sleep(0.1)
 
 
+@pytest.mark.long
 def test_a_micropython_without_hard_timers_is_warned_about(tmp_path: Path):
     with SimulatedBoard(tmp_path, PICO, Micropython.of(PICO, version=(1, 25, 0))) as board:
         operator = Person()
@@ -300,6 +310,7 @@ def test_a_micropython_without_hard_timers_is_warned_about(tmp_path: Path):
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("board", "how"),
     [
@@ -347,6 +358,7 @@ def test_a_port_that_is_not_there_is_told(tmp_path: Path, monkeypatch):
         flash(Candidate(str(tmp_path / "ttyACM9")), FlashOptions(), Person())
 
 
+@pytest.mark.long
 def test_a_board_that_restarts_just_now_is_waited_for(pico, monkeypatch):
     monkeypatch.setattr(flashing, "RETURN_S", LIMIT_S)
 
@@ -361,6 +373,7 @@ def test_a_board_that_restarts_just_now_is_waited_for(pico, monkeypatch):
     assert "Waiting" in operator.steps[1]
 
 
+@pytest.mark.long
 def test_a_sensor_that_restarts_while_it_is_asked_is_asked_again(pico, monkeypatch):
     """Its port goes away in mid-question, as after a reset: it is a sensor for all that."""
     monkeypatch.setattr(flashing, "RETURN_S", LIMIT_S)
@@ -384,6 +397,7 @@ def test_a_sensor_that_restarts_while_it_is_asked_is_asked_again(pico, monkeypat
     ], "asked, not stopped with Ctrl-C"
 
 
+@pytest.mark.long
 def test_firmware_that_does_not_start_is_told_with_its_last_words(pico, monkeypatch):
     monkeypatch.setattr(flashing, "HELLO_S", 2.0)
     broken = replace(PICO, fields={**PICO.fields, "log_bytes": 16})

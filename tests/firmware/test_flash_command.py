@@ -111,6 +111,7 @@ def test_a_flash_reports_the_files_of_the_dry_run(tmp_path: Path):
     assert "everything was there already" in again.stdout
 
 
+@pytest.mark.long
 def test_another_program_is_replaced_by_a_script_only_with_yes(tmp_path: Path):
     board = SimulatedBoard(tmp_path, PICO)
     board.put({"main.py": b"while True:\n    pass\n"})
@@ -124,6 +125,7 @@ def test_another_program_is_replaced_by_a_script_only_with_yes(tmp_path: Path):
     assert (consented.returncode, consented.stderr) == (0, "")
 
 
+@pytest.mark.long
 def test_a_person_at_a_terminal_is_asked_and_sees_how_far_it_is(tmp_path: Path):
     board = SimulatedBoard(tmp_path, PICO)
     board.put({"main.py": b"while True:\n    pass\n"})
@@ -158,6 +160,7 @@ def test_a_person_at_a_terminal_is_asked_and_sees_how_far_it_is(tmp_path: Path):
     assert b"100%" in seen
 
 
+@pytest.mark.long
 def test_a_port_in_mid_air_is_one_line_and_an_exit_code(tmp_path: Path):
     gone = command(str(tmp_path / "ttyACM9"))
     assert gone.returncode in (2, 3)
@@ -173,6 +176,7 @@ def test_the_only_board_is_found_by_its_usb_id(plugged_in, tmp_path: Path, capsy
     assert "Raspberry Pi Pico with as5600" in said
 
 
+@pytest.mark.long
 def test_a_sensor_that_comes_back_under_another_number_is_found_again(
     plugged_in, tmp_path: Path, capsys
 ):
@@ -185,6 +189,7 @@ def test_a_sensor_that_comes_back_under_another_number_is_found_again(
     assert "ttyACM1" in said
 
 
+@pytest.mark.long
 def test_the_only_board_is_waited_for_while_it_restarts(
     plugged_in, tmp_path: Path, monkeypatch, capsys
 ):

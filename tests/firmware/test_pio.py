@@ -105,6 +105,7 @@ def test_the_pio_program_fills_memory_with_its_jump_table_at_address_0(
     assert all(word >> 5 == 0 for word in program.words[:16])  # jmp, always, no delay
 
 
+@pytest.mark.long
 def test_ten_thousand_edges_with_bounce_are_counted_exactly() -> None:
     program = listing(find_engine())
     chance = random.Random(3)

@@ -146,6 +146,7 @@ def test_the_error_that_ends_it_is_an_object_too(tmp_path: Path):
     assert "--port" in str(told["message"])
 
 
+@pytest.mark.long
 def test_secrets_come_from_files_as_well(tmp_path: Path):
     done = run("serve", "--station", NOBODY, LEGCURL_PIN_FILE=str(tmp_path / "none"))
     assert done.returncode == 2

@@ -95,6 +95,7 @@ def test_the_doctor_finds_every_fault(fault: str):
         assert found["state"] != "problem" or found["remedy"], "a problem says what to do"
 
 
+@pytest.mark.long
 def test_the_doctor_finds_a_stalling_host_if_the_sensor_has_a_clock():
     result = legcurl("doctor", "sim:?pace=4&fault=host_stall", "--seconds", "20", "--json")
     assert "stream" in bad(document(result))
@@ -106,6 +107,7 @@ def test_the_doctor_watches_as_long_as_told_if_the_sensor_runs_ahead():
     assert 10 * RATE_HZ < told["stream"]["samples"] <= 10 * RATE_HZ + FRAME_SAMPLES
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("first", first_short(range(201, 222, 3)))
 async def test_no_healthy_sensor_has_a_problem(first: int):
     """Twenty-one of them, three at a time, each from its start to its end."""
@@ -119,6 +121,7 @@ async def test_a_healthy_sensor_has_no_problem_at_any_rate(rate: str):
     assert problems(await examined(f"seed=3&rate={rate}")) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", first_short(f for f, (_, sees) in FOUND.items() if sees))
 def test_calibrate_refuses_a_faulty_sensor(fault: str):
     result = legcurl("calibrate", f"sim:?pace=fast&seed=7&fault={fault}", "--json")
@@ -149,6 +152,7 @@ def test_calibrate_walks_through_and_says_so():
     assert lines[-1].startswith("Simulated leg curl is calibrated: ")
 
 
+@pytest.mark.long
 def test_calibrate_corrects_a_reversed_mounting():
     told = document(legcurl("calibrate", "sim:?pace=fast&seed=7&fault=wrong_direction", "--json"))
     [about] = [found for found in told["findings"] if found["subject"] == "direction"]
@@ -158,6 +162,7 @@ def test_calibrate_corrects_a_reversed_mounting():
     assert told["calibration"]["direction"] == world.scenario.encoder.direction
 
 
+@pytest.mark.long
 def test_calibrate_tells_of_an_old_firmware_and_goes_on():
     told = document(legcurl("calibrate", "sim:?pace=fast&seed=7&fault=old_firmware", "--json"))
     [about] = [found for found in told["findings"] if found["subject"] == "firmware"]
@@ -188,6 +193,7 @@ async def test_the_record_is_in_the_sensor_and_the_doctor_agrees():
         assert "moved within it" in about["said"]
 
 
+@pytest.mark.long
 async def test_two_known_angles_are_written_as_they_are():
     async with SimulatedSensor(parse_address("sim:?lifter=installer&pace=8")) as sensor:
         address = f"serial:{sensor.port}"
@@ -237,6 +243,7 @@ async def test_a_sensor_is_paired_over_its_cable_and_known_again(keys: Path):
         assert KeyRing(keys).sensors() == []
 
 
+@pytest.mark.long
 async def test_settings_are_shown_and_those_given_are_changed():
     async with SimulatedSensor(parse_address("sim:?pace=8&seed=5")) as sensor:
         address = f"serial:{sensor.port}"
@@ -279,6 +286,7 @@ def test_a_setting_that_no_sensor_takes_is_refused_before_one_is_asked(
     assert said in result.stderr
 
 
+@pytest.mark.long
 def test_over_bluetooth_settings_are_open_to_see_and_changed_with_the_key():
     where = ("settings", "sim:?link=ble&seed=7&pace=8")
     shown = legcurl(*where)
@@ -289,6 +297,7 @@ def test_over_bluetooth_settings_are_open_to_see_and_changed_with_the_key():
     assert "legcurl pair serial:PORT" in refused.stderr
 
 
+@pytest.mark.long
 def test_a_recording_has_no_sensor_to_ask(tmp_path: Path):
     (tmp_path / "set.legcurl").write_bytes(b"")
     for verb in ("calibrate", "doctor", "pair", "settings"):
@@ -297,6 +306,7 @@ def test_a_recording_has_no_sensor_to_ask(tmp_path: Path):
         assert "no sensor to ask" in result.stderr
 
 
+@pytest.mark.long
 def test_calibrating_over_bluetooth_without_the_key_is_refused_first():
     where = ("calibrate", "sim:?link=ble&seed=7&pace=8", "--rounds", "1", "--json")
     refused = legcurl(*where)
@@ -308,6 +318,7 @@ def test_calibrating_over_bluetooth_without_the_key_is_refused_first():
     assert document(measured)["calibration"] is not None, "to look is open to everybody"
 
 
+@pytest.mark.long
 def test_an_unreachable_sensor_is_the_links_error():
     result = legcurl("doctor", "serial:/dev/ttyNONE")
     assert result.returncode == 3

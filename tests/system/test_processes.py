@@ -154,6 +154,7 @@ async def test_a_host_that_is_killed_in_mid_set_is_replaced_by_another() -> None
     assert [event.set for event in events if isinstance(event, SetEnded)] == unbroken
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("victim", ["firmware", "world"])
 async def test_a_simulation_that_breaks_is_an_error_and_no_end(victim: str) -> None:
     station, sensor = simulated("sim:?pace=20&seed=11&lifter=early")

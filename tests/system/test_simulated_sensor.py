@@ -120,6 +120,7 @@ def encoder_counts(world: World) -> dict[int, int]:
     return {number * 1_000_000 // RATE_HZ: angle >> 4 for number, angle in enumerate(angles)}
 
 
+@pytest.mark.long
 async def test_a_fast_set_is_the_same_each_time() -> None:
     first = await events_of("sim:?pace=fast&seed=11&lifter=early")
     second = await events_of("sim:?pace=fast&seed=11&lifter=early")
@@ -131,6 +132,7 @@ async def test_a_fast_set_is_the_same_each_time() -> None:
     ]
 
 
+@pytest.mark.long
 async def test_a_slow_host_loses_nothing_of_a_fast_set() -> None:
     address = "sim:?pace=fast&seed=11&lifter=early"
     slow = []
@@ -148,6 +150,7 @@ async def test_tcp_gives_the_events_of_the_serial_port() -> None:
     assert [as_json(e) for e in tcp_events] == [as_json(e) for e in serial_events]
 
 
+@pytest.mark.long
 async def test_cpython_runs_the_same_firmware_to_the_same_events(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -233,6 +236,7 @@ async def test_a_fault_of_the_link_changes_no_event(fault: str, link: str) -> No
     assert without_link(events) == without_link(await events_of(address))
 
 
+@pytest.mark.long
 async def test_a_stuck_encoder_invents_no_rep() -> None:
     stuck = await events_of("sim:?pace=fast&seed=3&lifter=early&fault=stuck")
     whole = await events_of("sim:?pace=fast&seed=3&lifter=early")
@@ -281,6 +285,7 @@ async def test_any_program_can_open_the_port() -> None:
         assert await asyncio.to_thread(frames_of, sensor.port) >= 10, "and open it again"
 
 
+@pytest.mark.long
 async def test_a_host_that_goes_and_comes_back_finds_the_whole_log() -> None:
     """The first leaves in mid-set without a word; the second takes up from the sensor's log."""
     async with SimulatedSensor(options_of("sim:?pace=20&seed=11&lifter=early")) as sensor:

@@ -23,9 +23,13 @@ that ends lower is a catch on the way down. Convention; the larger of the two, o
 degrees."""
 
 LEAVING_DEG = 6.0
-LEAVING_FRACTION = 0.12
-"""The lever has left the bottom when it is this much above it; the larger of the two. A lever that
-fell may rest as high above where it bounced."""
+LEAVING_FRACTION = 0.08
+"""The lever has left the bottom when it is this much above it; the larger of the two."""
+
+STOOD_FRACTION = 0.2
+STOOD_LOOKS = 13
+"""A lever that stood no higher than this part of the height, for so many looks (0.5 s), was still at
+the bottom: it had bounced when it came down. A lifter who stalls on the way up stalls higher."""
 
 ARRIVED_DEG = 1.0
 """The ascent is over within this of the top, in degrees: what follows is holding."""
@@ -110,6 +114,9 @@ def start_of(excursion: Excursion, curve: Curve, bottom: float) -> float:
             step = look.step
             if look.angle <= leaving:
                 break
+    stood = _last_stood(excursion, bottom + STOOD_FRACTION * (excursion.peak - bottom))
+    if stood > step:
+        step, leaving = stood, curve.level(stood)
     first = curve.first + 1
     while step < excursion.peak_step and curve.level(step) <= leaving:
         step += 1
@@ -120,6 +127,19 @@ def start_of(excursion: Excursion, curve: Curve, bottom: float) -> float:
     while step > first and curve.velocity(step) >= QUASI_STATIC_DEG_S:
         step -= 1
     return crossing(curve.velocity, step, QUASI_STATIC_DEG_S)
+
+
+def _last_stood(excursion: Excursion, highest: float) -> int:
+    """The last step at which the lever stood for a while before the peak; 0 if it did not."""
+    last = still = 0
+    for step, angle, velocity in excursion.looks:
+        if step >= excursion.peak_step:
+            break
+        quiet = angle <= highest and abs(velocity) < QUASI_STATIC_DEG_S
+        still = still + 1 if quiet else 0
+        if still >= STOOD_LOOKS:
+            last = step
+    return last
 
 
 def _creeping_start(curve: Curve, step: int, first: int) -> float:

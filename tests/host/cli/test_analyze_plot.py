@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 from running import command, run
+from selection import first_short
 from timings import LIMIT_S
 
 ENOUGH_INK = 0.05  # of all pixels: a panel's curve and shades cover far more
@@ -95,6 +96,7 @@ def test_the_same_samples_give_the_same_bytes(trace: Path, tmp_path: Path):
         assert pictures[0].read_bytes() == pictures[1].read_bytes()
 
 
+@pytest.mark.long
 def test_the_users_own_settings_of_matplotlib_change_nothing(trace: Path, tmp_path: Path):
     plain, styled = tmp_path / "plain.svg", tmp_path / "styled.svg"
     assert run("analyze", trace, "--plot", plain).returncode == 0
@@ -104,6 +106,7 @@ def test_the_users_own_settings_of_matplotlib_change_nothing(trace: Path, tmp_pa
     assert plain.read_bytes() == styled.read_bytes()
 
 
+@pytest.mark.long
 def test_json_goes_to_stdout_and_the_picture_into_its_file(trace: Path, tmp_path: Path):
     picture = tmp_path / "set.pdf"
     done = run("analyze", trace, "--json", "--plot", picture)
@@ -111,6 +114,7 @@ def test_json_goes_to_stdout_and_the_picture_into_its_file(trace: Path, tmp_path
     assert picture.read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.long
 def test_a_reader_that_takes_one_line_does_not_cost_the_picture(trace: Path, tmp_path: Path):
     picture = tmp_path / "set.svg"
     script = f"{command()[0]} analyze {trace} --plot {picture} | head -n 0"
@@ -118,6 +122,7 @@ def test_a_reader_that_takes_one_line_does_not_cost_the_picture(trace: Path, tmp
     assert "Muscle Success" in words_of(picture)
 
 
+@pytest.mark.long
 def test_a_calibrated_range_is_drawn(trace: Path, tmp_path: Path):
     result = sets_in(trace)[0]
     ends = ("--extended", str(result["extended_deg"]), "--flexed", str(result["flexed_deg"]))
@@ -125,6 +130,7 @@ def test_a_calibrated_range_is_drawn(trace: Path, tmp_path: Path):
     assert f"{result['completed_reps']} reps" in said
 
 
+@pytest.mark.long
 def test_sets_are_panels_of_one_picture_and_pages_of_a_pdf(three_sets: Path, tmp_path: Path):
     said = words_drawn(three_sets, tmp_path / "sets.svg")
     for number in (1, 2, 3):
@@ -133,6 +139,7 @@ def test_sets_are_panels_of_one_picture_and_pages_of_a_pdf(three_sets: Path, tmp
     assert (tmp_path / "sets.pdf").read_bytes().count(b"/Type /Page ") == 2
 
 
+@pytest.mark.long
 def test_a_recording_is_drawn_as_its_trace_is(tmp_path: Path):
     recording, picture = tmp_path / "set.legcurl", tmp_path / "set.svg"
     made = run("record", "sim:?seed=502&pace=fast", recording, "--sets", "1", "--json")
@@ -142,6 +149,7 @@ def test_a_recording_is_drawn_as_its_trace_is(tmp_path: Path):
     assert "set.legcurl" in said
 
 
+@pytest.mark.long
 def test_missing_samples_and_rests_are_shown(trace: Path, tmp_path: Path):
     second = sets_in(trace)[0]["reps"][1]
     middle_s = (second["start_s"] + second["hold_start_s"]) / 2
@@ -153,6 +161,7 @@ def test_missing_samples_and_rests_are_shown(trace: Path, tmp_path: Path):
     assert "missing" not in words_drawn(trace, tmp_path / "whole.svg")
 
 
+@pytest.mark.long
 def test_a_rest_between_reps_is_written_below_it(tmp_path: Path):
     file = tmp_path / "rests.csv"
     assert run("simulate", "sim:?seed=12&lifter=rest_mid_set", "--csv", file).returncode == 0
@@ -165,11 +174,13 @@ def test_a_rest_between_reps_is_written_below_it(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("text", "note"),
-    [
-        (rows(*[40.0] * 3), "3 samples"),
-        (rows(*["nan"] * 300), "gave no usable angle"),
-        (rows(*[359.8, 0.3] * 400), "the angle spans 0°"),
-    ],
+    first_short(
+        [
+            (rows(*[40.0] * 3), "3 samples"),
+            (rows(*["nan"] * 300), "gave no usable angle"),
+            (rows(*[359.8, 0.3] * 400), "the angle spans 0°"),
+        ]
+    ),
 )
 def test_without_a_set_the_samples_are_drawn_with_a_note(text: str, note: str, tmp_path: Path):
     file = tmp_path / "none.csv"
@@ -189,6 +200,7 @@ def test_an_ending_that_is_no_pictures_is_refused_before_any_work(
     assert not (tmp_path / name).exists()
 
 
+@pytest.mark.long
 def test_an_unwritable_place_is_refused_before_any_work(trace: Path, tmp_path: Path):
     (tmp_path / "folder.png").mkdir()
     for picture in (tmp_path / "no" / "set.png", tmp_path / "folder.png"):
@@ -198,6 +210,7 @@ def test_an_unwritable_place_is_refused_before_any_work(trace: Path, tmp_path: P
         assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_an_unwritable_picture_still_prints_the_results(trace: Path, tmp_path: Path):
     full = tmp_path / "full.png"
     full.symlink_to("/dev/full")

@@ -13,6 +13,7 @@ from pathlib import Path
 import legcurl
 import pytest
 from running import Running, command, events_of, run
+from selection import first_short
 from timings import wait_until
 
 FAST = "sim:?seed={}&pace=fast"
@@ -71,26 +72,28 @@ def test_for_its_version_it_imports_little():
 
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
-    [
-        (("anlyze",), 2, "No such command 'anlyze'"),
-        (("watch",), 2, "Missing argument 'ADDRESS'"),
-        (("watch", "sim:", "--sets", "none"), 2, "'none' is not a valid integer"),
-        (("watch", "sim:", "--sets", "0"), 2, "0"),
-        (("watch", "sim:", "--extended", "10"), 2, "--extended and --flexed"),
-        (("watch", "sim:", "--extended", "10", "--flexed", "12"), 2, "apart"),
-        (("watch", "sim:?lifter=nobody"), 2, "no lifter 'nobody'"),
-        (("watch", "nonsense"), 2, "neither an address nor"),
-        (("simulate", "sim:?seed=minus"), 2, "seed"),
-        (("simulate", "sim:", "--tcp", "70000"), 2, "70000"),
-        (("simulate", "sim:?link=ble"), 2, "link=serial"),
-        (("replay", "x.legcurl", "--pace", "slow"), 2, "realtime, fast or a factor"),
-        (("watch", "serial:/dev/ttyNONE"), 3, "no such port"),
-        (("watch", "tcp:127.0.0.1:1"), 3, "127.0.0.1:1"),
-        (("analyze", "none.csv"), 6, "none.csv cannot be read"),
-        (("analyze", "/"), 6, "cannot be read"),
-        (("replay", "none.legcurl"), 6, "none.legcurl cannot be read"),
-        (("simulate", "sim:", "--csv", "/no/folder/trace.csv"), 7, "cannot be written"),
-    ],
+    first_short(
+        [
+            (("anlyze",), 2, "No such command 'anlyze'"),
+            (("watch",), 2, "Missing argument 'ADDRESS'"),
+            (("watch", "sim:", "--sets", "none"), 2, "'none' is not a valid integer"),
+            (("watch", "sim:", "--sets", "0"), 2, "0"),
+            (("watch", "sim:", "--extended", "10"), 2, "--extended and --flexed"),
+            (("watch", "sim:", "--extended", "10", "--flexed", "12"), 2, "apart"),
+            (("watch", "sim:?lifter=nobody"), 2, "no lifter 'nobody'"),
+            (("watch", "nonsense"), 2, "neither an address nor"),
+            (("simulate", "sim:?seed=minus"), 2, "seed"),
+            (("simulate", "sim:", "--tcp", "70000"), 2, "70000"),
+            (("simulate", "sim:?link=ble"), 2, "link=serial"),
+            (("replay", "x.legcurl", "--pace", "slow"), 2, "realtime, fast or a factor"),
+            (("watch", "serial:/dev/ttyNONE"), 3, "no such port"),
+            (("watch", "tcp:127.0.0.1:1"), 3, "127.0.0.1:1"),
+            (("analyze", "none.csv"), 6, "none.csv cannot be read"),
+            (("analyze", "/"), 6, "cannot be read"),
+            (("replay", "none.legcurl"), 6, "none.legcurl cannot be read"),
+            (("simulate", "sim:", "--csv", "/no/folder/trace.csv"), 7, "cannot be written"),
+        ]
+    ),
 )
 def test_an_error_is_one_line_and_a_documented_code(
     arguments: tuple[str, ...], code: int, said: str
@@ -111,7 +114,7 @@ def test_without_a_command_the_help_is_shown():
         assert verb in result.stderr
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", first_short(VERBS))
 def test_every_command_explains_itself_and_takes_json(verb: str):
     told = run(verb, "--help")
     assert told.returncode == 0
@@ -124,6 +127,7 @@ def test_debug_shows_where_an_error_came_from():
     assert result.returncode == 6
 
 
+@pytest.mark.long
 def test_a_full_disk_is_one_line():
     with open("/dev/full", "w") as full:
         result = subprocess.run(
@@ -143,7 +147,8 @@ def test_a_reader_that_stops_reading_is_no_error():
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("number", "code"),
+    first_short([(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]),
 )
 @pytest.mark.parametrize("verb", ["watch", "simulate"])
 def test_a_signal_ends_it_quietly_and_leaves_no_process(
@@ -157,6 +162,7 @@ def test_a_signal_ends_it_quietly_and_leaves_no_process(
         assert running.leftovers() == []
 
 
+@pytest.mark.long
 def test_an_ignored_signal_stays_ignored():
     """`nohup legcurl record ...` must outlive its terminal."""
     with Running("watch", "sim:?seed=504", through=("nohup",)) as watching:
@@ -196,6 +202,7 @@ def test_a_closed_stdout_is_no_bug():
 # --- simulate
 
 
+@pytest.mark.long
 def test_the_truth_is_in_the_schema_of_analyze():
     truth = json.loads(run("simulate", "sim:?seed=501", "--truth", "--json").stdout)
     assert truth["schema"] == 1
@@ -205,6 +212,7 @@ def test_the_truth_is_in_the_schema_of_analyze():
     assert f"{truth['sets'][0]['completed_reps']} reps" in told
 
 
+@pytest.mark.long
 def test_truth_and_trace_can_be_had_at_once(tmp_path: Path):
     file = tmp_path / "set.csv.gz"
     result = run("simulate", "sim:?seed=501&rate=200", "--csv", file, "--truth", "--json")
@@ -215,6 +223,7 @@ def test_truth_and_trace_can_be_had_at_once(tmp_path: Path):
         assert text.readline().startswith("0.005000,")
 
 
+@pytest.mark.long
 def test_a_simulated_sensor_can_be_watched_through_its_port():
     with Running("simulate", FAST.format(505), "--tcp", "0", "--json") as simulating:
         where = json.loads(simulating.line())
@@ -227,6 +236,7 @@ def test_a_simulated_sensor_can_be_watched_through_its_port():
         assert simulating.leftovers() == []
 
 
+@pytest.mark.long
 def test_it_says_so_when_the_firmware_does_not_run_on_the_real_vm():
     result = run("watch", FAST.format(506), "--sets", "1", LEGCURL_ENGINE="cpython")
     assert "warning" in result.stderr
@@ -247,6 +257,7 @@ def test_watch_agrees_with_the_truth():
         assert last["set"][field] == truth[field]
 
 
+@pytest.mark.long
 def test_watch_ends_with_the_world_and_says_when_sets_are_lacking():
     assert run("watch", FAST.format(501), "--json").returncode == 0
     lacking = run("watch", FAST.format(501), "--sets", "2")
@@ -352,6 +363,7 @@ def test_analyze_of_too_little_finds_no_set_and_says_why(tmp_path: Path):
     assert result.returncode == 0
 
 
+@pytest.mark.long
 def test_warnings_are_on_stderr_and_the_result_is_still_json(trace: Path, tmp_path: Path):
     rows = trace.read_text().splitlines()
     rows[500:500] = rows[499:500] * 3
@@ -362,6 +374,7 @@ def test_warnings_are_on_stderr_and_the_result_is_still_json(trace: Path, tmp_pa
     assert "3 rows repeated a time" in result.stderr
 
 
+@pytest.mark.long
 def test_analyze_reads_from_a_pipe(trace: Path, recording: tuple[Path, str]):
     for file in (trace, recording[0]):
         piped = subprocess.run(
@@ -371,6 +384,7 @@ def test_analyze_reads_from_a_pipe(trace: Path, recording: tuple[Path, str]):
         assert piped.stdout.decode() == run("analyze", file, "--json").stdout
 
 
+@pytest.mark.long
 def test_a_recording_is_recognised_by_its_frames(tmp_path: Path):
     """`fault=host_stall` has the letters of a trace's column `t_s` in it."""
     file = tmp_path / "set.legcurl"
@@ -391,7 +405,7 @@ def test_a_trace_with_zeros_in_it_is_still_a_trace(trace: Path, tmp_path: Path):
     assert "line 2" in result.stderr
 
 
-@pytest.mark.parametrize("verb", ["analyze", "replay"])
+@pytest.mark.parametrize("verb", first_short(["analyze", "replay"]))
 def test_a_file_that_may_not_be_read_is_told_by_us(recording: tuple[Path, str], verb: str):
     """Not by click, whose exit code 2 says that the command line is wrong."""
     file = recording[0].with_name(f"{verb}.legcurl")
@@ -415,6 +429,7 @@ def test_a_file_that_is_no_trace_and_no_recording_is_refused(tmp_path: Path):
 # --- sensors
 
 
+@pytest.mark.long
 def test_sensors_finds_the_sensor_behind_a_port():
     with Running("simulate", "sim:?seed=508", "--json") as simulating:
         port = json.loads(simulating.line())["serial"]

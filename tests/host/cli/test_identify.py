@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from running import run
 
 SENSOR = "sim:?seed=3&sets=1000"
@@ -14,6 +15,7 @@ def test_the_moment_is_told_in_sensor_time():
     assert "flashes for 2 s" in done.stdout
 
 
+@pytest.mark.long
 def test_json_says_whose_time_it_is():
     done = run("identify", SENSOR, "--json")
     assert done.returncode == 0, done.stderr

@@ -27,6 +27,7 @@ def test_the_truth_of_a_session_is_told():
     assert "stopped before failure, 5 reps" in done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("query", ["outages=2", "sets=2", "link=tcp", "load=0.5"])
 def test_the_options_of_other_lifters_hold(query: str):
     done = run("watch", f"{SESSION}&{query}", "--json")

@@ -16,6 +16,7 @@ import pytest
 from legcurl.cli.shared.gym_lines import LINES_ROOM, GymLines
 from legcurl.cli.shared.nonblocking_output import FRAMES_ROOM, UnhurriedFile
 from running import Running, Terminal, run
+from selection import first_short
 from timings import LIMIT_S, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -76,6 +77,7 @@ def test_on_a_terminal_it_draws_the_first_machine_and_restores_it(
         assert terminal.leftovers() == []
 
 
+@pytest.mark.long
 def test_quietly_it_says_nothing_but_the_address(tmp_path: Path) -> None:
     with Running("serve", *on(tmp_path), *MACHINES[:2], "--quiet") as service:
         url = service.line().strip()
@@ -86,6 +88,7 @@ def test_quietly_it_says_nothing_but_the_address(tmp_path: Path) -> None:
         assert service.process.stdout.read() == ""
 
 
+@pytest.mark.long
 def test_it_goes_on_when_its_output_is_closed(tmp_path: Path) -> None:
     with Running("serve", *on(tmp_path), *MACHINES[:2]) as service:
         url = service.line().strip()
@@ -99,12 +102,14 @@ def test_it_goes_on_when_its_output_is_closed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
-    [
-        (("--station", SIM, "--host", "0.0.0.0"), 2, "LEGCURL_PIN"),
-        ((), 2, "Name at least one machine"),
-        (("--station", "nothing:here"), 2, "nothing:here"),
-        (("--station", SIM, "--store", "what"), 7, "no such store"),
-    ],
+    first_short(
+        [
+            (("--station", SIM, "--host", "0.0.0.0"), 2, "LEGCURL_PIN"),
+            ((), 2, "Name at least one machine"),
+            (("--station", "nothing:here"), 2, "nothing:here"),
+            (("--station", SIM, "--store", "what"), 7, "no such store"),
+        ]
+    ),
 )
 def test_invalid_arguments_are_refused_before_anything_starts(
     tmp_path: Path, arguments: tuple[str, ...], code: int, words: str

@@ -114,6 +114,7 @@ def next_greeting(stream: Any) -> list[str]:
     return json.loads(stream.readline().removeprefix(b"data: "))["machines"]
 
 
+@pytest.mark.long
 def test_machines_come_and_are_renamed_in_mid_set_and_no_station_notices(tmp_path: Path):
     served = Served(tmp_path)
     served.configure(LEFT, RIGHT)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from running import HEEDING_CTRL_C, Running
+from selection import first_short
 from timings import LIMIT_S, wait_until
 
 STATIONS = 20
@@ -61,6 +62,7 @@ def stations_up(url: str) -> int:
         return [machine["link"] for machine in json.load(answer)].count("up")
 
 
+@pytest.mark.long
 def test_twenty_stations_and_pages_that_do_not_read_end_in_order(tmp_path: Path):
     stations = [
         word
@@ -114,7 +116,7 @@ def test_repeated_ctrl_c_ends_it_in_order(tmp_path: Path):
     assert complaints == ""
 
 
-@pytest.mark.parametrize("what", ["store", "close", "loop"])
+@pytest.mark.parametrize("what", first_short(["store", "close", "loop"]))
 def test_a_hanging_part_is_left_behind_at_the_time_limit(tmp_path: Path, what: str):
     program = HANGING.format(within_s=1.0, what=what)
     arguments = ["serve", "--port", "0", "--quiet", "--station", "tcp:127.0.0.1:9"]

@@ -44,6 +44,7 @@ def test_a_backup_is_one_file_that_opens_as_a_store(url: str, tmp_path: Path) ->
     assert json.loads(found.stdout)["counts"]["sets"] == 5
 
 
+@pytest.mark.long
 def test_a_damaged_store_is_told_line_by_line_with_exit_code_7(url: str) -> None:
     assert run("store", "verify", "--store", url).returncode == 0
     with open_store(url) as store, store.transaction() as connection:
@@ -56,6 +57,7 @@ def test_a_damaged_store_is_told_line_by_line_with_exit_code_7(url: str) -> None
     assert len(told["problems"]) == 4
 
 
+@pytest.mark.long
 def test_pruning_lists_the_sets_first(url: str) -> None:
     would = run("store", "prune", "--traces-days", "30", "--dry-run", "--store", url)
     assert would.stdout == "4 traces, 0 sets and 0 sent events would go.\n"
@@ -65,6 +67,7 @@ def test_pruning_lists_the_sets_first(url: str) -> None:
     assert run("store", "prune", "--traces-days", "0", "--store", url).returncode == 2
 
 
+@pytest.mark.long
 def test_erasing_a_client_needs_confirmation(url: str, tmp_path: Path) -> None:
     client = client_of(url)
     asked = run("store", "forget", client, "--store", url)
@@ -90,6 +93,7 @@ def test_reanalysis_measures_again_and_names_failures(url: str) -> None:
     assert (again["sets"], again["measured"], again["no_trace"]) == (1, 0, 1)
 
 
+@pytest.mark.long
 def test_an_ended_reanalysis_resumes(url: str) -> None:
     with open_store(url) as store:
         for number in range(10, 40):
@@ -114,6 +118,7 @@ def waiting(url: str) -> int:
         return sets_waiting(store)
 
 
+@pytest.mark.long
 def test_to_look_at_a_store_that_is_not_there_makes_none(tmp_path: Path) -> None:
     for verb in ("info", "verify", "vacuum", "prune", "clients"):
         looked = run("store", verb, "--store", f"sqlite:///{tmp_path}/none.db")

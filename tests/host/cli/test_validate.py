@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from running import run
+from selection import first_short
 
 SETS = {"lit": ("steady", 3), "sub/dim": ("quits", 4)}
 
@@ -62,6 +63,7 @@ def test_the_table_is_for_people(labelled: Path):
     assert "100.0 [34.2–100.0]" in done.stdout
 
 
+@pytest.mark.long
 def test_a_missed_lift_is_told_and_drawn(folder: Path, tmp_path: Path):
     labels = folder / "lit.labels.json"
     fields = json.loads(labels.read_text())
@@ -79,6 +81,7 @@ def test_a_missed_lift_is_told_and_drawn(folder: Path, tmp_path: Path):
     assert pages.read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.long
 def test_without_a_disagreement_there_is_no_picture(labelled: Path, tmp_path: Path):
     done = run("validate", labelled, "--plot", tmp_path / "none.png")
     assert done.returncode == 0
@@ -118,12 +121,18 @@ def test_labels_in_film_time_are_told(folder: Path):
 
 @pytest.mark.parametrize(
     ("name", "text", "said"),
-    [
-        ("lit.labels.json", '{"tops": []}', "no field 'tops'"),
-        ("lit.labels.json", b"\xff\xfe", "UTF-8"),
-        ("labels.csv", "recording,moment,t_s\nnone.csv,top,1\n", "none.csv, which is not there"),
-        ("labels.csv", "recording,moment,t_s\nlit.csv,top,1\n", "which has others"),
-    ],
+    first_short(
+        [
+            ("lit.labels.json", '{"tops": []}', "no field 'tops'"),
+            ("lit.labels.json", b"\xff\xfe", "UTF-8"),
+            (
+                "labels.csv",
+                "recording,moment,t_s\nnone.csv,top,1\n",
+                "none.csv, which is not there",
+            ),
+            ("labels.csv", "recording,moment,t_s\nlit.csv,top,1\n", "which has others"),
+        ]
+    ),
 )
 def test_bad_labels_are_an_error_of_one_line(folder: Path, name: str, text: str | bytes, said: str):
     (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -133,6 +142,7 @@ def test_bad_labels_are_an_error_of_one_line(folder: Path, name: str, text: str 
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_a_folder_without_labels_is_told_where_to_read(tmp_path: Path):
     done = run("validate", tmp_path)
     assert done.returncode == 6

@@ -13,6 +13,7 @@ import pytest
 from legcurl.cli.serve_config import Options, Wanted
 from legcurl.config import ConfigSource, InvalidConfigError, Secret
 from legcurl.errors import ConfigError
+from selection import first_short
 
 LEGCURL = str(Path(sys.executable).parent / "legcurl")
 
@@ -135,6 +136,7 @@ def legcurl(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.long
 def test_init_writes_a_valid_file_and_never_replaces_one(tmp_path: Path):
     assert legcurl("init", cwd=tmp_path).returncode == 0
     checked = legcurl("check", cwd=tmp_path)
@@ -145,6 +147,7 @@ def test_init_writes_a_valid_file_and_never_replaces_one(tmp_path: Path):
     assert "exists already" in again.stderr
 
 
+@pytest.mark.long
 def test_check_tells_each_problem_on_a_line_and_hides_secrets(tmp_path: Path):
     write(tmp_path / "gym.toml", "[web]\nport = -1\nhots = 'x'\n")
     wrong = legcurl("check", "gym.toml", cwd=tmp_path)
@@ -162,10 +165,15 @@ def test_check_tells_each_problem_on_a_line_and_hides_secrets(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [
-        ("[web]\nhost = '0.0.0.0'\n[[machine]]\nid = 'a'\naddress = 'sim:'\n", "a PIN is needed"),
-        ("", "Name at least one machine"),
-    ],
+    first_short(
+        [
+            (
+                "[web]\nhost = '0.0.0.0'\n[[machine]]\nid = 'a'\naddress = 'sim:'\n",
+                "a PIN is needed",
+            ),
+            ("", "Name at least one machine"),
+        ]
+    ),
 )
 def test_check_warns_about_a_value_that_stops_the_service(text: str, said: str, tmp_path: Path):
     """And no more than that: options and the service's own environment may add what lacks."""

@@ -134,6 +134,7 @@ def at(place: Place, tables: Any) -> bool:
     return True
 
 
+@pytest.mark.long
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(documents(), st.sampled_from(["\n", "\r\n"]))
 def test_every_key_is_found_where_it_was_written(

@@ -18,6 +18,7 @@ from legcurl.export import TABLES, rows, write
 from legcurl.store import Expected, Machine, SetQuery, open_store
 from made_sets import FIRST, measured, new_set
 from running import Terminal, command, run
+from selection import first_short
 
 SETS = 7
 
@@ -66,6 +67,7 @@ def test_nothing_in_a_csv_is_a_formula(url: str):
     assert not [cell for row in found for cell in row if cell[:1] in ("=", "@", "+")]
 
 
+@pytest.mark.long
 def test_json_lines_hold_the_same_and_each_is_an_object(url: str):
     found = [json.loads(line) for line in exported(url, "--format", "jsonl").splitlines()]
     assert len(found) == SETS
@@ -74,6 +76,7 @@ def test_json_lines_hold_the_same_and_each_is_an_object(url: str):
     assert found[0]["client_id"] is None
 
 
+@pytest.mark.long
 def test_export_holds_only_the_selected_sets(url: str):
     def ids(*options: str) -> list[str]:
         lines = exported(url, "--format", "jsonl", *options).splitlines()
@@ -87,6 +90,7 @@ def test_export_holds_only_the_selected_sets(url: str):
     assert ids("--from", "2026-03-02T09:40+00:00", "--to", "2026-03-02T09:44+00:00") == ["set-0004"]
 
 
+@pytest.mark.long
 def test_reps_and_samples_are_rows_of_their_set(url: str):
     trace, result = measured()
     reps = [
@@ -120,7 +124,7 @@ def test_parquet_knows_types_and_units(url: str, tmp_path: Path):
     assert table.column("started").to_pylist()[-1] == FIRST
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("form", first_short(["csv", "jsonl", "parquet"]))
 def test_a_file_is_replaced_only_by_force(url: str, tmp_path: Path, form: str):
     file = tmp_path / f"sets.{form}"
     file.write_text("precious")
@@ -156,6 +160,7 @@ def test_a_store_of_any_size_is_read_in_pages(url: str, monkeypatch: pytest.Monk
         assert read == list(range(1, SETS + 1))
 
 
+@pytest.mark.long
 def test_a_closed_pipe_or_full_disk_gives_no_traceback(url: str):
     export = shlex.join(command("export", "--store", url, "--what", "traces"))
     for into in ("| head -n 1", "> /dev/full"):
@@ -164,6 +169,7 @@ def test_a_closed_pipe_or_full_disk_gives_no_traceback(url: str):
     assert "No space left" in done.stderr
 
 
+@pytest.mark.long
 def test_an_empty_table_gives_a_header_and_a_note(url: str, tmp_path: Path):
     for form in ("csv", "jsonl", "parquet"):
         file = tmp_path / f"none.{form}"

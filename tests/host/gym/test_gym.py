@@ -130,6 +130,7 @@ def test_two_machines_cannot_have_one_id() -> None:
         Gym([MachineSetup("a", "", "sim:"), MachineSetup("a", "", "sim:")])
 
 
+@pytest.mark.long
 async def test_an_unwritable_journal_stops_nothing_and_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

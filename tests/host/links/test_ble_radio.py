@@ -189,6 +189,7 @@ async def test_drops_in_mid_set_lose_nothing_and_repeat_nothing() -> None:
     assert reps(events) == reps(await of_a_cable(SET))
 
 
+@pytest.mark.long
 async def test_a_host_that_is_restarted_in_mid_set_finds_the_whole_set() -> None:
     async with a_gym() as gym:
         sensor, computer = await gym.sensor(SET), await gym.computer()
@@ -204,6 +205,7 @@ async def test_a_host_that_is_restarted_in_mid_set_finds_the_whole_set() -> None
     assert reps(events) == reps(await of_a_cable(SET))
 
 
+@pytest.mark.long
 async def test_a_sensor_that_restarts_in_mid_set_is_followed() -> None:
     """Its log begins anew; how long it was away is known from the clocks.
 

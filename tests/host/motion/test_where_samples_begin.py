@@ -22,7 +22,7 @@ def test_the_lattice_is_the_distance_of_two_looks():
     assert LATTICE_US == LOOK_EVERY * GRID_US
 
 
-@pytest.mark.parametrize("rate", [50, 100, 200])
+@pytest.mark.parametrize("rate", first_short([50, 100, 200]))
 @pytest.mark.parametrize("seed", first_short([31, 32]))
 def test_the_first_set_does_not_depend_on_where_the_rest_before_it_began(seed: int, rate: int):
     t_s, angle_deg = trace(f"sim:?seed={seed}&pace=fast", rate)
@@ -34,6 +34,7 @@ def test_the_first_set_does_not_depend_on_where_the_rest_before_it_began(seed: i
         assert plain(analyze(t_s[skipped:], angle_deg[skipped:])) == whole, skipped
 
 
+@pytest.mark.long
 def test_a_later_set_does_not_depend_on_how_many_came_before_it():
     t_s, angle_deg = trace("sim:?seed=33&pace=fast&sets=3", 100)
     whole = plain(analyze(t_s, angle_deg))

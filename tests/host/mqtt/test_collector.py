@@ -351,6 +351,7 @@ async def test_a_refusing_broker_ends_a_collector_and_a_hanging_one_is_retried(
         await asyncio.gather(task, return_exceptions=True)
 
 
+@pytest.mark.long
 async def test_the_share_of_a_collector_that_is_gone_waits_for_its_name(
     mosquitto: Mosquitto, center: Store
 ) -> None:

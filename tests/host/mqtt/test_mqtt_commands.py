@@ -14,6 +14,7 @@ from legcurl.config import Secret
 from legcurl.store import SetQuery, open_store
 from made_sets import FIRST, new_set
 from running import Running, run
+from selection import first_short
 from timings import until
 
 
@@ -32,6 +33,7 @@ def serving(folder: Path, broker: str, *more: str) -> tuple[str, ...]:
     )
 
 
+@pytest.mark.long
 async def test_a_service_that_is_killed_is_offline_by_its_last_will(
     tmp_path: Path, mosquitto: Mosquitto, ear: Ear
 ) -> None:
@@ -93,7 +95,7 @@ def test_check_says_whether_the_broker_can_be_used(tmp_path: Path) -> None:
     assert "Nothing listens" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["check", "collect", "serve"])
+@pytest.mark.parametrize("command", first_short(["check", "collect", "serve"]))
 def test_every_command_reads_the_password_file_by_the_same_rules(
     tmp_path: Path, command: str
 ) -> None:
@@ -127,6 +129,7 @@ def test_collect_refuses_invalid_arguments(tmp_path: Path) -> None:
     assert (done.returncode, "no such store" in done.stderr) == (7, True)
 
 
+@pytest.mark.long
 async def test_sets_of_before_reach_the_center_when_they_are_sent_again(
     tmp_path: Path, mosquitto: Mosquitto
 ) -> None:

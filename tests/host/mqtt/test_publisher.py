@@ -219,6 +219,7 @@ async def test_messages_the_broker_forbids_wait_and_are_reported(tmp_path: Path)
             assert here.publisher.figures.sent == 0
 
 
+@pytest.mark.long
 async def test_a_broker_with_a_size_limit_gets_the_set_without_its_trace(
     tmp_path: Path,
 ) -> None:

@@ -66,6 +66,7 @@ def test_a_page_shows_client_date_result_and_advice(gym, tmp_path: Path):
     assert words.count("done") >= result.completed_reps
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("ending", "head"), first_short([(".png", PNG), (".pdf", PDF), (".svg", b"<?xml")])
 )
@@ -78,6 +79,7 @@ def test_the_ending_says_the_form_and_the_same_set_gives_the_same_bytes(
     assert once == again
 
 
+@pytest.mark.long
 def test_a_client_is_told_over_time_and_deleted_sets_do_not_count(gym, tmp_path: Path):
     words = words_in(reported(gym, tmp_path / "anna.svg", "--client", gym[1].id))
     assert "3 sets on Leg curl 1" in words
@@ -86,10 +88,12 @@ def test_a_client_is_told_over_time_and_deleted_sets_do_not_count(gym, tmp_path:
     assert "The last set" in words
 
 
+@pytest.mark.long
 def test_the_latest_set_is_the_newest_that_counts(gym, tmp_path: Path):
     assert "Set long-299" in words_in(reported(gym, tmp_path / "latest.svg", "latest"))
 
 
+@pytest.mark.long
 def test_a_deleted_set_says_that_it_does_not_count(gym, tmp_path: Path):
     words = words_in(reported(gym, tmp_path / "deleted.svg", "set-deleted"))
     assert "The coach took this set out" in words
@@ -106,10 +110,12 @@ def test_years_of_sets_and_an_odd_name_stay_on_one_page(gym, tmp_path: Path):
     assert len(re.findall(rb"/Type /Page\b", pdf)) == 1
 
 
+@pytest.mark.long
 def test_a_client_without_sets_gets_a_page_that_says_so(gym, tmp_path: Path):
     assert "No sets yet." in words_in(reported(gym, tmp_path / "n.svg", "--client", gym[3].id))
 
 
+@pytest.mark.long
 def test_nothing_is_drawn_beyond_the_page_or_over_the_foot():
     from legcurl.presentation.reports.client_report import draw_client_report
     from legcurl.presentation.reports.set_report import draw_set_report
@@ -170,13 +176,15 @@ def test_a_hold_reads_as_the_target_only_if_it_is_met(tolerance_s: float, said: 
 
 @pytest.mark.parametrize(
     ("options", "code", "words"),
-    [
-        ((), 2, "--client"),
-        (("latest", "--client", "x"), 2, "--client"),
-        (("no-such-set",), 6, "no set"),
-        (("--client", "nobody"), 6, "no client"),
-        (("latest", "--out", "page.txt"), 2, ".pdf"),
-    ],
+    first_short(
+        [
+            ((), 2, "--client"),
+            (("latest", "--client", "x"), 2, "--client"),
+            (("no-such-set",), 6, "no set"),
+            (("--client", "nobody"), 6, "no client"),
+            (("latest", "--out", "page.txt"), 2, ".pdf"),
+        ]
+    ),
 )
 def test_report_refuses_invalid_arguments(gym, options: tuple[str, ...], code: int, words: str):
     done = run("report", *options, "--store", gym[0])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from running import Terminal
+from selection import first_short
 from timings import LIMIT_S
 
 ENTER_SCREEN, LEAVE_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"
@@ -84,6 +85,7 @@ def test_ctrl_z_cannot_freeze_the_picture_and_starve_the_sensor():
         assert terminal.end() == 130
 
 
+@pytest.mark.long
 def test_a_recording_is_shown_while_it_is_made(tmp_path: Path):
     file = tmp_path / "a.legcurl"
     with Terminal("record", "sim:?seed=521&pace=fast", file, "--sets", "1") as terminal:
@@ -92,6 +94,7 @@ def test_a_recording_is_shown_while_it_is_made(tmp_path: Path):
     assert file.exists()
 
 
+@pytest.mark.long
 def test_no_color_is_respected():
     with Terminal("watch", "sim:?seed=521&pace=fast", "--sets", "1", NO_COLOR="1") as terminal:
         assert terminal.end() == 0
@@ -99,7 +102,7 @@ def test_no_color_is_respected():
         assert not COLOUR.search(terminal.seen)
 
 
-@pytest.mark.parametrize("term", ["dumb", "", "unknown"])
+@pytest.mark.parametrize("term", first_short(["dumb", "", "unknown"]))
 def test_a_terminal_that_cannot_draw_gets_plain_lines(term: str):
     with Terminal("watch", "sim:?seed=521&pace=fast", "--sets", "1", TERM=term) as terminal:
         assert terminal.end() == 0
@@ -128,6 +131,7 @@ def test_the_picture_follows_the_size_of_the_window():
         assert terminal.end() == 130
 
 
+@pytest.mark.long
 def test_warnings_are_repeated_where_they_can_be_read():
     with Terminal(
         "watch", "sim:?seed=526&pace=fast", "--sets", "1", LEGCURL_ENGINE="cpython"

@@ -96,6 +96,7 @@ def test_removing_old_segments_does_not_change_the_next_set(tmp_path: Path):
     assert counted_sets(events) == unbroken[1:]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)  # every byte, with LEGCURL_CHAOS=all
 def test_a_journal_cut_at_any_byte_and_the_sensors_log_give_the_same_set(tmp_path: Path):
     folder = tmp_path / "whole"

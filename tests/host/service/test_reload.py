@@ -74,6 +74,7 @@ async def sensors(*queries: str) -> AsyncIterator[list[str]]:
             await sensor.__aexit__(None, None, None)
 
 
+@pytest.mark.long
 async def test_an_added_machine_is_followed_and_a_removed_one_released(tmp_path: Path):
     witness = Witness()
     async with (
@@ -106,6 +107,7 @@ async def test_a_new_name_holds_at_once_and_the_set_goes_on(tmp_path: Path):
         assert not ended.set.incomplete
 
 
+@pytest.mark.long
 async def test_another_range_waits_until_the_set_is_over(tmp_path: Path):
     witness = Witness()
     async with sensors(SIM) as (one,), Gym([setup("one", one)], [witness], tmp_path) as gym:
@@ -124,6 +126,7 @@ async def test_another_range_waits_until_the_set_is_over(tmp_path: Path):
         )
 
 
+@pytest.mark.long
 async def test_a_new_address_takes_effect_at_once_on_an_idle_machine(tmp_path: Path):
     witness = Witness()
     async with sensors(SIM) as (one,), Gym([setup("one")], [witness], tmp_path) as gym:
@@ -132,6 +135,7 @@ async def test_a_new_address_takes_effect_at_once_on_an_idle_machine(tmp_path: P
         await witness.sees("one", SetEnded)
 
 
+@pytest.mark.long
 async def test_a_change_that_is_taken_back_at_once_leaves_the_machine_going(tmp_path: Path):
     witness = Witness()
     async with sensors(SIM) as (one,), Gym([setup("one", one)], [witness], tmp_path) as gym:
@@ -179,6 +183,7 @@ async def test_a_set_under_way_is_handed_to_the_station_at_another_address(tmp_p
             assert machine.setup.address == f"serial:{second}"
 
 
+@pytest.mark.long
 async def test_a_machine_taken_out_in_mid_set_goes_on_with_it_when_it_is_back(tmp_path: Path):
     witness = Witness()
     async with sensors(SIM) as (one,), Gym([setup("one", one)], [witness], tmp_path) as gym:

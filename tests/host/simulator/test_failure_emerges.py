@@ -57,6 +57,7 @@ def test_an_early_lifter_fails_after_three_to_five(seed):
     assert truth.result.outcome == "muscle_success"
 
 
+@pytest.mark.long
 def test_before_a_failure_the_lifts_slow_down_and_the_last_one_creeps():
     ratios, creeps = [], []
     for seed in UNSEEN:

@@ -143,6 +143,7 @@ def test_fail_high_fails_near_the_top():
     assert median(rep.rom_fraction for rep in last) > 0.8
 
 
+@pytest.mark.long
 def test_some_lifters_fail_in_the_hold():
     endings = {the_set("fail_in_hold", s).truth.result.reps[-1].failure for s in range(101, 109)}
     assert "in_hold" in endings
@@ -154,6 +155,7 @@ def test_two_fails_are_two_attempts_after_the_last_full_rep():
     assert result.outcome_s == result.reps[-2].fail_s
 
 
+@pytest.mark.long
 def test_rests_belong_to_the_set_up_to_18_seconds():
     longest = [
         max((end - start for start, end in the_set(family, seed).truth.rests), default=0.0)

@@ -52,11 +52,13 @@ def test_every_set_has_its_own_outages():
     assert len(downs) == 4
 
 
+@pytest.mark.long
 def test_an_outage_of_a_long_set_ends_after_a_minute():
     downs = link_downs(world_of(f"{LONG_SET}&outages=1"))
     assert [round(end - start, 1) for start, end in downs] == [LONGEST_S]
 
 
+@pytest.mark.long
 def test_outages_follow_from_the_seed():
     assert link_downs(world_of("sim:?pace=fast&outages=3&seed=1")) == link_downs(
         world_of("sim:?pace=fast&outages=3&seed=1")

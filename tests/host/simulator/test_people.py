@@ -154,6 +154,7 @@ def test_a_record_may_end_in_the_middle_of_a_rep():
     assert len(flexion) / RATE_HZ - truth.sets[-1].result.end_s < 30.0
 
 
+@pytest.mark.long
 def test_failure_comes_from_the_load():
     """The same person with a weight near what he can just lift manages fewer reps."""
 
@@ -165,6 +166,7 @@ def test_failure_comes_from_the_load():
     assert lifts("&load=1") < 0.9 * lifts("&load=0.6")
 
 
+@pytest.mark.long
 def test_some_fail_and_some_do_not():
     outcomes = [one.result.outcome for seed in SEEDS for one in the_session(seed).sets]
     assert outcomes.count("muscle_success") >= 4

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from baselines import Found, find_peaks, fractions, hysteresis
 from dataset import SimulatedSession, make_session
 from people_accuracy import EXACT, compare, listed, paired, scored_session
@@ -27,6 +28,7 @@ def spans(made: SimulatedSession) -> list[tuple[float, float]]:
     return [(truth.rep.start_s, truth.rep.end_s) for truth in listed(made)]
 
 
+@pytest.mark.long
 def test_the_truth_itself_is_exact():
     for seed in range(100, 110):
         made = make_session(seed)
@@ -45,6 +47,7 @@ def test_two_lifts_told_as_one_are_a_lift_missed():
     assert missed >= 1
 
 
+@pytest.mark.long
 def test_an_upside_down_listing_finds_nothing():
     """Its reps run from top to top: the middle of the hold is their edge."""
     made = session()
@@ -52,6 +55,7 @@ def test_an_upside_down_listing_finds_nothing():
     assert not paired(listed(made), list(pairwise(holds)))
 
 
+@pytest.mark.long
 def test_pulses_may_be_listed_as_several_lifts():
     made = session(pulsed=True)
     (start_s, end_s), *others = spans(made)
@@ -73,6 +77,7 @@ def test_every_method_answers_the_same_question():
     assert [one.of[EXACT] for one in score.values()] == [1, 1, 1, 1]
 
 
+@pytest.mark.long
 def test_the_baselines_find_the_lifts_of_a_plain_session():
     made = session()
     fraction = fractions(made.angle_deg, made.extended_deg, made.flexed_deg)

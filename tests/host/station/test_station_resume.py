@@ -323,6 +323,7 @@ def test_pauses_are_the_same_each_time_and_differ_between_stations() -> None:
     assert pauses("serial:/dev/ttyACM0") != pauses("serial:/dev/ttyACM1")
 
 
+@pytest.mark.long
 async def test_twenty_stations_share_a_process() -> None:
     routes = [
         LoopbackRoute(

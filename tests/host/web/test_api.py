@@ -323,6 +323,7 @@ async def test_a_note_is_no_formula_in_a_spreadsheet(with_set: Room):
     assert line["note"] == '\'=cmd|"/c calc"!A1'
 
 
+@pytest.mark.long
 async def test_a_picture_is_a_png_and_follows_corrections(with_set: Room):
     first = await with_set.get("/api/sets/set-0000.png")
     assert first.headers["content-type"] == "image/png"

@@ -58,6 +58,7 @@ async def test_one_process_draws_all_pictures_and_ends_with_the_painter(stored: 
     assert not is_alive(pid)
 
 
+@pytest.mark.long
 async def test_ctrl_c_is_not_for_the_process_that_draws(stored: StoredSet) -> None:
     """It goes to the whole group of a terminal; the service ends the process in its own time."""
     async with Painter() as painter:
@@ -66,6 +67,7 @@ async def test_ctrl_c_is_not_for_the_process_that_draws(stored: StoredSet) -> No
         assert (await painter.paint(stored, None)).startswith(PNG)
 
 
+@pytest.mark.long
 async def test_a_dead_chart_process_is_reported_once_and_restarted(stored: StoredSet) -> None:
     async with Painter() as painter:
         await painter.paint(stored, None)
@@ -78,6 +80,7 @@ async def test_a_dead_chart_process_is_reported_once_and_restarted(stored: Store
         assert pid_of(painter) != pid
 
 
+@pytest.mark.long
 async def test_an_undrawable_set_does_not_harm_the_next(
     stored: StoredSet, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,6 +94,7 @@ async def test_an_undrawable_set_does_not_harm_the_next(
     assert f"no picture of set {stored.id}" in capfd.readouterr().err
 
 
+@pytest.mark.long
 async def test_a_cancelled_chart_is_not_given_to_the_next_request(stored: StoredSet) -> None:
     async with Painter() as painter:
         with_curve = await painter.paint(stored, TRACE)
@@ -100,6 +104,7 @@ async def test_a_cancelled_chart_is_not_given_to_the_next_request(stored: Stored
         assert await painter.paint(stored, None) != with_curve
 
 
+@pytest.mark.long
 async def test_more_wishes_than_can_be_met_soon_are_refused(stored: StoredSet) -> None:
     async with Painter() as painter:
         wishes = [
@@ -113,6 +118,7 @@ async def test_more_wishes_than_can_be_met_soon_are_refused(stored: StoredSet) -
         assert (await painter.paint(stored, None)).startswith(PNG)
 
 
+@pytest.mark.long
 async def test_an_idle_chart_process_ends(
     stored: StoredSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,6 +105,7 @@ def test_a_gyms_own_service_needs_a_machine(tmp_path: Path) -> None:
     assert "at least one machine" in ended.stderr
 
 
+@pytest.mark.long
 def test_the_second_service_on_a_store_is_told_the_first_ones_process(tmp_path: Path) -> None:
     place = ("--port", "0", "--store", f"sqlite:///{tmp_path}/store.db")
     machine = ("--station", "sim:?seed=5&sets=10")
