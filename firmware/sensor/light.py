@@ -6,7 +6,7 @@
 | connected: a host is there, and does not stream | two short flashes every two seconds | white |
 | streaming | on | green |
 | fault: the encoder, or a crash | half a second on, half a second off | red |
-| identify: somebody looks for this machine | dark at once, then five flashes a second | white |
+| identify: a person looks for this machine | dark at once, then five flashes a second | white |
 
 A light is a pin, {"pin": 25}, or a WS2812 on a pin, {"neopixel": 48}.
 """

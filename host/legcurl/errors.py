@@ -31,7 +31,7 @@ LegCurlError                    anything of ours; the message names the remedy
 ├── CalibrationError            a calibrated range that cannot be one
 ├── InputError                  a file that cannot be read as what it should be
 │   └── NoSuchRecordError       the store has no set, client or machine of that id
-├── ConfigError                 an address, option or setting that cannot be meant
+├── ConfigError                 an invalid address, option or setting
 └── StoreError                  a set could not be written or read back
 
 Raise the child that a caller may want to catch; write the message for the person who reads it:
@@ -189,7 +189,7 @@ class NoSuchRecordError(InputError):
 
 
 class ConfigError(LegCurlError):
-    """An address, option or setting that cannot be meant."""
+    """An invalid address, option or setting."""
 
     exit_code = 2
 

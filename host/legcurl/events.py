@@ -67,7 +67,7 @@ class SetResult:
     reps: tuple[RepResult, ...]
     rom_deg: float = 0.0  # the lifter's range that fractions refer to
     # Its two ends in raw sensor degrees, [0, 360): what a calibration would say. A magnet that
-    # slipped is taken out, so they are those of the axis before it did. None: nobody measured them.
+    # slipped is taken out, so they are those of the axis before it did. None: not measured.
     extended_deg: float | None = None
     flexed_deg: float | None = None
     velocity_loss: float | None = (
@@ -144,7 +144,7 @@ class SamplesMissing:
     event: ClassVar[str] = "gap"
     t_s: float  # due time of the first missing sample
     duration_s: float
-    samples: int  # 0 where nobody knows (the sensor restarted)
+    samples: int  # 0 where it is unknown (the sensor restarted)
     reason: Literal["evicted", "overrun", "paused", "reboot", "unknown"]
 
 

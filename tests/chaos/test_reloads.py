@@ -2,7 +2,7 @@
 
 Real processes: a sensor for each machine, which goes on whatever happens, and `legcurl serve
 --config`, which is told to read its file again (SIGHUP) after each edit. Machines change their
-names, their order and their ranges, are taken out and come back, and some edits cannot be meant. A
+names, their order and their ranges, are taken out and come back, and some edits are invalid. A
 range is changed only where the service shows a set: before its first rep is over there is none that
 anybody could know of, and the new range holds at once. `make test-all` edits for one
 round, `make test-chaos` for many.

@@ -26,8 +26,8 @@ def mqtt() -> None:
 def check(broker: str, ca_file: Path | None, gym: str, as_json: bool) -> None:
     """Connect to the broker and publish to this gym's topics, as `serve` would.
 
-    What is published is an empty message on legcurl/GYM/check, which nobody keeps. A broker that
-    cannot be used is exit code 3, with why.
+    What is published is an empty message on legcurl/GYM/check, which the broker does not keep. A
+    broker that cannot be used is exit code 3, with why.
     """
     import asyncio
 
@@ -60,7 +60,7 @@ def check(broker: str, ca_file: Path | None, gym: str, as_json: bool) -> None:
         return
     write_line(f"{settings.where} can be used.")
     if not heard:
-        write_line(f"Nobody subscribes to legcurl/{gym}/check there.")
+        write_line(f"There is no subscriber to legcurl/{gym}/check there.")
 
 
 @mqtt.command()
@@ -76,8 +76,9 @@ def check(broker: str, ca_file: Path | None, gym: str, as_json: bool) -> None:
 def resend(store: str, since: datetime, as_json: bool) -> None:
     """Tell the broker of this gym's sets again.
 
-    For a central store that lacks some, or a gym that has begun to publish. It is harmless: whoever
-    knows a set sees that by its revision. The service sends them within seconds, while it runs.
+    For a central store that lacks some, or a gym that has begun to publish. It is harmless: a
+    center that knows a set sees that by its revision. The service sends them within seconds, while
+    it runs.
     """
     from functools import partial
 

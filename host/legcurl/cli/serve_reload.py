@@ -1,7 +1,7 @@
 """SIGHUP to a service that has a file: it is read again, and what may change while running does.
 
 Machines come, go and change their names; PINs change and sign everybody out. The rest is told to
-wait for the next start. A file that cannot be meant changes nothing: it is said what is wrong with
+wait for the next start. An invalid file changes nothing: it is said what is wrong with
 it, and the service goes on as it was.
 """
 

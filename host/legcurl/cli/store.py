@@ -219,7 +219,7 @@ def need_packages() -> None:
 def _ask(found: ErasedClient) -> None:
     """Have the erasing confirmed; a program says --yes."""
     if not sys.stdin.isatty():
-        raise click.UsageError("Nobody can be asked here: say --yes to erase.")
+        raise click.UsageError("There is no terminal to ask at: say --yes to erase.")
     if not click.confirm(
         f"Erase client {found.client_id} with {found.sets} sets and {found.traces} traces?",
         err=True,

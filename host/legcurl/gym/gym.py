@@ -77,7 +77,7 @@ class Gym:
     async def apply(self, setups: Sequence[MachineSetup]) -> None:
         """Become the gym of these machines. Whoever did not change does not notice.
 
-        ConfigError, and nothing is changed, for setups that cannot be meant. From the moment that
+        ConfigError, and nothing is changed, for invalid setups. From the moment that
         there are others, nothing is waited for: the caller is the first to know of them.
         """
         check_setups(setups)
@@ -99,7 +99,7 @@ class Gym:
             machine = self.machines[setup.id]
             machine.become(setup)
             task = self._tasks.get(setup.id)
-            if task is None or task.done():  # new, or its address could not be meant until now
+            if task is None or task.done():  # new, or its address was invalid until now
                 self._start(machine)
 
     def _machine(self, setup: MachineSetup) -> Machine:

@@ -83,7 +83,7 @@ class Boot:
 
 
 class Follower(Protocol):
-    """Somebody who follows the machines."""
+    """Follows the machines."""
 
     def happened(self, machine: Machine, event: Event) -> None:
         """An event of a machine; its `state` holds it already."""
@@ -231,7 +231,7 @@ class Machine:
         return self._boots[0] if self._boots else None
 
     def wall_time(self, t_s: float) -> datetime:
-        """When a moment of the machine's time was; now, where nobody can tell."""
+        """When a moment of the machine's time was; now, where it is unknown."""
         wall_s = self.station.wall_time_s(t_s) if self.station is not None else None
         if wall_s is None:
             wall_s = time.time() - (self.state.t_s - t_s)

@@ -28,8 +28,8 @@ LEAVING_FRACTION = 0.08
 
 STOOD_FRACTION = 0.2
 STOOD_LOOKS = 13
-"""A lever that stood no higher than this part of the height, for so many looks (0.5 s), was still at
-the bottom: it had bounced when it came down. A lifter who stalls on the way up stalls higher."""
+"""A lever that stood no higher than this part of the height, for so many looks (0.5 s), was at the
+bottom still: it had bounced when it came down. A lifter who stalls on the way up stalls higher."""
 
 ARRIVED_DEG = 1.0
 """The ascent is over within this of the top, in degrees: what follows is holding."""

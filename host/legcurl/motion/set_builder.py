@@ -1,4 +1,4 @@
-"""One set, kept open until nobody could still add a rep to it.
+"""One set, kept open while a rep may still be added to it.
 
 In: measured attempts, and looks at an attempt that comes down. Out: events. The keeper asks for
 the range and the verdicts again after every attempt and says what became different, so the last
@@ -80,7 +80,7 @@ class SetBuilder:
         self._confirmed_s: dict[int, float] = {}  # when a failure was known
         self._at_top: float | None = None  # fraction of the open attempt if it has been counted
         self._incomplete = False
-        self._unseen_until_s = -inf  # the set stays open until then because of what nobody saw
+        self._unseen_until_s = -inf  # the set stays open until then because samples are missing
         self._sign = 1
 
     def mark_incomplete(self) -> None:
@@ -136,7 +136,7 @@ class SetBuilder:
         return led_in
 
     def close(self, t_s: float) -> list[MotionEvent]:
-        """Nobody can add to the set any more: say what it was, if it was one."""
+        """The set is over: say what it was, if it was one."""
         return self._end(t_s, interrupted=False)
 
     def finish(self, t_s: float, *, lifting: bool) -> list[MotionEvent]:

@@ -194,7 +194,7 @@ class Connection:
         self._subscribing[packet_id] = granted
         for topic, reason in zip(topics, await self._answer_to(granted), strict=True):
             if reason.is_failure:
-                raise refusal(f"{self._broker.where} lets nobody subscribe to {topic}", reason)
+                raise refusal(f"{self._broker.where} refuses every subscription to {topic}", reason)
 
     async def unsubscribe(self, *topics: str) -> None:
         """Unsubscribe; messages that the broker already holds for us still come."""
@@ -243,7 +243,7 @@ class Connection:
                 clean_start=self._session is None,
                 properties=properties,
             )
-            if self.lost.is_set():  # nobody waits any more
+            if self.lost.is_set():  # there is no waiter any more
                 self._close_socket()
 
         try:
@@ -440,7 +440,7 @@ async def _in_a_thread(work: Callable[[], None]) -> None:
         failure: Exception | None = None
         try:
             work()
-        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits
+        except Exception as error:  # noqa: BLE001 - it is raised at the waiting call
             failure = error
         if not loop.is_closed():
             loop.call_soon_threadsafe(settle, failure)

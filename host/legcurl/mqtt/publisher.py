@@ -145,7 +145,7 @@ class Publisher:
         yield Measure("legcurl_mqtt_waiting", "Events in the outbox.", now.waiting)
         yield Measure("legcurl_mqtt_sent", "Events that the broker took.", now.sent, "counter")
         yield Measure(
-            "legcurl_mqtt_unheard", "Events that nobody subscribed to.", now.unheard, "counter"
+            "legcurl_mqtt_unheard", "Events without a subscriber.", now.unheard, "counter"
         )
         yield Measure(
             "legcurl_mqtt_dropped", "Reps not told because the store stood.", now.dropped, "counter"

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 LINK_STATES = ("connecting", "up", "lost", "ended")
 # Seconds. 40 ms are the sensor's own: it sends what is so old (feed.PROMPT_MS). Beyond a second
-# nobody would call it live.
+# it is no longer live.
 LATENCY_BUCKETS = (0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25, 0.5, 1.0, 2.5)
 
 

@@ -29,7 +29,7 @@ SIGNS_A_PERIOD = 3
 
 
 class Notifier:
-    """Tells one socket; with none it tells nobody. `watchdog_s` is how often it wants a sign."""
+    """Tells one socket; without one it does nothing. `watchdog_s` is how often it wants a sign."""
 
     def __init__(self, address: str = "", watchdog_s: float | None = None) -> None:
         self.watchdog_s = watchdog_s

@@ -224,7 +224,7 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 INSTALLER = Family(
-    "no lifter: the hand of whoever mounts and calibrates the sensor, slowly, end to end",
+    "no lifter: the hand of a technician who calibrates the sensor, slowly, end to end",
     Traits(wander_deg=(0.03, 0.15), wobble=(0.02, 0.1), tremor_deg=(0.0, 0.02)),
     p.installing,
     installs=True,

@@ -39,8 +39,8 @@ HELP_AFTER_S = 1.0  # of standing still: then a coach steps in
 HELP_NM_S = 25.0  # how quickly his help grows
 
 ARRIVED_DEG = 0.05
-PUSHED_IN_VAIN_S = 1.5  # where nothing depends on it, nobody pushes for longer
-LANDED_DEG = 2.5  # over the stop: from here on nobody carries anything
+PUSHED_IN_VAIN_S = 1.5  # a lifter who only tries gives up after this
+LANDED_DEG = 2.5  # over the stop: from here on the stop carries the weight
 
 LAST_REP_STRAIN = 0.955  # of what is left: a hold that hard feels like the last
 LONGEST_HOLD_S = 20.0
@@ -209,7 +209,7 @@ class Lifter:
         entry.end_s = self.now_s
 
     def swing_by_hand(self, to_deg: float, speed_deg_s: float) -> Behaviour:
-        """Somebody's hand swings the lever up and lets it come back at once."""
+        """A hand swings the lever up and lets it come back at once."""
         yield from self._moved_by_hand(to_deg, speed_deg_s)
         yield from self._moved_by_hand(self.rest_deg, speed_deg_s)
         self.outside_nm = 0.0
@@ -221,7 +221,7 @@ class Lifter:
             yield
 
     def lead_by_hand(self, to_deg: float, speed_deg_s: float, still_s: float) -> Behaviour:
-        """Somebody's hand brings the lever there and keeps it still for a while."""
+        """A hand brings the lever there and keeps it still for a while."""
         yield from self._moved_by_hand(to_deg, speed_deg_s)
         for _ in self.stay(to_deg, still_s):
             self.outside_nm, self.asked_nm = self.asked_nm, 0.0

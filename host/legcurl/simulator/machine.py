@@ -31,7 +31,7 @@ TABLE_MARGIN_RAD = radians(45.0)  # beyond the stops; nothing gets there, the in
 STACK_SLIP_M_S = 0.002
 LEVER_SLIP_RAD_S = 0.02
 
-# Below these a lever that nobody pushes is taken to be at rest, and costs nothing.
+# Below these a lever without a push is taken to be at rest, and costs nothing.
 ASLEEP_RAD_S = 1e-4
 ASLEEP_M_S = 1e-5
 ASLEEP_RAD_S2 = 1e-3
@@ -41,7 +41,7 @@ ASLEEP_RAD_S2 = 1e-3
 class MachineSpec:
     """One machine with its pin in the stack, as set up for one lifter."""
 
-    rest_rad: float  # lower stop: where the lever lies when nobody pushes
+    rest_rad: float  # lower stop: where the lever lies without a push
     limit_rad: float  # upper stop
     slack_rad: float = 0.01  # the lever's way from rest until the cable is taut
     stack_kg: float = 60.0

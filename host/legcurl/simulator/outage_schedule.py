@@ -37,7 +37,7 @@ class LinkSchedule:
     """What the link suffers at a moment; moments must not go backwards.
 
     `sets` is asked for the next set when what was drawn for the one before is over. A link that is
-    `rough` is so around sets alone: a loss at the very end of a world nobody could make good. If it
+    `rough` is so around sets alone: a loss at the very end of a world could not be made good. If it
     `stands`, there are no sets, and it is so to the end.
     """
 

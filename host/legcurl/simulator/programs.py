@@ -14,7 +14,7 @@ from legcurl.simulator.lifter import Behaviour, Lifter
 from legcurl.simulator.scenario import Program
 
 READY_DEG = 0.0  # where the lifter's own range begins
-INSTALLER_ROUNDS = 6  # twice what `legcurl calibrate` wants: somebody may be slow to read
+INSTALLER_ROUNDS = 6  # twice what `legcurl calibrate` wants: a technician may read slowly
 INSTALLER_HAND_DEG = 0.3  # how well a hand finds the same place again
 MOST_REPS = 40  # even a weight that never tires anyone is put down some time
 
@@ -306,7 +306,7 @@ def setting_up_with_dips(lifter: Lifter) -> Behaviour:
 
 
 def installing(lifter: Lifter) -> Behaviour:
-    """The hand of whoever mounts the sensor: legs straight, still, full flexion, still, again."""
+    """The hand of the technician: legs straight, still, full flexion, still, again."""
     rng = lifter.rng
     for _ in range(INSTALLER_ROUNDS):
         for end_deg in (READY_DEG, lifter.spec.rom_deg):

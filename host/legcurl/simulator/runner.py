@@ -1,6 +1,6 @@
 """Starts a simulated sensor: the real firmware in front of a simulated world, and its port.
 
-    world process ──pipe──> firmware process <──PTY──> whoever opens `port`
+    world process ──pipe──> firmware process <──PTY──> a program that opens `port`
 
 The world (physics, lifter, encoder) writes what the encoder would see at 500 Hz; the shims under
 the firmware read it as their virtual clock goes on. The firmware is started with the master of a
@@ -15,7 +15,7 @@ group of their own, they do not get the terminal's Ctrl-C: teardown stays ours.
 When a world of pace=fast is over, the firmware exits with code 0. A pseudo-terminal throws away
 what was not read when its master closes, so the master stays open here, and the runner writes
 END_OF_STREAM behind the last frame: zeros in a row are empty frames, which mean nothing to any
-receiver, and whoever has read them has read everything before them.
+receiver, and a reader that has read them has read everything before them.
 """
 
 from __future__ import annotations
@@ -326,7 +326,7 @@ class SimulatedSensor:
 
     async def _end_stream(self) -> None:
         rest = END_OF_STREAM
-        os.set_blocking(self._master, False)  # nobody shares it any more
+        os.set_blocking(self._master, False)  # no other process shares it any more
         while rest:
             try:
                 rest = rest[os.write(self._master, rest) :]

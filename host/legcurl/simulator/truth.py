@@ -23,12 +23,12 @@ from legcurl.simulator.intent import Diary
 from legcurl.simulator.truth_measure import GRID_S, Measured, Track, measure, up_and_down
 
 FULL_ROM = 0.90
-REACHED = 0.95  # of the ROM: whoever fails above has completed the lift
+REACHED = 0.95  # of the ROM: a lifter who fails above has completed the lift
 HOLD_TARGET_S = 3.0
 LONG_REST_S = 1.0
 
 # Where a careful human could go either way.
-FULL_ROM_DOUBT = 0.02  # so near to FULL_ROM nobody can tell the sides apart
+FULL_ROM_DOUBT = 0.02  # so near to FULL_ROM the sides cannot be told apart
 FAILED_NEAR_TOP = 0.88  # of the ROM: a failure up here may be counted as completed
 SHORT_HOLD_S = 0.35  # shorter holds have no measurable length
 CREEP_FRACTION = 0.35  # of the usual speed; slower, and upwards, is creeping
@@ -119,7 +119,7 @@ def evaluate(track: Track, diary: Diary, rom_deg: float) -> SetTruth | None:
     """The truth of one set; None where the lifter never made an attempt."""
     attempts = [entry for entry in diary.entries if entry.kind == "rep"]
     if diary.broken_off:
-        attempts.pop()  # nobody will know how it would have ended
+        attempts.pop()  # its end is unknown
     measured: list[Measured] = []
     for position, entry in enumerate(attempts):
         until = (

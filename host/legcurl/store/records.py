@@ -73,7 +73,7 @@ class NewSet:
     trace: Trace | None = None
     expected: Expected = Expected()
     detection: str = ""  # the version of the rules that measured it
-    log: str = ""  # empty: nobody knows
+    log: str = ""  # empty: unknown
     log_zero_us: int = 0
 
     @property

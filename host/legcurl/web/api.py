@@ -1,6 +1,6 @@
 """The service's JSON: machines, sets, clients, and what a coach adds to them.
 
-Each endpoint is a small function from a request to an answer. What cannot be meant is an
+Each endpoint is a small function from a request to an answer. An invalid request is an
 `InputError` of the store or an `ApiError`, and app.py makes an answer of either.
 """
 
@@ -133,7 +133,7 @@ async def _events(request: Request) -> Response:
 
 
 class _EventStream(StreamingResponse):
-    """Ends what it sends from the moment that nobody listens."""
+    """Ends what it sends when the viewer has gone."""
 
     async def stream_response(self, send: Send) -> None:
         async with aclosing(self.body_iterator):  # type: ignore[type-var]
@@ -266,7 +266,7 @@ async def _change_set(request: Request) -> Response:
     await page.service.writer.ask(lambda store: store.change_set(set_id, changes))
     if changes.keys() - {
         "note"
-    }:  # it is kept while somebody types: no page wants it letter by letter
+    }:  # it is kept while a coach types: no page wants it letter by letter
         page.broadcast.corrected(set_id)
     return await _set(request)
 

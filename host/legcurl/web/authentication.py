@@ -41,7 +41,7 @@ WAIT_MAX_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who has signed in; or, without a PIN, the one at the computer."""
+    """A signed-in person; or, without a PIN, the person at the computer."""
 
     rights: Rights
     csrf: str
@@ -58,7 +58,7 @@ class TooManyTriesError(Exception):
 
 
 class Access:
-    """Signs in and says who somebody is.
+    """Signs people in and recognises them.
 
     `hashes` are argon2 hashes by the right they give; `clock` gives seconds that only go forward.
     Who has `metrics_token` may read /metrics and nothing else: a monitor signs in nowhere.
@@ -87,7 +87,7 @@ class Access:
 
     @property
     def needs_pin(self) -> bool:
-        """Whether somebody without a session may do nothing."""
+        """Whether a request without a session may do nothing."""
         return bool(self._hashes)
 
     def who(self, token: str | None) -> Session | None:

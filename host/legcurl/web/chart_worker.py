@@ -1,4 +1,4 @@
-"""Draws pictures of sets in a process of its own, so that nobody live waits for one.
+"""Draws pictures of sets in a process of its own, so that no live view waits for one.
 
 Drawing keeps Python's one lock for a second, in which no event would reach any viewer. So there is
 a second process: started when a picture is first wanted, given one set at a time, ended when none
@@ -24,7 +24,7 @@ from legcurl.errors import LegCurlError
 from legcurl.store.records import StoredSet, Trace
 
 LENGTH = struct.Struct(">Q")
-WAITING_MAX = 8  # pictures; whoever comes then is told to come again
+WAITING_MAX = 8  # pictures; a later request is told to come again
 DRAWN_S = 30.0  # a picture that takes longer will never be drawn
 IDLE_S = 120.0  # without a wish, the process ends
 NICE = 10  # below what is live, where cores are few

@@ -1,4 +1,4 @@
-"""Live events to many viewers: each message is encoded once, and nobody waits for anybody.
+"""Live events to many viewers: each message is encoded once, and no viewer waits for another.
 
 Three kinds of messages, which a viewer that cannot keep up loses in this order: the trace, the
 moving figures, and whole states. A whole state says everything about its machine, so a viewer
@@ -126,7 +126,7 @@ class Broadcast:
         for known in (self._whole, self._figures, self._moved):
             for name in [name for name in known if name not in machines]:
                 del known[name]
-        self._kept.clear()  # whoever comes back must not be told of machines that are gone
+        self._kept.clear()  # a viewer that comes back gets no machine that is gone
         self._last_id += 1
         self._offer(b"".join([self._greeting(), *self._everything()]))
 
@@ -196,7 +196,7 @@ class Broadcast:
         finally:
             self._viewers.discard(viewer)
             self._watched[machine] -= 1
-            self._watched += Counter()  # those that nobody watches are gone
+            self._watched += Counter()  # machines without a viewer are dropped
 
     def end(self) -> None:
         """Let all viewers go: the service ends."""

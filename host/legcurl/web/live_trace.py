@@ -5,7 +5,7 @@ its fraction of the same moment ten times a second, and two such pairs that are 
 line that all samples lie on. It goes along with each piece, so that the page can draw what came
 before the range was known on the right scale as soon as it is.
 
-The last 20 s are kept for whoever opens the picture, one piece for each phase of the lever.
+The last 20 s are kept for a viewer that opens the picture, one piece for each phase of the lever.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Stretch:
 class TracePacer:
     """Thins one machine's samples and gives them as the page draws them.
 
-    While nobody looks, samples are only put aside: they are thinned when somebody comes.
+    Without a viewer, samples are only put aside: they are thinned when one comes.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class TracePacer:
         self._kept: deque[Stretch] = deque()
 
     def put_aside(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
-        """Take samples that nobody looks at."""
+        """Take samples while there is no viewer."""
         if not t_us:
             return
         state = machine.state

@@ -33,7 +33,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), fullscreen=(self)",
 }
 ANY_HOST = "*"
-OUR_PAGE = ("same-origin", "none")  # Sec-Fetch-Site: our page asks, or somebody typed the address
+OUR_PAGE = ("same-origin", "none")  # Sec-Fetch-Site: our page asks, or the address was typed
 
 
 class Guarded:

@@ -1,4 +1,4 @@
-"""Every endpoint: what it gives, and what it says to what cannot be meant."""
+"""Every endpoint: what it gives, and what it says to an invalid request."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Writing to a terminal or pipe without ever waiting for it, for a service that others look at.
 
-A service must not stand still because nobody reads what it says: a pager, a terminal that was
+A service must not stand still because its output is not read: a pager, a terminal that was
 stopped with Ctrl-S or whose network is slow, a full pipe. So what is said goes through a short
 queue to a thread that may wait, and what finds no room is counted and left out. The thread writes
 to the file itself, past Python's buffer, so that it can be left behind when the program ends.
@@ -72,6 +72,6 @@ class UnhurriedFile(io.TextIOBase):
             try:
                 while piece:
                     piece = piece[os.write(self._file, piece) :]
-            except OSError:  # nobody will read any more; the service goes on
+            except OSError:  # the reader has gone; the service goes on
                 piece = b""
             self._pieces.task_done()

@@ -1,7 +1,7 @@
 """Where a command's events go: JSON lines, plain lines, or the live picture.
 
 All three take one event at a time through `show`. What is written for programs (`--json`) and
-for pipes is flushed line by line, because whoever reads it wants to know now. Results go to
+for pipes is flushed line by line, because its reader wants to know now. Results go to
 stdout, everything about the running of the command to stderr.
 """
 
@@ -175,7 +175,7 @@ def can_draw() -> bool:
 
 
 def write_line(text: str) -> None:
-    """Write a line to stdout at once; OutputClosedError when nobody reads it any more."""
+    """Write a line to stdout at once; OutputClosedError when the reader has gone."""
     with reader_needed():
         sys.stdout.write(text + "\n")
         sys.stdout.flush()

@@ -4,9 +4,9 @@ A board file is copied to the sensor as board.json, where the firmware finds its
 links in it; the installer reads in the same file which USB devices the board may be, which build
 of MicroPython it needs and for which processor to compile. So adding a board is adding one file.
 
-`load_board` takes a name or the path of somebody's own file. Every field is checked before
+`load_board` takes a name or the path of a file of one's own. Every field is checked before
 anything is done with it, and an error names file, field and what is allowed: the alternative is a
-sensor that does not start, beside a machine, with nobody to read why.
+sensor that does not start, beside a machine, without a screen to say why.
 
 A board whose `title` is what MicroPython's sys.implementation calls the board is known by that;
 any other by its microcontroller.

@@ -2,7 +2,7 @@
 
 From the chips' datasheets (pin overview, function select, "strapping pins" or "boot
 configurations") and from MicroPython's ports. A pin that exists and must still not be used says
-why, because that is what somebody who chose it needs to read.
+why, because that is what a buyer needs to read.
 """
 
 from __future__ import annotations

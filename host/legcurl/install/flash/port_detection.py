@@ -2,7 +2,7 @@
 
 A USB id of MicroPython's own (a Pico) is a board for sure. That of a USB-to-serial chip, or of an
 Espressif chip's own USB, may be anything: who finds such a port must ask before sending Ctrl-C to
-it. A board without MicroPython shows no port at all, or one at which nobody speaks; what to do
+it. A board without MicroPython shows no port at all, or one that does not answer; what to do
 then is `how_to_get_micropython`.
 """
 

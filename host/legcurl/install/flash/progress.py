@@ -21,7 +21,7 @@ class Operator(Protocol):
         ...
 
     def confirm(self, question: str, option: str) -> None:
-        """Return if the answer is yes; ConfigError if not, or if nobody can be asked.
+        """Return if the answer is yes; ConfigError if not, or without a terminal to ask at.
 
         `option` is what to give on the command line instead of an answer.
         """

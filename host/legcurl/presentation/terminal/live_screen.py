@@ -114,7 +114,7 @@ class LiveScreen:
         )
         try:
             self._live.update(draw(self.state, canvas), refresh=True)
-        except OSError as error:  # in a timer nobody would hear of it: keep it for show()
+        except OSError as error:  # an error in a timer is lost: keep it for show()
             self._failure = error
 
     def _tick(self) -> None:

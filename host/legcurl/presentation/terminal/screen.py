@@ -42,7 +42,7 @@ WIDE_ROWS = 18
 COUNT_CELLS = 36  # two digits, eleven rows tall, where 80 columns are all there is
 BANNER_CELLS = width_of("SUCCESS", 1)
 FEWEST_REPS = 3
-MOST_REPS = 15  # more rows make the digits small and nobody reads the first rep any more
+MOST_REPS = 15  # more rows make the digits small, and the first reps are no longer of interest
 PANEL_ROWS = 12  # phase word (4), three bars with their axes (6), a blank row above and between
 
 _PHASE_STYLES = {

@@ -16,5 +16,5 @@ from legcurl.simulator.radio.peripheral import FirmwarePeripheral
 
 __all__ = ["Central", "FirmwarePeripheral", "VirtualRadio"]
 
-# What Bumble finds odd of a simulated host is for whoever asks for it, not for a terminal.
+# Bumble's remarks about a simulated host are logged on request, not shown on a terminal.
 logging.getLogger("bumble").addHandler(logging.NullHandler())

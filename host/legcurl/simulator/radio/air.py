@@ -8,7 +8,7 @@ It models the connected Low Energy link as its hosts can feel it:
 - Loss delays, and never loses: a packet that was not acknowledged ends the event and is sent
   again in the next, as the link layer does. A connection of which nothing gets through for the
   supervision timeout is lost, and both hosts are told.
-- Silence: a device that nobody hears, for a time (`silence`) or for good (`abandon`: its power
+- Silence: a device that no other hears, for a time (`silence`) or for good (`abandon`: its power
   was cut).
 
 All randomness comes from the seed and each connection draws its own, so what happens to one does
@@ -84,11 +84,11 @@ class VirtualRadio(Radio):
         return len(self._of(controller))
 
     def is_silent(self, controller: Controller) -> bool:
-        """Whether nobody hears it now."""
+        """Whether no other device hears it now."""
         return controller in self._silent or controller not in self.controllers
 
     def silence(self, controller: VirtualController, seconds: float = inf) -> None:
-        """Nobody hears `controller`, and it hears nobody, for so long or until `hear`."""
+        """No device hears `controller`, and it hears none, for so long or until `hear`."""
         self._stop_waiting(controller)
         self._silent[controller] = (
             None if seconds == inf else self.later(seconds, self.hear, controller)

@@ -7,7 +7,7 @@
         async with BleakClient(device, backend=central.client_backend) as client: ...
 
 Any number of scanners and clients share one adapter. As with BlueZ, a device has to be heard
-before it is connected to, a connection attempt that waits for its device holds up nobody else,
+before it is connected to, a connection attempt that waits for its device holds up no other,
 and a client is told when its connection has gone. The adapter always scans actively.
 """
 
@@ -115,7 +115,7 @@ class Central:
                     try:
                         return await self._connect(target)
                     except core.TimeoutError:
-                        continue  # somebody else was quicker, or it has gone
+                        continue  # another was quicker, or it has gone
 
     async def _sight(self, address: str) -> hci.Address:
         loop = asyncio.get_running_loop()

@@ -43,7 +43,7 @@ NEITHER = 0x03
 ACTIVE = 0x01
 
 Reports = hci.HCI_LE_Advertising_Report_Event
-REPORTED = {  # by kind of advertising; directed advertising goes to nobody here
+REPORTED = {  # by kind of advertising; directed advertising is not delivered here
     CONNECTABLE_SCANNABLE: Reports.EventType.ADV_IND,
     SCANNABLE: Reports.EventType.ADV_SCAN_IND,
     NEITHER: Reports.EventType.ADV_NONCONN_IND,
@@ -172,7 +172,7 @@ class VirtualController(Controller):
         self.radio.remove_controller(self)
 
     def on_hci_acl_data_packet(self, packet: hci.HCI_AclDataPacket) -> None:
-        """Pass it on. A host may not know yet that the connection has gone: nobody's fault."""
+        """Pass it on. A host may not know yet that the connection has gone: no error."""
         if self.find_connection_by_handle(packet.connection_handle) is not None:
             super().on_hci_acl_data_packet(packet)
 
@@ -194,7 +194,7 @@ class VirtualController(Controller):
     def accept(
         self, address: hci.Address, central: hci.Address, how: ConnectionParameters
     ) -> Connection | None:
-        """Take a connection request for `address`; None if nobody listens there any more."""
+        """Take a connection request for `address`; None if no advertiser is there any more."""
         advertiser = self.le_legacy_advertiser
         if not (
             advertiser.enabled

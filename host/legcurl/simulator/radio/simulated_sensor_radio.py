@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # How fast the radio's clock runs where the world's runs as fast as it can. There the firmware
 # waits for its radio, so that this decides how long a simulation takes and nothing else.
 FAST_PACE = 100.0
-LOCAL = 0x02  # the bit of an address that nobody has bought
+LOCAL = 0x02  # the bit of a locally chosen address
 
 
 class SimulatedSensorRadio:

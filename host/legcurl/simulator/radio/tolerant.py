@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TolerantHost(Host):
-    """Drops the answer to a command that nobody waits for any more."""
+    """Drops the answer to a command that has timed out."""
 
     def on_command_processed(
         self, event: hci.HCI_Command_Complete_Event | hci.HCI_Command_Status_Event

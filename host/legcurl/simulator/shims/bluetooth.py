@@ -154,7 +154,7 @@ class BLE:
     def gatts_notify(self, connection, handle, value=None):
         stalled = clock.world is not None and clock.world.faults & HOST_STALLS
         if stalled and not clock.frozen:
-            raise OSError(_ENOMEM, "radio")  # the buffers are full of what nobody acknowledges
+            raise OSError(_ENOMEM, "radio")  # the buffers are full of unacknowledged packets
         self._radio.refused = False
         try:
             self._call("notify", connection, handle, None if value is None else _hex(value))
@@ -186,7 +186,7 @@ class BLE:
             self._centrals.add(values[0])
         elif event == _CENTRAL_DISCONNECT:
             self._centrals.discard(values[0])
-            if not self._centrals:  # nobody listens: as if the cable had been pulled
+            if not self._centrals:  # no central listens: as if the cable had been pulled
                 clock.frozen = clock.fast and not clock.link_down
         if self._handler is not None:
             self._handler(event, values)

@@ -4,7 +4,7 @@ Runs on the MicroPython VM and on CPython alike. The environment says how:
 
 LEGCURL_FLASH     directory that stands for the board's flash: the firmware's working directory
 LEGCURL_BOARD     name of the board file (pico_w); "installed": the board.json that is in flash,
-                  and a restart ends with exit code 64: whoever has the flash starts it anew
+                  and a restart ends with exit code 64: the runner starts it anew
 LEGCURL_ENCODER   which of the board's encoders is chosen (the one that its file says)
 LEGCURL_LOG_BYTES size of the sensor's log (what the board file says)
 LEGCURL_SEED      unique id and boot ids come from it (0)

@@ -13,7 +13,7 @@ if simboard.port != "rp2":
     raise ImportError("no module named 'rp2'")
 
 _MEMORY = 32  # instructions of a PIO block
-_LEFT_OVER = 0x1234_5678  # in a register that nobody has set
+_LEFT_OVER = 0x1234_5678  # in a register that was never set
 
 
 class PIO:

@@ -11,8 +11,8 @@ POLLOUT = uselect.POLLOUT
 POLLERR = uselect.POLLERR
 POLLHUP = uselect.POLLHUP
 
-# While nobody has the terminal open there is nothing to wait for; and when nobody had it open for
-# ten seconds, whoever ran the simulation has gone.
+# While no program has the terminal open there is nothing to wait for; and when none had it open for
+# ten seconds, the runner has gone.
 _HANGUP_MS = 20
 _ABANDONED_LOOKS = 500
 

@@ -28,7 +28,7 @@ _WEAK = 0x10
 _STRONG = 0x08
 _GAIN_CENTRED = 110
 _GAIN_MOST = 255
-_FLOATING = 0xFF  # of a line that nobody drives
+_FLOATING = 0xFF  # of a line that no chip drives
 
 
 class AS5048AChip:

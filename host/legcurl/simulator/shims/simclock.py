@@ -76,7 +76,7 @@ class SimClock:
         self._wall_origin = _wall_us()
 
     def patience_ms(self, ms):
-        """How long somebody may take here who may take `ms` of real time."""
+        """How long a wait of `ms` of real time takes here."""
         return _FOR_EVER_MS if self.fast else min(int(ms * max(self._factor, 1.0)), _FOR_EVER_MS)
 
     def set_drift(self, ppm):
@@ -84,7 +84,7 @@ class SimClock:
         self._drift_ppm = ppm
 
     def link_changed(self, down):
-        """The link has gone down or come back; whoever plays a link looks here what it is.
+        """The link has gone down or come back; a simulated link looks here what it is.
 
         Behind a link that is back, a request of the connection before may still be on its way in.
         So only a start after a hello lets time go on: `start_asked`.

@@ -29,7 +29,7 @@ class PortIn:
         """Fill `buffer`, as long as it takes."""
         taken = self.raw.readinto(buffer)
         if not taken:
-            raise WorldEnded  # a closed pipe: whoever ran the simulation has gone
+            raise WorldEnded  # a closed pipe: the runner has gone
         if clock.frozen:
             for i in range(taken):
                 self.watch(buffer[i])
@@ -74,7 +74,7 @@ class PortOut:
 
     @property
     def cut(self):
-        """Whether no host is at the other end: the link is down, or it was and nobody knows."""
+        """Whether no host is at the other end: the link is down, or was down unnoticed."""
         return clock.link_down or self._cuts_told < clock.cuts
 
     def tell_cut(self):

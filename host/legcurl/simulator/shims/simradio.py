@@ -101,7 +101,7 @@ class Radio:
         while len(got) < size:
             part = self._stream.read(size - len(got))
             if not part:
-                raise WorldEnded  # whoever ran the simulation has gone
+                raise WorldEnded  # the runner has gone
             got += part
         return got
 

@@ -9,12 +9,12 @@ from simclock import clock
 from simworld import BUS_FAILS
 
 _TURN = 65536
-_LOOK_US = 1_000  # between looks for the index, while there is somebody to tell
+_LOOK_US = 1_000  # between looks for the index, while an interrupt handler is set
 _shafts = []  # that of this life of the sensor
 
 
 def shaft_of(wiring):
-    """The encoder that is wired as in the board file: there is one, whoever counts."""
+    """The encoder that is wired as in the board file: there is one, whatever counts its edges."""
     if not _shafts or _shafts[0].boot != clock.boots or _shafts[0].wiring != wiring:
         _shafts[:] = [Shaft(wiring)]
     return _shafts[0]
@@ -26,7 +26,7 @@ class Shaft:
     def __init__(self, wiring):
         self.boot = clock.boots
         self.wiring = wiring
-        self.edges = 0  # seen by whoever counts them
+        self.edges = 0  # seen by what counts them
         self._counts = wiring["counts"]
         self._index = wiring.get("index")
         self._angle = self._world_angle()  # of whole turns too

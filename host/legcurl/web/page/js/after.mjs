@@ -10,7 +10,7 @@ import { strings } from "./strings.mjs";
 
 const CORRECTABLE = ["muscle_success", "stopped", "interrupted"];
 const REPS_MAX = 200;
-const TYPED_MS = 800; // of quiet, and a note is kept: the next lifter may begin while somebody writes
+const TYPED_MS = 800; // of quiet, and a note is kept: the next lifter may begin while the coach writes
 
 /** The page of one stored set; `below` the large view of its machine, which has shown its reps. */
 export class AfterSet {
@@ -32,7 +32,7 @@ export class AfterSet {
     this.keepNote();
   }
 
-  /** Somebody changed a set. While one is being corrected here, nothing is taken from under the hand. */
+  /** A set was changed. While one is being corrected here, the form stays. */
   corrected(setId) {
     if (setId === this.id && !this.writing && !this.element.querySelector("form :focus")) this.load();
   }

@@ -1,6 +1,6 @@
 // Who lifts, and how much: two dialogs with big buttons, for before a set and after it.
 //
-// Each resolves with what was chosen, null for nobody or nothing, and undefined if it was left.
+// Each resolves with what was chosen, null for no client or no load, and undefined if it was left.
 
 import { get, post } from "./api.mjs";
 import { make, replace, say, show } from "./dom.mjs";
@@ -107,7 +107,7 @@ export class Entry {
   }
 }
 
-/** The same for those who may only look: nothing, while nobody has entered anything. */
+/** The same for those who may only look: empty until a coach has entered something. */
 export class Entered {
   constructor() {
     this.element = make("p", { class: "entered" });

@@ -1,14 +1,14 @@
-// What a machine's state means to somebody who looks at it: one word, one tone, and how urgently
+// What a machine's state means to a coach: one word, one tone, and how urgently
 // it wants to be looked at. Used by the tile and the large view alike, so they cannot disagree.
 
 import { strings } from "./strings.mjs";
 
 const MOVES = new Set(["concentric", "hold", "eccentric"]);
-const BEGUN = 0.25; // of the range: less is somebody who settles in
+const BEGUN = 0.25; // of the range: less is a lifter settling in
 
 /**
  * The machine as it should be shown. The service knows a set by its first rep, when that is over;
- * until then the picture of the last set would stand over somebody who lifts.
+ * until then the picture of the last set would stand beside a new set.
  */
 export function asSeen(machine) {
   const begun = machine.stage !== "during" && MOVES.has(machine.phase) && (machine.reached ?? 1) >= BEGUN;
@@ -68,7 +68,7 @@ function over(machine) {
   return machine.stage === "after";
 }
 
-// A success that is over for good is somebody who rests: who lifts comes first.
+// After a success the lifter rests: machines with a lift under way come first.
 function rank(machine) {
   return machine.success && machine.stage === "after" ? RANK.ended : RANK[tone(machine)];
 }

@@ -102,7 +102,7 @@ function route() {
   stream.watch(kind === "machine" ? id : null);
 }
 
-// An address that somebody typed may be no valid encoding: then it is meant as it stands.
+// A typed address may have an invalid encoding: then it is taken as it stands.
 function decoded(part) {
   try {
     return decodeURIComponent(part);

@@ -1,4 +1,4 @@
-// The room: a tile a machine, those that need somebody first. A tile alone tells what its lifter
+// The room: a tile a machine, those that need a coach first. A tile alone tells what its lifter
 // is doing: the count, one word in a colour of its own, the hold ring, the set's clock.
 //
 // The tiles are as large as the screen lets them be: one machine fills a wall, sixty fit on it.

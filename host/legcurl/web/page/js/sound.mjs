@@ -1,4 +1,4 @@
-// Sound, off until somebody switches it on: a tone for each rep, a tick for each second of a hold,
+// Sound, off until the coach switches it on: a tone for each rep, a tick for each second of a hold,
 // a chord for Muscle Success; and the count spoken, where the browser can. Browsers let a page
 // sound only after a touch: switching on is that touch.
 

@@ -88,7 +88,7 @@ export const strings = {
   holds: (n) => (n === 1 ? "1 hold met" : `${n} holds met`),
   client: "Client",
   choose: "Choose",
-  noClient: "Nobody",
+  noClient: "No client",
   newClient: "New client",
   clientName: "Name (may be left empty)",
   findClient: "Find, or name a new one",

@@ -10,7 +10,7 @@ const TOP = 1.12;
 const BOTTOM = -0.14; // at rest the weight hangs lower than where reps begin
 const INSIDE = 6; // pixels: what lies beyond is drawn at the edge, and the dot is whole
 const BREAK_S = 0.3; // a hole in the samples is a hole in the line
-const UNKNOWN_SPAN_DEG = 60; // shown at least, while nobody knows the lifter's range
+const UNKNOWN_SPAN_DEG = 60; // shown at least, while the lifter's range is unknown
 
 /** Draws `model.trace` into a canvas while `running`. */
 export class Trace {
