@@ -91,7 +91,7 @@ def test_an_unknown_fault_is_shown_and_does_not_hide_the_phase(stage: Stage, pag
     expect(page.locator(".now .word")).to_have_text("HOLD")
     stage.tell("machine-1", SensorTrouble(30.1, "not_referenced", True, "index"))
     expect(page.locator(".now .remark")).to_contain_text("past its index mark")
-    expect(page.locator(".now .word")).to_have_text("CHECK SENSOR")
+    expect(page.locator(".now .word")).to_have_text("FAULT")
 
 
 def test_each_rep_is_a_bar_as_high_as_its_range_and_says_its_hold(stage: Stage, page: Page):
@@ -144,7 +144,7 @@ def test_the_trace_is_drawn_at_the_screens_own_resolution(stage: Stage, tablet: 
 def test_a_lost_link_says_so_and_why(stage: Stage, page: Page):
     stage.play("machine-1", STEADY, lambda state: state.completed_reps == 2)
     stage.tell("machine-1", LinkChanged("lost", "the cable is out: plug it in"))
-    expect(page.locator(".now .word")).to_have_text("LINK LOST")
+    expect(page.locator(".now .word")).to_have_text("NO LINK")
     expect(page.locator(".now .remark")).to_have_text("the cable is out: plug it in")
     expect(page.locator(".counter .count")).to_have_text("2")
 
@@ -153,7 +153,7 @@ def test_a_sensor_that_cannot_see_shows_no_phase(stage: Stage, page: Page):
     stage.play("machine-1", STEADY, lambda state: state.phase == "concentric")
     t_s = stage.service.gym.machines["machine-1"].state.t_s
     stage.tell("machine-1", SensorTrouble(t_s, "no_magnet", True))
-    expect(page.locator(".now .word")).to_have_text("CHECK SENSOR")
+    expect(page.locator(".now .word")).to_have_text("FAULT")
     expect(page.locator(".now .remark")).to_have_text(
         "No magnet: put the magnet back over the encoder"
     )

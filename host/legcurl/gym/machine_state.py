@@ -46,6 +46,9 @@ GAP_WORDS = {
 }
 
 NOTE_LASTS_S = 6.0  # of sensor time: long enough to read a sentence
+BEGUN_FRACTION = 0.25
+"""Of the range: a lever that moves above it may be a set's first rep; less is settling in."""
+
 CUE_LASTS_S = 3.0  # a cue concerns the movement that is going on
 
 Tone = Literal["plain", "good", "doubt", "bad"]
@@ -90,6 +93,7 @@ class MachineState:
     hold_s: float = 0.0  # of the hold that is going on, or the last one until the next lift
     rest_s: float = 0.0  # since the weight came down, while it stays there
     set_s: float = 0.0
+    moving_s: float = 0.0  # since the first motion of a set, which may be no set yet
     reps: tuple[RepResult, ...] = ()
     doubt: FailureSuspected | None = None
     success: MuscleSuccess | None = None
@@ -170,6 +174,18 @@ class MachineState:
         """How old what is shown is, while a backlog is read; else 0."""
         return 0.0 if self.present_s is None else max(self.present_s - self.t_s, 0.0)
 
+    def as_shown(self) -> MachineState:
+        """The picture for a viewer: of the set whose first rep is going on.
+
+        A set is known when its first rep is over; until then the last set's figures would stand
+        beside a lifter who lifts.
+        """
+        reached = 1.0 if self.reached_fraction is None else self.reached_fraction
+        moves = self.phase in ("concentric", "hold", "eccentric")
+        if self.stage == "during" or not moves or reached < BEGUN_FRACTION:
+            return self
+        return replace(self._open(), set_s=self.moving_s)
+
     def ended(self) -> MachineState:
         """Give the picture after the last event of a stream that has an end."""
         return replace(self, link="ended")
@@ -222,6 +238,7 @@ class MachineState:
             hold_s=event.hold_s if event.phase == "hold" else seen.hold_s,
             rest_s=event.t_s - seen.phase_since_s if event.phase == "bottom" else 0.0,
             set_s=event.set_s if during else seen.set_s,
+            moving_s=event.set_s,
         )
 
     def _open(self) -> MachineState:

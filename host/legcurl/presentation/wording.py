@@ -17,7 +17,6 @@ from legcurl.events import (
     LinkChanged,
     MuscleSuccess,
     Outcome,
-    Phase,
     RepCorrected,
     RepCounted,
     RepEnded,
@@ -34,13 +33,6 @@ from legcurl.events import (
 from legcurl.gym.machine_state import missing_words
 from legcurl.training_method import STANDARD, TrainingMethod, is_rest
 
-PHASE_WORDS: dict[Phase, str] = {
-    "unknown": "READY",
-    "bottom": "BOTTOM",
-    "concentric": "LIFT",
-    "hold": "HOLD",
-    "eccentric": "LOWER",
-}
 OUTCOME_WORDS: dict[Outcome, str] = {
     "muscle_success": "Muscle Success",
     "stopped": "stopped before failure",

@@ -22,6 +22,7 @@ from typing import Any
 
 from legcurl._version import __version__
 from legcurl.gym.gym import CROWD
+from legcurl.presentation.headline import HEADLINES
 from legcurl.web.responses import MOVING
 
 KEPT = 512  # messages with an id: minutes of a busy room, about 1 MB
@@ -220,7 +221,13 @@ class Broadcast:
 
     def _greeting(self) -> bytes:
         return encode(
-            "hello", {"version": __version__, "machines": self._machines, "moving": MOVING}
+            "hello",
+            {
+                "version": __version__,
+                "machines": self._machines,
+                "moving": MOVING,
+                "headlines": HEADLINES,
+            },
         )
 
     def _trace_for(self, machine: str | None) -> list[bytes]:

@@ -38,6 +38,7 @@ class LivePage:
         self.client_names: dict[str, str] = {}  # by id
         self._names = self._machine_names()
         self.broadcast = Broadcast(tuple(self._names), self.snapshot, self.recent_trace)
+        self._stages: dict[str, str] = {}  # as shown
         self._last_sets: dict[str, str] = {}  # ids of stored sets, by machine
         self._pacers: defaultdict[str, TracePacer] = defaultdict(TracePacer)
         self._painter = Painter()
@@ -98,8 +99,13 @@ class LivePage:
         machine_id = machine.setup.id
         if isinstance(event, SetStarted):
             self._last_sets.pop(machine_id, None)
-        self.broadcast.moved(machine_id, moving(machine.state))
-        if not isinstance(event, Progress):
+        figures = moving(machine.state)
+        self.broadcast.moved(machine_id, figures)
+        # With its first motion a set begins on the page, which clears what was shown of the last.
+        stage = machine.state.as_shown().stage
+        begun = self._stages.get(machine_id) != stage
+        self._stages[machine_id] = stage
+        if begun or not isinstance(event, Progress):
             self.broadcast.changed(machine_id)
 
     def sampled(self, machine: Machine, t_us: Sequence[int], angle_deg: Sequence[float]) -> None:
@@ -122,6 +128,7 @@ class LivePage:
         for machine_id in before.keys() - self._names.keys():
             self._pacers.pop(machine_id, None)
             self._last_sets.pop(machine_id, None)
+            self._stages.pop(machine_id, None)
         if list(before) != list(self._names):
             self.broadcast.room(tuple(self._names))
         for machine_id, name in self._names.items():

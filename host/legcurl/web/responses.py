@@ -18,6 +18,7 @@ from starlette.responses import Response
 from legcurl.events import plain
 from legcurl.export.csv_injection import escape_formula
 from legcurl.motion.results import velocity_loss
+from legcurl.presentation.headline import headline
 from legcurl.presentation.wording import fault_words
 from legcurl.store.records import Client, StoredSet
 from legcurl.training_method import REST_SHOWN_S, TrainingMethod
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 MOVING = (
     *("t_s", "rom", "phase", "hold_s", "rest_s", "set_s", "count", "reached", "angle_deg"),
-    "behind_s",
+    *("behind_s", "headline"),
 )
 
 
@@ -78,6 +79,7 @@ def client_json(client: Client) -> dict[str, Any]:
 
 def moving(state: MachineState) -> list[Any]:
     """The moving figures, in the order of MOVING."""
+    state = state.as_shown()
     return [
         round(state.t_s, 3),
         _rounded(state.rom_fraction, 4),
@@ -89,11 +91,13 @@ def moving(state: MachineState) -> list[Any]:
         _rounded(state.reached_fraction, 4),
         _rounded(state.angle_deg, 2),
         round(state.behind_s, 1),
+        headline(state),
     ]
 
 
 def whole(state: MachineState) -> dict[str, Any]:
     """Everything about a machine that its events tell."""
+    state = state.as_shown()
     sensor = state.sensor
     result = state.result
     loss = result.velocity_loss if result is not None else velocity_loss(state.reps)

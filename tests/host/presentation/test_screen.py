@@ -261,7 +261,7 @@ def test_a_set_that_was_stopped_is_summed_up_without_a_banner():
     stopped = list(a_set(failed=None))[-1]
     assert isinstance(stopped, SetEnded)
     picture = shown(MachineState().apply(SENSOR).apply(stopped))
-    assert is_lettered("OVER", picture)
+    assert is_lettered("STOPPED", picture)
     assert "stopped before failure" in picture
     assert not is_lettered("SUCCESS", picture)
 

@@ -16,12 +16,12 @@ from rich.text import Text
 
 from legcurl.events import RepResult, verdict
 from legcurl.gym.machine_state import MachineState
+from legcurl.presentation.headline import HEADLINES, Headline, headline
 from legcurl.presentation.terminal import bars
 from legcurl.presentation.terminal.big_digits import height_of, largest_scale, letter, width_of
 from legcurl.presentation.wording import (
     CUE_WORDS,
     FAILURE_WORDS,
-    PHASE_WORDS,
     REP_HEAD,
     aligned,
     fault_words,
@@ -45,16 +45,24 @@ FEWEST_REPS = 3
 MOST_REPS = 15  # more rows make the digits small, and the first reps are no longer of interest
 PANEL_ROWS = 12  # phase word (4), three bars with their axes (6), a blank row above and between
 
-_PHASE_STYLES = {
-    "unknown": "dim",
-    "bottom": "blue",
-    "concentric": "bold cyan",
-    "hold": "bold yellow",
-    "eccentric": "bold magenta",
-}
 _TONE_STYLES = {"plain": "bold", "good": "bold green", "doubt": "yellow", "bad": "bold red"}
 _VERDICT_STYLES = {"done": "green", "failed": "bold", "partial": "yellow"}
 _BANNER = "bold reverse green"  # reverse, so that it stands out without colour too
+_STYLES: dict[Headline, str] = {
+    "success": _BANNER,
+    "stopped": "bold",
+    "interrupted": "bold",
+    "connecting": "dim",
+    "lost": "bold red",
+    "ended": "bold red",
+    "blind": "bold red",
+    "doubt": "bold yellow",
+    "ready": "bold",
+    "rest": "blue",
+    "lift": "bold cyan",
+    "hold": "bold yellow",
+    "lower": "bold magenta",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,7 @@ class Canvas:
 
 def draw(state: MachineState, canvas: Canvas) -> Text:
     """Give exactly `height` rows of at most `width` columns."""
+    state = state.as_shown()
     wide = canvas.width >= WIDE_COLUMNS and canvas.height >= WIDE_ROWS
     rows = _wide(state, canvas) if wide else _narrow(state, canvas)
     rows = (rows + [Text()] * canvas.height)[: canvas.height]
@@ -106,7 +115,7 @@ def _narrow(state: MachineState, canvas: Canvas) -> list[Text]:
     width = canvas.width
     word, style = _word(state)
     top = Text(f" {state.count} ", "bold reverse")
-    top.append(f" {word} ", _BANNER if _succeeded(state) else style)
+    top.append(f" {word} ", _BANNER if headline(state) == "success" else style)
     rows = [top, _hold_bar(state, width, canvas), _rom_bar(state, width, canvas)]
     rows.append(_set_bar(state, width, canvas))
     if said := _sentence(state):
@@ -114,7 +123,7 @@ def _narrow(state: MachineState, canvas: Canvas) -> list[Text]:
     rows.append(_foot(state, canvas))
     spare = canvas.height - len(rows) - 1
     scale = largest_scale("00", width - 2, spare)
-    if _succeeded(state) and width >= BANNER_CELLS and spare >= 2 * height_of(1):
+    if headline(state) == "success" and width >= BANNER_CELLS and spare >= 2 * height_of(1):
         rows[1:1] = _banner(state, canvas, width, spare)
         spare = 0
     elif scale:
@@ -159,7 +168,7 @@ def _count(state: MachineState, canvas: Canvas, width: int, height: int) -> list
     text = "-" if state.link == "connecting" else str(state.count)
     roomy = text.rjust(2)
     scale = max(1, largest_scale(roomy, width - 2, height - 1))
-    style = "bold green" if _succeeded(state) else "bold"
+    style = "bold green" if headline(state) == "success" else "bold"
     digits = letter(text, scale, ascii_only=canvas.ascii_only)
     cells = width_of(roomy, scale)
     rows = [Text(" " + row.center(cells), style) for row in digits]
@@ -170,7 +179,7 @@ def _count(state: MachineState, canvas: Canvas, width: int, height: int) -> list
 
 def _panel(state: MachineState, canvas: Canvas, width: int, height: int) -> list[Text]:
     """Beside the count: the word and the bars, or the banner, or the set's summary."""
-    if _succeeded(state):
+    if headline(state) == "success":
         return _banner(state, canvas, width, height)
     word, style = _word(state)
     scale = largest_scale(word, width, height - 7)
@@ -202,23 +211,9 @@ def _banner(state: MachineState, canvas: Canvas, width: int, height: int) -> lis
 
 def _word(state: MachineState) -> tuple[str, str]:
     """Give the one word that matters now, and its style."""
-    if _succeeded(state):
-        return "MUSCLE SUCCESS", _BANNER
-    if state.link == "connecting":
-        return "WAIT", "dim"
-    if state.link == "lost":
-        return "NO LINK", "bold red"
-    if state.blind:
-        return "FAULT", "bold red"
-    if state.doubt:
-        return "FAIL?", "bold yellow"
-    if state.stage == "after":
-        return "OVER", "bold"
-    if state.stage == "before" and state.phase in ("unknown", "bottom"):
-        return "READY", "bold"
-    if state.phase == "hold" and state.method.hold_met(state.hold_s):
-        return PHASE_WORDS["hold"], "bold green"
-    return PHASE_WORDS[state.phase], _PHASE_STYLES[state.phase]
+    key = headline(state)
+    met = key == "hold" and state.method.hold_met(state.hold_s)
+    return HEADLINES[key], "bold green" if met else _STYLES[key]
 
 
 def _sentence(state: MachineState) -> Text | None:
@@ -362,12 +357,6 @@ def _foot(state: MachineState, canvas: Canvas) -> Text:
     right = Text(f"{canvas.hint} ", "dim")
     gap = canvas.width - left.cell_len - right.cell_len
     return left + Text(" " * gap) + right if gap > 0 else left
-
-
-def _succeeded(state: MachineState) -> bool:
-    if state.result:
-        return state.result.outcome == "muscle_success"
-    return state.success is not None
 
 
 def _beside(left: list[Text], right: list[Text], column: int, height: int) -> list[Text]:

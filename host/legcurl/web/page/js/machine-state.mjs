@@ -3,40 +3,26 @@
 
 import { strings } from "./strings.mjs";
 
-const MOVES = new Set(["concentric", "hold", "eccentric"]);
-const BEGUN = 0.25; // of the range: less is a lifter settling in
+const TONES = {
+  success: "success", stopped: "ended", interrupted: "ended", connecting: "idle", lost: "trouble", ended: "trouble",
+  blind: "trouble", doubt: "doubt", ready: "idle", rest: "rest", lift: "lift", hold: "hold", lower: "lower",
+};
 
-/**
- * The machine as it should be shown. The service knows a set by its first rep, when that is over;
- * until then the picture of the last set would stand beside a new set.
- */
-export function asSeen(machine) {
-  const begun = machine.stage !== "during" && MOVES.has(machine.phase) && (machine.reached ?? 1) >= BEGUN;
-  if (!begun) return machine;
-  return { ...machine, stage: "during", count: 0, set_s: 0, reps: [], success: null, result: null, velocity_loss: null };
+let headlines = {}; // the word of each headline; the service says both
+
+/** Takes the words that the service has for its headlines. */
+export function takeHeadlines(words) {
+  headlines = words;
 }
 
 /** The one word: what the lifter is doing, or how it ended. */
 export function word(machine) {
-  if (machine.link !== "up" && !over(machine)) return strings.linkWords[machine.link];
-  if (machine.success) return strings.success;
-  if (blinding(machine) && !over(machine)) return strings.blindSensor;
-  if (machine.doubt) return strings.doubt;
-  if (machine.stage === "after") return strings.endings[machine.result?.outcome] ?? strings.endings.stopped;
-  if (machine.stage === "before") return strings.phases.unknown;
-  return strings.phases[machine.phase] ?? strings.phases.unknown;
+  return headlines[machine.headline] ?? "";
 }
 
 /** The tone that colours it: names of the style sheet. */
 export function tone(machine) {
-  if (machine.link === "connecting") return "idle";
-  if (machine.link !== "up" && !over(machine)) return "trouble";
-  if (machine.success) return "success";
-  if (blinding(machine) && !over(machine)) return "trouble";
-  if (machine.doubt) return "doubt";
-  if (machine.stage === "after") return "ended";
-  if (machine.stage === "before") return "idle";
-  return { concentric: "lift", hold: "hold", eccentric: "lower" }[machine.phase] ?? "rest";
+  return TONES[machine.headline] ?? "idle";
 }
 
 const RANK = { doubt: 0, success: 1, trouble: 2, hold: 3, lift: 3, lower: 3, rest: 3, ended: 4, idle: 5 };
@@ -61,11 +47,6 @@ export function remark(machine) {
 /** Whether the sensor cannot tell where the lever is. */
 export function blinding(machine) {
   return machine.fault?.blind ?? false;
-}
-
-// Whatever happens to the link then, how the set ended stays true, and worth seeing.
-function over(machine) {
-  return machine.stage === "after";
 }
 
 // After a success the lifter rests: machines with a lift under way come first.

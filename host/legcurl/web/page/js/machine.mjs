@@ -6,7 +6,7 @@ import { clock, percent, tenths } from "./format.mjs";
 import { AfterSet } from "./after.mjs";
 import { RangeBar, RepsRow, SetClock } from "./bars.mjs";
 import { Entered, Entry } from "./choosing.mjs";
-import { asSeen, blinding, remark, tone, word } from "./machine-state.mjs";
+import { blinding, remark, tone, word } from "./machine-state.mjs";
 import { Ring } from "./ring.mjs";
 import { strings } from "./strings.mjs";
 import { Trace } from "./trace.mjs";
@@ -102,8 +102,7 @@ export class MachineView {
     );
   }
 
-  update(known) {
-    const machine = asSeen(known);
+  update(machine) {
     say(this.name, machine.name);
     say(this.lamp, lampWords(machine));
     set(this.lamp, "data-link", blinding(machine) ? "fault" : machine.link);

@@ -1,6 +1,8 @@
 // What the page knows: the machines as the service last told. Views ask `machines`; `changed` says
 // which machine has news since the last frame.
 
+import { takeHeadlines } from "./machine-state.mjs";
+
 const TRACE_S = 21; // a little more than is shown
 
 /** All machines, by id. */
@@ -14,8 +16,9 @@ export class Model {
   }
 
   /** A new connection: it says which machines there are; the trace comes from its beginning. */
-  greet({ machines, moving }) {
+  greet({ machines, moving, headlines }) {
     this.moving = moving;
+    takeHeadlines(headlines);
     for (const id of this.machines.keys()) if (!machines.includes(id)) this.machines.delete(id);
     this.greeted = true;
     if (this.trace) this.follow(this.trace.machine);

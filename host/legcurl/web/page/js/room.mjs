@@ -5,7 +5,7 @@
 
 import { make, say, set, show, style } from "./dom.mjs";
 import { clock } from "./format.mjs";
-import { asSeen, byAttention, remark, tone, word } from "./machine-state.mjs";
+import { byAttention, remark, tone, word } from "./machine-state.mjs";
 import { Ring } from "./ring.mjs";
 import { strings } from "./strings.mjs";
 
@@ -75,7 +75,7 @@ export class Room {
   }
 
   sort() {
-    const order = [...this.model.machines.values()].map(asSeen).sort(byAttention).map((machine) => machine.id);
+    const order = [...this.model.machines.values()].sort(byAttention).map((machine) => machine.id);
     const wanted = order.join("\n");
     const now = performance.now();
     this.waiting = wanted !== this.sorted;
@@ -156,8 +156,7 @@ class Tile {
     this.element = make("li", {}, this.link);
   }
 
-  update(known) {
-    const machine = asSeen(known);
+  update(machine) {
     say(this.name, machine.name);
     say(this.count, String(machine.count));
     say(this.countWord, strings.countWord(machine.count));

@@ -21,14 +21,9 @@ export const strings = {
   older: "Older sets",
   loading: "Connecting to the service…",
 
-  phases: { unknown: "READY", bottom: "REST", concentric: "LIFT", hold: "HOLD", eccentric: "LOWER" },
-  doubt: "FAIL?",
   doubtRemark: "Not certain yet",
   success: "MUSCLE SUCCESS",
   successShort: "Muscle Success",
-  endings: { muscle_success: "MUSCLE SUCCESS", stopped: "STOPPED", interrupted: "BROKEN OFF" },
-  blindSensor: "CHECK SENSOR",
-  linkWords: { connecting: "CONNECTING", lost: "LINK LOST", ended: "ENDED" },
   outcomes: { muscle_success: "Muscle Success", stopped: "Stopped before failure", interrupted: "Broken off" },
   failures: { mid_lift: "The last rep could not be lifted to the top", in_hold: "The last rep sank before its hold was over" },
 
