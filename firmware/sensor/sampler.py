@@ -36,6 +36,14 @@ _MASK = const(_SLOTS - 1)
 # (2500 µs), and more than other interrupts ever delay this one.
 _TOLERANCE_US = const(1000)
 
+# A tick that is so late will not come any more: longer than flash, a slow host and a collection
+# ever hold back a soft timer together. An exception in a hard timer's callback ends it for good.
+_DEAD_US = const(3_000_000)
+
+
+class SamplingStoppedError(Exception):
+    """The timer fires no more; only a restart brings it back."""
+
 
 class Sampler:
     """Samples `encoder` into the ring; `drain` hands the samples to `log` in order."""
@@ -124,7 +132,12 @@ class Sampler:
         self._head = after
 
     def drain(self):
-        """Move the interrupt's samples into the log. Main loop only."""
+        """Move the interrupt's samples into the log. Main loop only.
+
+        Raises SamplingStoppedError if the timer has died.
+        """
+        if self._running and ticks_diff(ticks_us(), self._due) > _DEAD_US:
+            raise SamplingStoppedError("no tick for 3 s")
         log = self._log
         counters = self._counters
         tail = self._tail

@@ -2,6 +2,7 @@
 
 import machine
 import sensor.encoders.as5600 as driver
+import simboard
 from sensor.encoders import BUS_ERROR, MAGNET_STRONG, MAGNET_WEAK, NO_MAGNET, open_encoder
 from still_world import DETECTED, RP2, STRONG, WEAK, power_up
 
@@ -52,6 +53,19 @@ def test_the_12_bits_lie_on_top_of_the_wire_angle():
         chip.raw = raw
         assert read(encoder) == (raw << 4, 0)
     assert encoder.counts << encoder.shift == 65536
+
+
+def test_no_read_times_out_before_it_has_begun():
+    for mcu, least_us in (("rp2040", 1_000), ("esp32", 20_000)):
+        _, board = power_up(RP2, "as5600")
+        simboard.wire({"mcu": mcu, "encoders": board["encoders"]})
+        chip = Chip()
+        on(chip)
+        assert chip.timeout_us >= least_us
+        encoder = open_encoder({"encoder": "as5600", "encoders": {"as5600": WIRING}})
+        encoder.read()  # from the board's own bus
+        assert not encoder.status & BUS_ERROR
+    power_up(RP2, "as5600")
 
 
 def test_it_wraps_from_the_last_angle_to_the_first():

@@ -15,6 +15,19 @@ def test_a_host_that_never_reads_stops_nothing_and_blocks_once():
     assert sensor.counters.frames_deferred == 1
 
 
+def test_a_host_that_sleeps_costs_little_time_and_gets_all_when_it_wakes():
+    sensor = Sensor()
+    sensor.start(0)
+    sensor.run(1_000)
+    sensor.port.suspended = True
+    sensor.run(60_000)
+    assert sensor.port.blocked_us < 0.1 * 60_000_000
+    assert sensor.counters.missed_ticks == sensor.counters.ring_overruns == 0
+    sensor.port.suspended = False
+    sensor.run(12_000)
+    assert sensor.check_stream() > 7_200
+
+
 def test_a_host_that_reads_again_gets_all_it_missed():
     sensor = Sensor()
     sensor.start(0)

@@ -6,7 +6,7 @@ from sensor.clock import SensorClock
 from sensor.encoders import BUS_ERROR
 from sensor.frame import OVERRUN, PAUSED
 from sensor.health import Counters
-from sensor.sampler import Sampler
+from sensor.sampler import Sampler, SamplingStoppedError
 from simclock import clock
 from whole_log import read_all
 
@@ -276,3 +276,21 @@ def test_a_fault_is_the_status_of_its_samples():
     clock.sleep(10_000)
     assert [entry[1][2] for entry in bench.samples()] == [0, 0, 0, BUS_ERROR, BUS_ERROR, 0]
     assert bench.counters.bus_errors == 2
+
+
+def test_a_timer_that_has_died_ends_the_sensor_and_not_its_samples():
+    """On rp2 an exception in a hard timer's callback does, and the port says nothing."""
+    bench = Bench(hand=True)
+    bench.tick(PERIOD_US)
+    for at_us in (PERIOD_US, 2_000_000, 3_000_000):
+        clock.now = bench.origin + at_us
+        bench.sampler.drain()
+    clock.now = bench.origin + 3_100_000
+    try:
+        bench.sampler.drain()
+        stopped = False
+    except SamplingStoppedError:
+        stopped = True
+    assert stopped
+    bench.sampler.stop()
+    assert bench.counters.samples == 1

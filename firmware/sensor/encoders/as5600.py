@@ -14,6 +14,7 @@ from micropython import const
 from sensor.encoders import MAGNET_STRONG, MAGNET_WEAK, NO_MAGNET
 from sensor.encoders.magnetic import MagneticEncoder
 from sensor.encoders.wiring import check_number, check_pins
+from sensor.port import i2c_timeout_us
 
 _ADDRESS = const(0x36)
 _STATUS = const(0x0B)  # followed by RAW ANGLE, high and low byte, at 0x0C and 0x0D
@@ -22,9 +23,6 @@ _MD = const(0x20)  # magnet detected
 _ML = const(0x10)  # AGC at maximum gain: magnet too weak
 _MH = const(0x08)  # AGC at minimum gain: magnet too strong
 
-# The read takes 150 µs at 400 kHz. A write and a read that both time out must leave the main
-# loop some of the 2500 µs between ticks at the highest rate.
-_TIMEOUT_US = const(1000)
 _RECOVERY_CLOCKS = const(9)  # a slave in mid-byte lets go of SDA within nine (NXP UM10204, 3.1.16)
 
 
@@ -79,5 +77,5 @@ class AS5600(MagneticEncoder):
             scl=Pin(wiring["scl"]),
             sda=Pin(wiring["sda"]),
             freq=wiring.get("freq", 400_000),
-            timeout=_TIMEOUT_US,
+            timeout=i2c_timeout_us(),
         )

@@ -5,6 +5,10 @@ a second and silently drops the rest (`shared/tinyusb/mp_usbd_cdc.c`: "writable"
 byte). So a write is a packet at most, and a single byte after one that had to wait. A write that
 took so long that it may have been cut reports a stall: it is unknown what arrived, so the frame is
 sent again.
+
+A host that sleeps suspends the bus with the port open: then the port always claims to be writable,
+and every write blocks. So after a stall the link is left alone for a second, and for longer after
+each further one; then a single byte tries it.
 """
 
 import select
@@ -14,10 +18,12 @@ from time import sleep_ms, ticks_diff, ticks_ms
 from micropython import const
 
 from sensor.links import STALLED
+from sensor.port import console_piece
 
-_PACKET = const(64)  # of full-speed USB bulk
 _SLOW_MS = const(5)  # the host was not there to take the packet
 _STALL_MS = const(400)  # the USB stack gives up after 500
+_BACK_OFF_MS = const(1000)  # after a stall
+_LONGEST_BACK_OFF_MS = const(8000)
 
 
 class UsbLink:
@@ -34,7 +40,10 @@ class UsbLink:
         self._in = sys.stdin.buffer
         self._out = sys.stdout.buffer
         self._byte = bytearray(1)
-        self._chunk = _PACKET
+        self._packet = console_piece()
+        self._chunk = self._packet
+        self._back_off_ms = 0  # after the next stall, if writes have stalled
+        self._stalled_at = 0
         self._wanted = False
         self._poll = select.poll()
         self._poll.register(sys.stdin, select.POLLIN)
@@ -88,6 +97,9 @@ class UsbLink:
 
     def write(self, view):
         """Send the beginning of `view`; returns how many bytes were sent, or STALLED."""
+        if self._backs_off():
+            self.want_output(False)  # or the wait would end at once
+            return 0
         if not self._wanted:
             self.want_output(True)
         self._look(0)
@@ -103,10 +115,22 @@ class UsbLink:
         if took_ms >= _SLOW_MS:
             self._chunk = 1
             if took_ms >= _STALL_MS:
+                self._stalled_at = ticks_ms()
+                self._back_off_ms = min(
+                    max(_BACK_OFF_MS, 2 * self._back_off_ms), _LONGEST_BACK_OFF_MS
+                )
                 return STALLED
-        elif self._chunk < _PACKET:
-            self._chunk *= 2
+        else:
+            self._back_off_ms = 0
+            if self._chunk < self._packet:
+                self._chunk *= 2
         return sent or 0
+
+    def _backs_off(self):
+        """Whether a stall is too recent to try again."""
+        if not self._back_off_ms:
+            return False
+        return ticks_diff(ticks_ms(), self._stalled_at) < self._back_off_ms
 
     def _look(self, timeout_ms):
         self._readable = False

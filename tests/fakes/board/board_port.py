@@ -21,6 +21,7 @@ class BoardPort:
 
     def __init__(self):
         self.reading = True
+        self.suspended = False  # the host sleeps: always "writable", and every write waits in vain
         self.rate = None  # bytes a millisecond that the host takes; None: at once
         self.heard = bytearray()  # by the host
         self.incoming = bytearray()  # from the host
@@ -61,7 +62,7 @@ class BoardPort:
         rest = bytes(chunk)
         waited_us = 0
         while rest:
-            room = FIFO - len(self.fifo)
+            room = 0 if self.suspended else FIFO - len(self.fifo)
             self.fifo.extend(rest[:room])
             rest = rest[room:]
             self.drain()
@@ -95,7 +96,8 @@ class Poll:
             else:
                 if port.has_input() and self._masks[0] & POLLIN:
                     events |= POLLIN
-                if len(port.fifo) < FIFO and self._masks[1:] and self._masks[1] & POLLOUT:
+                writable = port.suspended or len(port.fifo) < FIFO
+                if writable and self._masks[1:] and self._masks[1] & POLLOUT:
                     events |= POLLOUT
             if events:
                 return [(port, events)]

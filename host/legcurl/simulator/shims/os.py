@@ -15,5 +15,9 @@ def urandom(size):
     return sha256(b"urandom %d %d %d" % (simboard.seed, clock.boots, _drawn)).digest()[:size]
 
 
+def uname():
+    return (simboard.port,)
+
+
 def sync():
     pass
