@@ -1,15 +1,19 @@
 """Wires the sensor together: sensor/ has the parts, board.json says how the board is connected.
 
-The imports come before any error handling: a board with missing files stops at its MicroPython
-prompt, where it can be repaired.
+The first statement closes the way to the prompt: the port opens it anew for this file, and a byte
+0x03 of a host would end the start, without a watchdog, until power is cut. The imports come before
+any error handling: a board with missing files stops at its MicroPython prompt, where it can be
+repaired.
 """
 
+import micropython
+
+micropython.kbd_intr(-1)  # 0x03 on stdin is a byte like any other
+
 import json
-import os
 from time import sleep_ms, ticks_diff, ticks_ms, time
 
 import machine
-import micropython
 from sensor import maintenance
 from sensor.anglelog import AngleLog
 from sensor.clock import SensorClock
@@ -23,6 +27,7 @@ from sensor.loop import Loop
 from sensor.sampler import Sampler
 from sensor.session import HostSession
 from sensor.settings import CalibrationRecord, FlashRecord, Settings
+from sensor.starts import CRASHED, REQUESTED, Starts
 from sensor.trust import Trust
 
 # After a reset the host needs about half a second to find the port again, and a program such as
@@ -31,34 +36,28 @@ _CTRL_C_UNTIL_MS = 1000
 
 _PAUSE_MS = 5000  # if not even the crash log can be written
 
-_BOOT_REASONS = (
-    ("PWRON_RESET", "power_on"),
-    ("WDT_RESET", "watchdog"),  # on rp2 also a reboot that was asked for
-    ("HARD_RESET", "hard_reset"),
-    ("DEEPSLEEP_RESET", "deep_sleep"),
-    ("SOFT_RESET", "soft_reset"),
-)
-
 
 def main():
     """Run the sensor until a restart. Returns only if the prompt was requested."""
-    micropython.kbd_intr(-1)  # 0x03 on stdin is a byte like any other
     if maintenance.asked() or maintenance.interrupted(ticks_diff(_CTRL_C_UNTIL_MS, ticks_ms())):
         micropython.kbd_intr(3)
         return
+    starts = Starts(FlashRecord("starts", keep_previous=False))
     crashes = CrashLog()
     watchdog = Watchdog()
     light = Light()
     started_s = time()
     try:
-        run(crashes, watchdog, light)
+        run(starts, crashes, watchdog, light)
+        starts.expect(REQUESTED)
     except Exception as error:  # noqa: BLE001 - it is kept, and the sensor starts again
-        bury(error, time() - started_s, crashes, watchdog, light)
+        bury(error, time() - started_s, starts, crashes, watchdog, light)
+        starts.expect(CRASHED)
     sleep_ms(50)  # for the answer to leave the USB stack
     machine.reset()
 
 
-def run(crashes, watchdog, light):
+def run(starts, crashes, watchdog, light):
     """Build the sensor that board.json describes and run it until a restart is asked for."""
     with open("board.json") as file:
         board = json.load(file)
@@ -71,7 +70,7 @@ def run(crashes, watchdog, light):
     trust = Trust(FlashRecord("key", keep_previous=False), clock, counters)
     encoder = open_encoder(board)
     encoder.reference(calibration.value["extended_raw"] if calibration.value else 0)
-    identity = Identity(board["board"], machine.unique_id().hex(), boot_id(), boot_reason())
+    identity = Identity(board["board"], machine.unique_id().hex(), starts.boot_id(), starts.reason)
     console = UsbLink()
     links: list = [console]
     if "ble" in board["links"]:
@@ -115,7 +114,7 @@ def run(crashes, watchdog, light):
         getattr(machine, "bootloader")()  # noqa: B009 - ESP32 has none, and refuses the request
 
 
-def bury(error, uptime_s, crashes, watchdog, light):
+def bury(error, uptime_s, starts, crashes, watchdog, light):
     """Log the exception, show a fault, and wait before the next start.
 
     A Ctrl-C meanwhile leads to the prompt.
@@ -126,25 +125,11 @@ def bury(error, uptime_s, crashes, watchdog, light):
         light.show(FAULT, ticks_ms())
 
     try:
-        pause_s = crashes.keep(error, uptime_s, boot_reason())
+        pause_s = crashes.keep(error, uptime_s, starts.reason)
         if maintenance.interrupted(1000 * pause_s, meanwhile):
             maintenance.ask()
     except Exception:  # noqa: BLE001 - a sensor that restarts is of more use than this error
         sleep_ms(_PAUSE_MS)
-
-
-def boot_id():
-    """A random number that no two boots share; never 0, which means "any" on the wire."""
-    return int.from_bytes(os.urandom(4), "little") or 1
-
-
-def boot_reason():
-    """Why the board started, in a word."""
-    cause = machine.reset_cause()
-    for name, word in _BOOT_REASONS:
-        if getattr(machine, name, None) == cause:
-            return word
-    return "unknown"
 
 
 main()
