@@ -57,6 +57,7 @@ CATCH_UP_S = 1.0
 # From the last sample before a restart to zero of the new clock, where it was not measured: boot
 # ROM, MicroPython and imports. What the simulated sensor takes; not measured on boards yet.
 RESTART_GUESS_US = 1_500_000
+TIME_MAX_US = 1 << 52  # of a sensor's clock: 142 years; later, wall times have no year
 GAPS_WAITING = 8  # gaps in a row that get an event each; a sensor declares one, seldom two
 
 DEGREES = 360 / TURN  # of one wire step; exact in binary
@@ -73,7 +74,7 @@ class SessionCounts:
     """What the session took, and what it could not use."""
 
     samples: int = 0  # handed to the tracker
-    untimely: int = 0  # samples whose time does not advance
+    untimely: int = 0  # samples whose time does not advance, or that no clock can show
     unreadable: int = 0  # answers to hello or start that break the protocol
     restarts: int = 0
 
@@ -239,7 +240,7 @@ class SensorSession:
         expected = start.first if self.next_index is None else max(self.next_index, start.first)
         behind_us = (start.next - expected) * self._period_us
         since_us = self._due_us or 0
-        if self._due_us is None and self._hello is not None:
+        if self._due_us is None and self._hello is not None and self._hello.rate_hz:
             period_us = round(1e6 / self._hello.rate_hz)
             behind_us = (start.next - expected) * period_us
             since_us = max(self._hello.time_us - (self._hello.next - expected) * period_us, 0)
@@ -312,6 +313,10 @@ class SensorSession:
 
     def _take(self, run: Samples) -> list[Event]:
         """Hand a run that is in order to the tracker; first the events that come before it."""
+        late_us = 0 if run.deviations_us is None else max(map(abs, run.deviations_us))
+        if run.t_us + len(run.angles) * run.period_us + late_us > TIME_MAX_US:
+            self.counts.untimely += len(run.angles)
+            return []
         if self._restarted or self._runs_backward(run):
             events = self._settle_restart(run)
         else:

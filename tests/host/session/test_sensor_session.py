@@ -28,7 +28,12 @@ from legcurl.events import (
 from legcurl.motion import Calibration, SetTracker
 from legcurl.protocol.frame import Gap
 from legcurl.session.encoder_faults import BLINDING_FAULTS, FAULT_QUIET_US
-from legcurl.session.sensor_session import GAPS_WAITING, PROGRESS_S, SensorSession
+from legcurl.session.sensor_session import (
+    GAPS_WAITING,
+    PROGRESS_S,
+    TIME_MAX_US,
+    SensorSession,
+)
 
 LIFT = leg_curls(count=4)
 SENSOR = SensorSeen("e66058388317812f", 77, "Leg curl 1", "pico_w", "0.1.0", 100.0)
@@ -65,6 +70,29 @@ def test_samples_not_later_than_the_last_are_dropped_and_counted():
     session.push(run(4, LIFT[4:6], deviations_us=(-15_000, 0)))  # 25, 50 ms
     assert (session.counts.samples, session.counts.untimely) == (4, 2)
     assert session.time_us == 5_050_000
+
+
+def test_times_that_no_clock_can_show_are_dropped_and_counted():
+    session = streaming(FakeSensor(LIFT))
+    session.push(run(0, LIFT[:10]))
+    known_us = session.time_us
+    for t_us, late_us in ((2**64 - 100, 0), (TIME_MAX_US, 0), (6_000_000, 2**62)):
+        index = session.next_index or 0
+        deviations = (late_us,) * 10
+        assert session.push(run(index, LIFT[:10], t_us=t_us, deviations_us=deviations)) == []
+    assert session.counts.untimely == 30
+    assert session.time_us == known_us
+
+
+def test_a_sensor_without_a_rate_can_be_behind():
+    sensor = FakeSensor(LIFT)
+    [hello, start] = decoded([sensor.hello(rate_hz=0), sensor.start()])
+    session = SensorSession()
+    session.push(hello)
+    assert session.hello is not None
+    assert session.hello.rate_hz == 0.0
+    session.push(start)
+    assert session.next_index == 0
 
 
 def test_a_late_last_sample_does_not_break_the_next_frame():
