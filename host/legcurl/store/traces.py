@@ -10,6 +10,7 @@ differences (the short way round).
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from math import isnan, nan
@@ -20,7 +21,9 @@ from legcurl.store.records import Trace
 VERSION = 1
 TURN = 65536  # the wire's angles: see docs/protocol.md
 LEVEL = 6  # zlib's usual: 9 takes twice as long for 1 % less
-LONGEST = 24 * 3600 * 400  # samples; bounds the memory that a damaged count asks for
+LONGEST = 3600 * 400  # samples: an hour, in which a set is long over, at the highest rate
+LONGEST_BYTES = 6 * LONGEST  # unpacked; a sample has a few bytes
+_ENDLESS = re.compile(rb"[\x80-\xff]{10}")
 
 
 def pack(trace: Trace) -> bytes:
@@ -48,18 +51,17 @@ def pack(trace: Trace) -> bytes:
     return zlib.compress(bytes(out), LEVEL)
 
 
+def check(packed: bytes) -> None:
+    """StoreError for a trace that no sensor sent: too long, however small it is packed."""
+    _content(packed)
+
+
 def unpack(packed: bytes) -> Trace:
-    """Unpack a trace. StoreError if it is damaged."""
+    """Unpack a trace, in bounded time and memory. StoreError if it is damaged."""
     try:
-        content = zlib.decompress(packed)
+        content = _content(packed)
         numbers = _numbers(content[1:])
-        if content[0] != VERSION:
-            raise StoreError(
-                f"A trace is of version {content[0]}; this legcurl reads {VERSION}: update it."
-            )
         count = next(numbers)
-        if count > LONGEST:
-            raise StoreError("A stored trace is damaged: its length is invalid.")
         blind: set[int] = set()
         place = 0
         for _ in range(next(numbers)):
@@ -76,9 +78,26 @@ def unpack(packed: bytes) -> Trace:
         for place in range(count):
             angle = (angle + _unzigzag(next(numbers))) % TURN
             angles.append(nan if place in blind else angle * 360.0 / TURN)
-    except (zlib.error, StopIteration, IndexError, RuntimeError) as error:
+    except (StopIteration, IndexError, RuntimeError) as error:
         raise StoreError(f"A stored trace is damaged ({error or 'it ends too soon'}).") from error
     return Trace(tuple(times), tuple(angles))
+
+
+def _content(packed: bytes) -> bytes:
+    try:
+        inflater = zlib.decompressobj()
+        content = inflater.decompress(packed, LONGEST_BYTES)
+    except zlib.error as error:
+        raise StoreError(f"A stored trace is damaged ({error}).") from error
+    if not inflater.eof or not content or _ENDLESS.search(content):
+        raise StoreError("A stored trace is damaged: its length is invalid.")
+    if content[0] != VERSION:
+        raise StoreError(
+            f"A trace is of version {content[0]}; this legcurl reads {VERSION}: update it."
+        )
+    if next(_numbers(content[1:12]), 0) > LONGEST:
+        raise StoreError("A stored trace is damaged: its length is invalid.")
+    return content
 
 
 def _put(out: bytearray, value: int) -> None:

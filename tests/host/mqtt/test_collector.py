@@ -6,6 +6,8 @@ import asyncio
 import json
 import math
 import sys
+import zlib
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -112,6 +114,10 @@ async def test_the_newest_revision_wins_in_any_order(mosquitto: Mosquitto, cente
     assert rows(center, tables.reps) == len(found.result.reps)
 
 
+def deflated(content: bytes) -> str:
+    return b64encode(zlib.compress(b"\x01" + content, 9)).decode()
+
+
 BAD = [
     ("no JSON", b"\xff\xfe garbage", "no JSON"),
     ("deep JSON", b"[" * 200_000, "no JSON"),
@@ -158,6 +164,12 @@ BAD = [
     ("twice a rep", set_message()[1].replace(b'"number": 2', b'"number": 1'), "same number"),
     ("huge count", set_message(revision=2**40)[1], "`revision`"),
     ("odd trace", set_message(trace="%%%")[1], "base64"),
+    ("bomb", set_message(trace=deflated(bytes(50_000_000)))[1], "`trace` cannot be stored"),
+    (
+        "endless number",
+        set_message(trace=deflated(b"\xff" * 99_999))[1],
+        "`trace` cannot be stored",
+    ),
     ("odd correction", set_message(corrections=[{"kind": "x"}])[1], "`kind`"),
     ("ten megabytes", b"x" * 10_000_000, "10000000 bytes"),
 ]

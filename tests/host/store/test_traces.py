@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import tracemalloc
+import zlib
 
 import pytest
+from legcurl.errors import StoreError
 from legcurl.store.records import Trace
-from legcurl.store.traces import TURN, pack, unpack
+from legcurl.store.traces import LONGEST, LONGEST_BYTES, TURN, VERSION, check, pack, unpack
 from made_sets import measured
 from selection import first_short
 
@@ -43,3 +46,29 @@ def test_a_minute_takes_at_most_ten_kilobytes_and_nothing_is_lost(encoder, lifte
     packed = pack(trace)
     assert unpack(packed) == trace
     assert len(packed) * A_MINUTE_US / (trace.t_us[-1] - trace.t_us[0]) <= AT_MOST
+
+
+BOMBS = {
+    "half a gigabyte of zeros": bytes((VERSION,)) + bytes(10 * LONGEST_BYTES),
+    "a number without an end": bytes((VERSION,)) + b"\xff" * 100_000,
+    "more samples than an hour has": bytes((VERSION, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F)),
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("content", BOMBS.values(), ids=BOMBS)
+def test_a_bomb_is_refused_before_it_takes_memory_or_time(content: bytes):
+    packed = zlib.compress(content, 9)
+    tracemalloc.start()
+    try:
+        for take in (check, unpack):
+            with pytest.raises(StoreError, match="damaged"):
+                take(packed)
+        assert tracemalloc.get_traced_memory()[1] < 4 * LONGEST_BYTES
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_longest_set_is_no_bomb():
+    trace = Trace(tuple(range(0, LONGEST * 2500, 2500)), (90.0,) * LONGEST)
+    check(pack(trace))

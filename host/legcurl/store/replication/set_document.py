@@ -21,9 +21,10 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 
 from msgspec import Meta, Struct, ValidationError, convert, defstruct
 
-from legcurl.errors import InputError
+from legcurl.errors import InputError, StoreError
 from legcurl.events import SetResult
 from legcurl.identifiers import CLIENT_ID, GYM_ID, MACHINE_ID, SET_ID
+from legcurl.store import traces
 from legcurl.store.records import Correction, CorrectionKind, StoredSet
 from legcurl.store.validation import check_load, correct_value
 
@@ -190,6 +191,11 @@ def set_of(document: Mapping[str, Any]) -> SetDocument:
     message = _checked(document, _SetMessage)
     told = message.set
     check_load(told.load_kg)
+    if message.trace is not None:
+        try:
+            traces.check(message.trace)
+        except StoreError as error:
+            raise InputError(f"Its `trace` cannot be stored: {error}") from error
     return SetDocument(
         gym_id=message.gym.id,
         gym_name=message.gym.name,
