@@ -23,6 +23,7 @@ TURN = 65536  # the wire's angles: see docs/protocol.md
 LEVEL = 6  # zlib's usual: 9 takes twice as long for 1 % less
 LONGEST = 3600 * 400  # samples: an hour, in which a set is long over, at the highest rate
 LONGEST_BYTES = 6 * LONGEST  # unpacked; a sample has a few bytes
+_GO_ON = bytes(range(0x80, 0x100))  # bytes of a uvarint but its last
 _ENDLESS = re.compile(rb"[\x80-\xff]{10}")
 
 
@@ -95,7 +96,9 @@ def _content(packed: bytes) -> bytes:
         raise StoreError(
             f"A trace is of version {content[0]}; this legcurl reads {VERSION}: update it."
         )
-    if next(_numbers(content[1:12]), 0) > LONGEST:
+    count = next(_numbers(content[1:12]), 0)
+    numbers = len(content.translate(None, _GO_ON)) - 1  # those behind the version
+    if count > LONGEST or numbers < 2 + 2 * count:
         raise StoreError("A stored trace is damaged: its length is invalid.")
     return content
 

@@ -52,6 +52,7 @@ BOMBS = {
     "half a gigabyte of zeros": bytes((VERSION,)) + bytes(10 * LONGEST_BYTES),
     "a number without an end": bytes((VERSION,)) + b"\xff" * 100_000,
     "more samples than an hour has": bytes((VERSION, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F)),
+    "nine samples that are not there": bytes((VERSION, 9, 0)),
     "nothing": b"",
 }
 
