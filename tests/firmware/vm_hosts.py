@@ -2,6 +2,7 @@
 
 from vm_random import Random
 from whole_sensor import EVICTED, Sensor
+from wire_reference import request
 
 
 def test_a_host_that_never_reads_stops_nothing_and_blocks_once():
@@ -26,6 +27,19 @@ def test_a_host_that_sleeps_costs_little_time_and_gets_all_when_it_wakes():
     sensor.port.suspended = False
     sensor.run(12_000)
     assert sensor.check_stream() > 7_200
+
+
+def test_a_host_that_wakes_and_asks_is_answered_at_once():
+    sensor = Sensor()
+    sensor.start(0)
+    sensor.run(1_000)
+    sensor.port.suspended = True
+    sensor.run(40_000)
+    sensor.port.suspended = False
+    heard = len(sensor.port.heard)
+    sensor.port.incoming.extend(request(9, 1, b"\x01\x01"))
+    sensor.run(300)
+    assert len(sensor.port.heard) > heard
 
 
 def test_a_host_that_reads_again_gets_all_it_missed():

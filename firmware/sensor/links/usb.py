@@ -8,7 +8,7 @@ sent again.
 
 A host that sleeps suspends the bus with the port open: then the port always claims to be writable,
 and every write blocks. So after a stall the link is left alone for a second, and for longer after
-each further one; then a single byte tries it.
+each further one; then a single byte tries it. New input says sooner that the host is awake.
 """
 
 import select
@@ -42,8 +42,9 @@ class UsbLink:
         self._byte = bytearray(1)
         self._packet = console_piece()
         self._chunk = self._packet
-        self._back_off_ms = 0  # after the next stall, if writes have stalled
+        self._back_off_ms = 0  # how long to leave it alone after a stall; 0: writes pass
         self._stalled_at = 0
+        self._unread = False  # there was input already when it stalled
         self._wanted = False
         self._poll = select.poll()
         self._poll.register(sys.stdin, select.POLLIN)
@@ -51,7 +52,7 @@ class UsbLink:
 
     def wait(self, timeout_ms):
         """Sleep until the link is readable, or writable if output is wanted, or time is up."""
-        if self.hung_up:  # poll would return at once, again and again
+        if self.hung_up or self._backs_off():  # poll would return at once, again and again
             sleep_ms(timeout_ms)
             timeout_ms = 0
         self._look(timeout_ms)
@@ -98,7 +99,6 @@ class UsbLink:
     def write(self, view):
         """Send the beginning of `view`; returns how many bytes were sent, or STALLED."""
         if self._backs_off():
-            self.want_output(False)  # or the wait would end at once
             return 0
         if not self._wanted:
             self.want_output(True)
@@ -116,6 +116,7 @@ class UsbLink:
             self._chunk = 1
             if took_ms >= _STALL_MS:
                 self._stalled_at = ticks_ms()
+                self._unread = self._readable
                 self._back_off_ms = min(
                     max(_BACK_OFF_MS, 2 * self._back_off_ms), _LONGEST_BACK_OFF_MS
                 )
@@ -129,6 +130,9 @@ class UsbLink:
     def _backs_off(self):
         """Whether a stall is too recent to try again."""
         if not self._back_off_ms:
+            return False
+        if self._readable and not self._unread:
+            self._back_off_ms = 0
             return False
         return ticks_diff(ticks_ms(), self._stalled_at) < self._back_off_ms
 
