@@ -8,6 +8,7 @@ import pytest
 from fake_sensor import FakeSensor, decoded, leg_curls
 from journaled import Writer, close_files
 from legcurl.protocol.frame import TURN
+from legcurl.recording.file import RecordingHeader, RecordingWriter
 from legcurl.recording.journal import Journal
 from legcurl.recording.remembered_direction import remembered_direction
 from legcurl.session.sensor_session import SensorSession
@@ -33,5 +34,7 @@ def test_other_sensors_and_damaged_journals_say_nothing(tmp_path: Path):
     assert remembered_direction(tmp_path / "none", SOURCE) is None
     lifted(tmp_path / "left", leg_curls(count=3, idle_s=60.0))
     assert remembered_direction(tmp_path, "serial:/dev/ttyACM8") is None
+    RecordingWriter(tmp_path / "left" / "99999998.legcurl", RecordingHeader(source=SOURCE)).close()
+    assert remembered_direction(tmp_path, SOURCE) == 1, "a new segment has learnt nothing yet"
     (tmp_path / "left" / "99999999.legcurl").write_bytes(b"no recording")
     assert remembered_direction(tmp_path, SOURCE) == 1
