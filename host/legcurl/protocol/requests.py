@@ -21,6 +21,7 @@ HIGHEST_MAJOR = 1
 FROM_NOW = (1 << 64) - 1  # `start`: skip what the log holds
 ANY_BOOT = 0  # `start`: the boot that the sensor is in
 BOOT_ID_MAX = (1 << 32) - 1
+TIME_MAX_US = 1 << 52  # of a sensor's clock: 142 years; later, wall times have no year
 INDEX_MAX = (1 << 63) - 1  # of samples: at 1 kHz a sensor needs 300 million years to reach it
 INTEGER_DIGITS_MAX = 300  # of JSON: `float` overflows at 309
 RATE_MAX_HZ = 1e6 / PERIOD_MIN_US
@@ -185,7 +186,7 @@ def read_hello(answer: Answer) -> Hello:
         frame_ms=_whole(fields, "frame_ms"),
         first=_whole(log, "first"),
         next=_whole(log, "next"),
-        time_us=_whole(fields, "time_us"),
+        time_us=min(_whole(fields, "time_us"), TIME_MAX_US),
         timer=_may(fields, "timer", str, "unknown"),
         micropython=_may(fields, "micropython", str, "unknown"),
         key_id=_may(fields, "key_id", str, "") or None,

@@ -33,7 +33,15 @@ from legcurl.events import (
 )
 from legcurl.motion import Calibration, KnownDirection, SetTracker
 from legcurl.protocol.frame import STATUS_BLIND, TURN, Answer, Boot, Frame, Gap, GapReason, Samples
-from legcurl.protocol.requests import Hello, Op, Result, StreamStart, read_hello, read_start
+from legcurl.protocol.requests import (
+    TIME_MAX_US,
+    Hello,
+    Op,
+    Result,
+    StreamStart,
+    read_hello,
+    read_start,
+)
 from legcurl.session.annotations import (
     ClockNote,
     DamageNote,
@@ -57,7 +65,6 @@ CATCH_UP_S = 1.0
 # From the last sample before a restart to zero of the new clock, where it was not measured: boot
 # ROM, MicroPython and imports. What the simulated sensor takes; not measured on boards yet.
 RESTART_GUESS_US = 1_500_000
-TIME_MAX_US = 1 << 52  # of a sensor's clock: 142 years; later, wall times have no year
 GAPS_WAITING = 8  # gaps in a row that get an event each; a sensor declares one, seldom two
 
 DEGREES = 360 / TURN  # of one wire step; exact in binary
@@ -100,7 +107,7 @@ class SensorSession:
         self.log = LogAssembler(jumps_are_holes=jumps_are_holes)
         self.heeded = True  # the last item had an effect, so a recording needs it
         self._given = calibration
-        self._method = method
+        self.method = method  # that judges the sets
         self._progress_s = progress_s
         self._on_samples = on_samples
         self._hello: Hello | None = None
@@ -308,7 +315,7 @@ class SensorSession:
         """End the open set and begin with nothing learnt."""
         events: list[Event] = [] if self._last_us is None else [*self._tracker.finish()]
         self._calibration = calibration
-        self._tracker = SetTracker(calibration, progress_s=self._progress_s, method=self._method)
+        self._tracker = SetTracker(calibration, progress_s=self._progress_s, method=self.method)
         return events
 
     def _take(self, run: Samples) -> list[Event]:

@@ -12,6 +12,7 @@ from legcurl.errors import FrameError, RequestRefusedError
 from legcurl.protocol.frame import Answer, encode_request
 from legcurl.protocol.requests import (
     FROM_NOW,
+    TIME_MAX_US,
     Hello,
     Op,
     Pong,
@@ -113,7 +114,7 @@ def test_any_hello_is_read_in_bounds_or_refused(fields, ours):
         assert not ours
         return
     assert 0 <= hello.boot_id < 2**32
-    assert 0 <= hello.time_us < 2**64
+    assert 0 <= hello.time_us <= TIME_MAX_US
     assert 0.0 <= hello.rate_hz <= 1000.0
     assert all(0 <= angle < 65536 for angle in hello.calibration or ())
 

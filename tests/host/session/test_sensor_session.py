@@ -27,11 +27,11 @@ from legcurl.events import (
 )
 from legcurl.motion import Calibration, SetTracker
 from legcurl.protocol.frame import Gap
+from legcurl.protocol.requests import TIME_MAX_US
 from legcurl.session.encoder_faults import BLINDING_FAULTS, FAULT_QUIET_US
 from legcurl.session.sensor_session import (
     GAPS_WAITING,
     PROGRESS_S,
-    TIME_MAX_US,
     SensorSession,
 )
 
