@@ -235,7 +235,7 @@ def as_toml(said: str, check: Check) -> Any:
     if check in METHOD.values():
         try:
             return tomllib.loads(f"value = {said}")["value"]
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # no TOML, or none that can be read
             return said
     if isinstance(check, _Integer) and re.fullmatch(r"-?[0-9]{1,12}", said):
         return int(said)

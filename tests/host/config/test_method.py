@@ -45,6 +45,12 @@ def test_a_wrong_field_of_a_machines_method_is_told_with_its_line():
     assert "line 17: full_rom_fraction = 90: must be a number from 0.5 to 0.95." in second
 
 
+@pytest.mark.parametrize("said", ["[" * 9000, "1" * 9000, "x = 1", "1\n2"])
+def test_no_text_of_a_variable_breaks_the_reading(said: str):
+    with pytest.raises(InvalidConfigError, match="LEGCURL_METHOD_HOLD_TARGET_S"):
+        read_config("", variables={"LEGCURL_METHOD_HOLD_TARGET_S": said})
+
+
 def test_a_variable_overrides_the_gyms_method():
     variables = {"LEGCURL_METHOD_HOLD_TARGET_S": "4", "LEGCURL_METHOD_SET_WINDOW_S": "[30, 60]"}
     config = read_config(TWO_MACHINES, variables=variables)
