@@ -40,7 +40,7 @@ def praise(result: SetResult) -> Praise:
         good.append("Went to Muscle Success.")
     elif result.outcome == "stopped":
         work.append("Go on until a rep cannot be finished.")
-    if full and met == len(full):
+    if full and met == len(full) and method.hold_target_s:
         good.append(f"Every squeeze was held for {target}.")
     elif full and met * 2 >= len(full):
         good.append(f"{met} of {len(full)} squeezes were held for {target}.")

@@ -242,10 +242,8 @@ def beside_target(length_s: float, target_s: float) -> str:
 
 
 def held(hold_s: float, method: TrainingMethod) -> str:
-    """Write a hold in seconds; one that is not met never reads as the target."""
-    return (
-        f"{hold_s:.1f}" if method.hold_met(hold_s) else beside_target(hold_s, method.hold_target_s)
-    )
+    """Write a hold in seconds; one that is too short never reads as long enough."""
+    return beside_target(hold_s, method.hold_met_from_s)
 
 
 def minutes(length_s: float) -> str:

@@ -13,10 +13,10 @@ export function rounded(seconds) {
   return seconds.toFixed(1);
 }
 
-/** A hold that is over: rounded, but one that does not meet the method's target never reads as if it did. */
+/** A hold that is over: rounded, but one that is too short never reads as the shortest that is long enough. */
 export function held(seconds, target) {
   const text = rounded(seconds);
-  const flatters = seconds < target.hold_met_s - 1e-9 && text === rounded(target.hold_s);
+  const flatters = seconds < target.hold_met_s - 1e-9 && text === rounded(target.hold_met_s);
   return flatters ? (Math.floor(seconds * 100) / 100).toFixed(2) : text;
 }
 

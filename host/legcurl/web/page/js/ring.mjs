@@ -24,8 +24,9 @@ export class Ring {
   }
 
   update(seconds, target, active) {
-    const share = Math.min(seconds / target.hold_s, 1);
-    const beyond = Math.min(Math.max(seconds / target.hold_s - 1, 0), 1);
+    const turns = target.hold_s ? seconds / target.hold_s : 1; // a method may ask for no hold
+    const share = Math.min(turns, 1);
+    const beyond = Math.min(Math.max(turns - 1, 0), 1);
     const empty = seconds === 0 && !active;
     set(this.arc, "stroke-dasharray", `${share.toFixed(3)} 2`);
     set(this.over, "stroke-dasharray", `${beyond.toFixed(3)} 2`);

@@ -22,7 +22,6 @@ export const strings = {
   loading: "Connecting to the service…",
 
   doubtRemark: "Not certain yet",
-  success: "MUSCLE SUCCESS",
   successShort: "Muscle Success",
   outcomes: { muscle_success: "Muscle Success", stopped: "Stopped before failure", interrupted: "Broken off" },
   failures: { mid_lift: "The last rep could not be lifted to the top", in_hold: "The last rep sank before its hold was over" },
