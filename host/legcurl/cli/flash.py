@@ -158,7 +158,7 @@ def _about_absence(board: BoardFile | None, drive: str | None) -> str:
 
 
 class _TerminalOperator:
-    """Whoever sits at the terminal, if anybody does: see legcurl.install.flash.progress."""
+    """The person at the terminal, if there is one: see legcurl.install.flash.progress."""
 
     def __init__(self, *, yes: bool) -> None:
         self._yes = yes

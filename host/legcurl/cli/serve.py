@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from legcurl.cli.serve_reload import Reloader
     from legcurl.cli.shared.output import EventOutput
     from legcurl.config import Config
+    from legcurl.events import Event
     from legcurl.gym.machine import Machine
     from legcurl.service.service import Service
     from legcurl.service.systemd import Notifier
@@ -229,7 +230,7 @@ def _draw_first(
     """
     drawn = next(iter(service.gym.machines.values()))
     output, settle = _picture(drawn, url)
-    drawn.bus.listen("terminal", output.show, output.end_of_events)
+    _listen(output, drawn)
 
     def follow() -> None:
         nonlocal drawn
@@ -237,9 +238,17 @@ def _draw_first(
         if drawn not in machines:
             drawn = machines[0]
             output.turn_to(drawn.setup.address, drawn.state)
-            drawn.bus.listen("terminal", output.show, output.end_of_events)
+            _listen(output, drawn)
 
     return output, follow, settle
+
+
+def _listen(output: Picture, machine: Machine) -> None:
+    def show(event: Event) -> None:
+        output.judge_by(machine.state.method)  # a reload may have changed it
+        output.show(event)
+
+    machine.bus.listen("terminal", show, output.end_of_events)
 
 
 def _picture(machine: Machine, url: str) -> tuple[Picture, Callable[[], None]]:

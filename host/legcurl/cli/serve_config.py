@@ -69,7 +69,7 @@ class Wanted:
 def refusals(config: Config) -> list[str]:
     """Why a service would not start with a configuration that is well in itself.
 
-    Whoever checks a file cannot know the options and the environment that the service will have.
+    A check of a file does not know the options and the environment that the service will have.
     """
     found = []
     if config.web.host not in LOOPBACK and config.web.pin is None:

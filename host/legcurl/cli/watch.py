@@ -158,6 +158,7 @@ async def _show_events(
         async with open_station(
             address, calibration=calibration, record=record, prompt_ms=prompt_ms
         ) as station:
+            output.judge_by(station.session.method)
             count = 0
             async for event in station.events():
                 output.show(event)

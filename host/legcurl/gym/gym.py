@@ -75,7 +75,7 @@ class Gym:
             machine.follow(follower)
 
     async def apply(self, setups: Sequence[MachineSetup]) -> None:
-        """Become the gym of these machines. Whoever did not change does not notice.
+        """Become the gym of these machines. Machines that stay as they are do not notice.
 
         ConfigError, and nothing is changed, for invalid setups. From the moment that
         there are others, nothing is waited for: the caller is the first to know of them.

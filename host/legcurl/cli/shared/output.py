@@ -21,6 +21,7 @@ from legcurl.cli.shared.signals import OutputClosedError
 from legcurl.events import Event, SetResult, as_json
 from legcurl.logs import without_secrets
 from legcurl.presentation.terminal.live_screen import LiveScreen
+from legcurl.training_method import STANDARD, TrainingMethod
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +47,10 @@ class EventOutput(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
+    def judge_by(self, method: TrainingMethod) -> None:
+        """Show what follows beside the marks of this method."""
+        ...
+
     def show(self, event: Event) -> None:
         """Show one event."""
         ...
@@ -63,6 +68,7 @@ class _Lines:
     """What the two outputs to stdout have in common."""
 
     transient = False
+    method = STANDARD
 
     def __enter__(self) -> Self:
         return self
@@ -73,6 +79,10 @@ class _Lines:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None: ...
+
+    def judge_by(self, method: TrainingMethod) -> None:
+        """Write what follows beside the marks of this method."""
+        self.method = method
 
     def warn(self, message: str) -> None:
         """Write the warning to stderr."""
@@ -97,7 +107,7 @@ class PlainLines(_Lines):
         """Write the event, if it matters afterwards."""
         from legcurl.presentation.wording import line
 
-        told = line(event)
+        told = line(event, self.method)
         if told is not None:
             write_line(told)
 
@@ -138,6 +148,11 @@ class Picture:
         if self._view:
             with reader_needed():
                 self._view.show(event)
+
+    def judge_by(self, method: TrainingMethod) -> None:
+        """Draw what follows beside the marks of this method."""
+        if self._view:
+            self._view.judge_by(method)
 
     def turn_to(self, waiting_for: str, state: MachineState) -> None:
         """Show another sensor from here on."""

@@ -23,7 +23,7 @@ class EndedBySignal(BaseException):
 
 
 class OutputClosedError(Exception):
-    """Whoever read our output stopped reading (`legcurl ... | head`)."""
+    """The reader of our output stopped reading (`legcurl ... | head`)."""
 
 
 def run_until_ended(

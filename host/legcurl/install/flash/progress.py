@@ -1,4 +1,4 @@
-"""Whoever watches an installation, and answers what only a person knows."""
+"""A person who watches an installation, and answers what only a person knows."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def charted(stored: StoredSet, trace: Trace | None) -> ChartKeeper:
     calibration = None
     if measured.extended_deg is not None and measured.flexed_deg is not None:
         calibration = Calibration(measured.extended_deg, measured.flexed_deg)
-    tracker = SetTracker(calibration, progress_s=kept.progress_s)
+    tracker = SetTracker(calibration, progress_s=kept.progress_s, method=measured.judged_by)
     for first in range(0, len(trace.t_us), CHUNK):
         t_us = trace.t_us[first : first + CHUNK]
         angle_deg = trace.angle_deg[first : first + CHUNK]

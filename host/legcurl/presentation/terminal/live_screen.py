@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 
 from rich.console import Console
 from rich.live import Live
@@ -21,6 +22,7 @@ from rich.text import Text
 from legcurl.events import Event, SensorSeen
 from legcurl.gym.machine_state import MachineState
 from legcurl.presentation.terminal.screen import Canvas, draw
+from legcurl.training_method import TrainingMethod
 
 FRAMES_S = 0.05  # between two frames: smooth to the eye, and no work for a small computer
 TICK_S = 1.0  # a lost link sends no events, but the time since then goes on
@@ -71,6 +73,11 @@ class LiveScreen:
         elif not was_lost:
             self._lost_at = time.monotonic()
         self._paint_soon(at_once=isinstance(event, SensorSeen))
+
+    def judge_by(self, method: TrainingMethod) -> None:
+        """Draw beside the marks of this method from here on."""
+        if method is not self.state.method:
+            self.state = replace(self.state, method=method)
 
     def turn_to(self, waiting_for: str, state: MachineState) -> None:
         """Show another sensor from here on, which is as `state` says."""
