@@ -6,14 +6,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
+from running import HEEDING_CTRL_C, LEGCURL
 from timings import LIMIT_S
-
-LEGCURL = Path(sys.executable).parent / "legcurl"
 
 
 class Serving:
@@ -51,7 +49,10 @@ class Serving:
 
     def _start(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            self._command, stdout=subprocess.PIPE, text=True, env=self._environment
+            [*HEEDING_CTRL_C, *self._command],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self._environment,
         )
         assert process.stdout is not None
         assert process.stdout.readline().strip() == self.url, "the service did not start"
@@ -69,7 +70,7 @@ class SimulatedSensor:
     def __init__(self, address: str) -> None:
         self.port = free_port()
         self.process = subprocess.Popen(
-            [str(LEGCURL), "simulate", address, "--tcp", str(self.port)],
+            [*HEEDING_CTRL_C, str(LEGCURL), "simulate", address, "--tcp", str(self.port)],
             stdout=subprocess.PIPE,
             text=True,
         )
